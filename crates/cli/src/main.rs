@@ -1,0 +1,3 @@
+//! The `ticketbridge` binary.
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! The pure rules of ticketbridge: no I/O, no async, no clock and no randomness of its own.
+//!
+//! Time comes in as [`time::Now`], randomness as a seed, everything that has to happen goes out as a value.
+//! If a rule needs a socket to be tested, it does not belong here.
+//!
+//! * [`network`]: CSV rows → samples → incidents → aggregations → tickets.
+//! * [`ticket`]: what a ticket is, its states, what intake accepts.
+//! * [`effect`]: the intended changes on a platform, their outcomes, and what can be asked of a platform.
+//! * [`delivery`]: every scheduling decision of the lifecycle, as one state machine.
+
+pub mod delivery;
+pub mod effect;
+pub mod network;
+pub mod ticket;
+pub mod time;

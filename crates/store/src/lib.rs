@@ -1,0 +1,7 @@
+//! The durable memory of ticketbridge: one coarse trait, each method one transaction.
+
+mod error;
+mod trait_;
+
+pub use error::StoreError;
+pub use trait_::*;

@@ -1,0 +1,351 @@
+//! The store's contract. Two durable implementations and an in-memory model keep it; one conformance suite checks
+//! all of them.
+//!
+//! Nothing here assumes a single process: lanes carry fencing tokens, and what another process changed is noticed
+//! by [`Store::change_mark`] and [`Store::changes`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use ticketbridge_core::delivery::{
+    Audit, BatchId, Fence, ItemResult, KnownTicket, LaneId, OpenTicket, Problem, Receipt, UnsettledBatch, Writes,
+};
+use ticketbridge_core::effect::Operation;
+use ticketbridge_core::ticket::{
+    BackendName, DedupeKey, IntakeOutcome, NewTicket, OriginId, PlatformName, State, TicketId, TicketRow,
+};
+use ticketbridge_core::time::Wall;
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// Most rows in one page of a listing.
+pub const MAX_PAGE: usize = 1_000;
+/// Known tickets that come with a lane, the newest first: canaries for look-ups.
+pub const LANE_CANARIES: usize = 32;
+
+/// What a lane brings with it when it is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneGrant {
+    /// The lane.
+    pub lane: LaneId,
+    /// The new token.
+    pub fence: Fence,
+    /// The sequence number of the lane's next batch.
+    pub next_sequence: i64,
+    /// Batches without a (whole) outcome: their items are Unknown.
+    pub unsettled: Vec<UnsettledBatch>,
+    /// The newest entries of the platform's ledger, at most [`LANE_CANARIES`].
+    pub canaries: Vec<KnownTicket>,
+    /// Audits that are not over.
+    pub audits: Vec<Audit>,
+    /// The highest change number so far: changes above it are news to the holder.
+    pub change: i64,
+}
+
+/// The answer to a request for a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaneAnswer {
+    /// It is ours.
+    Taken(Box<LaneGrant>),
+    /// Another holds it.
+    Held {
+        /// For how long at most, if it is not renewed.
+        remaining: Duration,
+    },
+}
+
+/// A ticket's body and what was written once with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketBody {
+    /// The row.
+    pub id: TicketId,
+    /// The sender's id of the message.
+    pub message_id: String,
+    /// The ticket as compact JSON.
+    pub body: Arc<str>,
+    /// When it came in.
+    pub received_at: Wall,
+}
+
+/// A ticket for people: row and body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketView {
+    /// The row.
+    pub row: TicketRow,
+    /// The body.
+    pub body: TicketBody,
+    /// Its ticket platform.
+    pub platform: PlatformName,
+    /// When the row was last written.
+    pub updated_at: Wall,
+}
+
+/// Which tickets to list. Empty lists and `None` do not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketFilter {
+    /// In one of these states.
+    pub states: Vec<State>,
+    /// Of one of these kinds, compared as kind keys.
+    pub kinds: Vec<String>,
+    /// Carried by one of these backends.
+    pub backends: Vec<BackendName>,
+    /// About this.
+    pub key: Option<DedupeKey>,
+    /// With this message id.
+    pub message_id: Option<String>,
+    /// `key`, ticket number, work order, message id or reason holds this text, ignoring ASCII case.
+    pub text: Option<String>,
+}
+
+/// Where a page of a listing begins. Listings run from the newest row to the oldest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Only rows received before this one.
+    pub before: Option<TicketId>,
+    /// Rows at most; capped at [`MAX_PAGE`].
+    pub limit: usize,
+}
+
+/// One request in a ticket's story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailEntry {
+    /// The batch.
+    pub batch: BatchId,
+    /// What it was to do.
+    pub operation: Operation,
+    /// Where.
+    pub platform: PlatformName,
+    /// How many items it had.
+    pub items: usize,
+    /// SHA-256 of its body, hexadecimal.
+    pub body_hash: String,
+    /// When the intent was committed.
+    pub at: Wall,
+    /// What became of this ticket in it, and when; `None`: not known (yet).
+    pub result: Option<(ItemResult, Wall)>,
+}
+
+/// What an operator may do to a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// Error → the failed step, with a new generation of attempts.
+    Retry,
+    /// Received, Error → Dismissed.
+    Dismiss {
+        /// Why.
+        reason: String,
+    },
+    /// To another backend: only while Received and never sent anything.
+    Reassign {
+        /// The new backend.
+        backend: BackendName,
+        /// Its ticket platform.
+        platform: PlatformName,
+    },
+}
+
+/// What became of an operator's act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActOutcome {
+    /// Done; the row as it is now.
+    Done(Box<TicketRow>),
+    /// Nothing was changed: the row is in this state.
+    NotAllowed(State),
+    /// There is no such row.
+    NoSuchTicket,
+}
+
+/// One act, as kept for the ticket's story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActRecord {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Who did it (token name, or `cli`).
+    pub who: String,
+    /// What.
+    #[serde(flatten)]
+    pub act: Act,
+    /// When.
+    pub at: Wall,
+}
+
+/// Something that another process, or an operator, changed and the holder of a lane must learn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// This row was changed by an act: read it again.
+    Ticket(TicketId),
+    /// Backend settings were changed.
+    Settings,
+    /// The loss of this platform's missing tickets was accepted.
+    LossAccepted(PlatformName),
+}
+
+/// A setting of a backend that was changed at run time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendOverride {
+    /// The value now in force, as JSON.
+    pub value: serde_json::Value,
+    /// What the configuration file said when it was set; a file that says something else since then wins.
+    pub file_value: serde_json::Value,
+    /// Who set it.
+    pub who: String,
+    /// When.
+    pub at: Wall,
+}
+
+/// What a workflow run leaves behind, in one transaction with its tickets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunCommit {
+    /// The run's record.
+    pub run: RunRecord,
+    /// The tickets it built.
+    pub tickets: Vec<NewTicket>,
+    /// Incidents as they are now known, by (`kpi`, `object_id`): replaces what was kept for these objects.
+    /// Opaque to the store: JSON.
+    pub incidents: Vec<((String, String), String)>,
+    /// Per dedupe key what has been reported, as JSON; replaces what was kept.
+    pub reported: Vec<(String, String)>,
+}
+
+/// One run of the workflow manager.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Evaluation instant, seconds since 1970.
+    pub as_of: i64,
+    /// When it began.
+    pub started_at: Wall,
+    /// When it was committed.
+    pub finished_at: Wall,
+    /// What started it: `schedule`, `offload`, `manual`.
+    pub trigger: String,
+    /// Aggregation rows looked at.
+    pub rows: u64,
+    /// Rows that are critical.
+    pub triggered: u64,
+    /// Tickets built.
+    pub tickets: u64,
+}
+
+/// The main store.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // ---- intake -------------------------------------------------------------------------------------------------
+    /// Stores tickets, in order; answered only when durable. One outcome per ticket, in request order. A
+    /// `message_id` that comes twice within one call is a duplicate (or conflict) of the first.
+    async fn receive(&self, tickets: Vec<NewTicket>) -> Result<Vec<IntakeOutcome>, StoreError>;
+
+    /// Stores a workflow run with its tickets, all or nothing.
+    async fn commit_run(&self, run: RunCommit) -> Result<Vec<IntakeOutcome>, StoreError>;
+
+    /// Reserves `count` numbers of the durable counter `name` and answers the first. Starts at 1; gaps may occur.
+    async fn reserve_numbers(&self, name: &str, count: u32) -> Result<u64, StoreError>;
+
+    // ---- lanes --------------------------------------------------------------------------------------------------
+    /// Takes lane `index` of `platform` for `holder`, unless another holds it. The token rises unless `holder`
+    /// already has it.
+    async fn take_lane(
+        &self,
+        platform: &PlatformName,
+        index: u32,
+        holder: Uuid,
+        time_to_live: Duration,
+    ) -> Result<LaneAnswer, StoreError>;
+
+    /// Prolongs a lane; false: it is lost.
+    async fn renew_lane(&self, lane: LaneId, fence: Fence, time_to_live: Duration) -> Result<bool, StoreError>;
+
+    /// Gives a lane back. A stale token changes nothing.
+    async fn release_lane(&self, lane: LaneId, fence: Fence) -> Result<(), StoreError>;
+
+    /// Rows of a lane with work to do, in order of receipt, after `after`.
+    async fn open_tickets(&self, lane: LaneId, after: TicketId, limit: usize) -> Result<Vec<OpenTicket>, StoreError>;
+
+    /// These rows as they are now, open or not; rows of other lanes are left out.
+    async fn tickets_by_id(&self, lane: LaneId, ids: &[TicketId]) -> Result<Vec<OpenTicket>, StoreError>;
+
+    /// Carries out one decision: settles, row updates, ledger, new intents. All or nothing.
+    async fn apply(&self, writes: Writes) -> Result<Receipt, StoreError>;
+
+    /// Bodies of these rows, in the order asked for.
+    async fn bodies(&self, ids: &[TicketId]) -> Result<Vec<TicketBody>, StoreError>;
+
+    // ---- operators ----------------------------------------------------------------------------------------------
+    /// Carries out an operator's act on one row, records it, and makes a [`Change`] of it.
+    ///
+    /// Retry: Error → the failed step's state (a failed create: Matching), generation + 1, attempts zero, due at
+    /// once; `sent` stays, so that a look-up comes first. Dismiss: from Received (never sent anything) or Error.
+    /// Reassign: from Received while `sent` is empty.
+    async fn act(&self, origin: OriginId, act: Act, who: &str, at: Wall) -> Result<ActOutcome, StoreError>;
+
+    /// A number that differs whenever anything was committed by anyone; cheap enough to ask twice a second.
+    async fn change_mark(&self) -> Result<i64, StoreError>;
+
+    /// Changes above `after`, ascending, with their numbers.
+    async fn changes(&self, after: i64) -> Result<Vec<(i64, Change)>, StoreError>;
+
+    /// Highest row number in the store, 0 if empty.
+    async fn last_ticket(&self) -> Result<TicketId, StoreError>;
+
+    /// Settings changed at run time: backend → setting → override.
+    async fn backend_overrides(&self) -> Result<BTreeMap<(BackendName, String), BackendOverride>, StoreError>;
+
+    /// Sets (`Some`) or drops (`None`) a run-time setting and makes a [`Change`] of it.
+    async fn set_backend_override(
+        &self,
+        backend: &BackendName,
+        setting: &str,
+        value: Option<BackendOverride>,
+    ) -> Result<(), StoreError>;
+
+    /// Problems that were reported, newest first, at most `limit`.
+    async fn problems(&self, limit: usize) -> Result<Vec<Problem>, StoreError>;
+
+    /// Drops the ledger entries of these keys: their tickets are lost and an operator accepts it. Makes a
+    /// [`Change`]. Answers how many were dropped.
+    async fn accept_loss(&self, platform: &PlatformName, keys: &[DedupeKey]) -> Result<usize, StoreError>;
+
+    /// Keeps (`Some`) or drops (`None`) a small named document, such as the state of a platform that stopped.
+    async fn put_document(&self, name: &str, value: Option<serde_json::Value>) -> Result<(), StoreError>;
+
+    /// A document kept by [`Store::put_document`].
+    async fn document(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError>;
+
+    // ---- reading ------------------------------------------------------------------------------------------------
+    /// A page of tickets, newest first.
+    async fn tickets(&self, filter: &TicketFilter, page: Page) -> Result<Vec<TicketView>, StoreError>;
+
+    /// One ticket by its public id.
+    async fn ticket(&self, origin: OriginId) -> Result<Option<TicketView>, StoreError>;
+
+    /// The requests that carried a ticket, oldest first.
+    async fn trail(&self, id: TicketId) -> Result<Vec<TrailEntry>, StoreError>;
+
+    /// What operators did to a ticket, oldest first.
+    async fn acts(&self, id: TicketId) -> Result<Vec<ActRecord>, StoreError>;
+
+    /// Number of tickets per backend and state.
+    async fn counts(&self) -> Result<BTreeMap<(BackendName, State), u64>, StoreError>;
+
+    /// The platforms on which these keys have a ticket that our ledger believes open.
+    async fn ledger(&self, keys: &[DedupeKey]) -> Result<Vec<(PlatformName, KnownTicket)>, StoreError>;
+
+    // ---- workflow -----------------------------------------------------------------------------------------------
+    /// Incidents kept by earlier runs: (`kpi`, `object_id`) → JSON.
+    async fn incidents(&self) -> Result<Vec<((String, String), String)>, StoreError>;
+
+    /// What has been reported per dedupe key, as JSON.
+    async fn reported(&self) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// The latest runs, newest first.
+    async fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, StoreError>;
+
+    // ---- housekeeping -------------------------------------------------------------------------------------------
+    /// Deletes Completed and Dismissed rows last written before `before`, except rows of keys that still have an
+    /// open row, in steps of at most `limit` rows. Answers how many went.
+    async fn purge(&self, before: Wall, limit: usize) -> Result<usize, StoreError>;
+}
