@@ -1,0 +1,51 @@
+//! One loader at a time, over all processes of this machine.
+//!
+//! Guarantee: whoever holds the lock may take any open load for one that was cut off, because nobody else is
+//! loading. The operating system gives the lock back when its process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::StoreError;
+
+/// How long one look at a held lock waits for the next.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Looks before it is given up: 60 s, about the time of a load of a whole day at the design limit.
+const LOOKS: u32 = 1_200;
+
+/// The right to load; given back when dropped.
+#[derive(Debug)]
+pub(super) struct LoadLock(#[expect(dead_code, reason = "held for its lock")] Option<File>);
+
+impl LoadLock {
+    /// Waits for the lock beside `store`; `None`: a store in memory, which no other process sees.
+    pub(super) fn take(store: Option<&Path>) -> Result<Self, StoreError> {
+        let Some(store) = store else {
+            return Ok(Self(None));
+        };
+        let mut path = store.as_os_str().to_owned();
+        path.push("-loading");
+        let path = Path::new(&path);
+        let refuse = |error: &dyn std::fmt::Display| {
+            StoreError::Refused(format!(
+                "the lock file `{}` can't be used: {error}; make its folder writable",
+                path.display()
+            ))
+        };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|e| refuse(&e))?;
+        for _ in 0..LOOKS {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(Some(file))),
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => return Err(refuse(&error)),
+            }
+        }
+        Err(StoreError::Refused(format!(
+            "another process has been loading into `{}` for more than {} s; nothing was loaded. Try again when it is done",
+            store.display(),
+            u64::from(LOOKS) * PAUSE.as_millis() as u64 / 1_000
+        )))
+    }
+}
