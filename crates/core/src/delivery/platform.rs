@@ -1,0 +1,344 @@
+//! What is known of one platform: how much it bears, whether it is well, and whether its searches can be trusted.
+//!
+//! * Window: from 8 requests in flight, one more per clean window, half on 429, time-out or doubled latency, at most
+//!   `max_in_flight`. After an outage from 1, doubling per answer until 8.
+//! * Breaker: opens after 3 calls in a row without a clear answer.
+//! * Gate per operation: shut at once by a login or configuration error, or by one refusal for 10 tickets in a row;
+//!   opened by a single ticket.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::backoff::Dice;
+use super::event::Stop;
+use super::settings::PlatformSettings;
+use super::{KnownTicket, ProbeId};
+use crate::effect::{NoteLookUp, Operation, WorkOrderLookUp};
+use crate::ticket::{DedupeKey, TicketId};
+use crate::time::Mono;
+
+/// Requests in flight at the start.
+const WINDOW_START: usize = 8;
+/// Unclear calls in a row that open the breaker.
+const BREAKER_OPENS_AFTER: u32 = 3;
+/// Different tickets in a row with one refusal that make it the destination's fault.
+pub(super) const SAME_REFUSAL_TICKETS: usize = 10;
+/// Records known to exist that are kept as canaries.
+const CANARIES: usize = 32;
+/// Latencies below this are never called doubled: noise.
+const LATENCY_FLOOR: Duration = Duration::from_millis(50);
+
+/// Whether something may be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// Yes.
+    Now,
+    /// Not before this instant.
+    At(Mono),
+    /// Only an event changes it.
+    Never,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Breaker {
+    Closed,
+    /// Shut until the instant; then one probe.
+    Open { until: Mono, since: Mono },
+    /// The probe is under way.
+    Probing { since: Mono },
+}
+
+/// One operation held back on one platform.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Gate {
+    pub(super) why: String,
+    pub(super) until: Mono,
+    pub(super) tries: u32,
+    /// A single ticket is on its way to find out.
+    pub(super) trying: bool,
+}
+
+/// The same refusal, ticket after ticket.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Streak {
+    pub(super) code: String,
+    pub(super) tickets: BTreeSet<TicketId>,
+}
+
+/// A retrieval of all open tickets: wanted, under way, or not needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Retrieval {
+    pub(super) under_way: Option<ProbeId>,
+    pub(super) not_before: Option<Mono>,
+    pub(super) failures: u32,
+}
+
+/// The look-ups with which the visibility of our own creates is learned.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LagSample {
+    pub(super) ticket: KnownTicket,
+    pub(super) answered_at: Mono,
+    pub(super) next_look: Mono,
+    pub(super) looks: u32,
+    pub(super) probing: bool,
+    /// The platform had no unclear answer since: only then the lag is learned.
+    pub(super) healthy: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Platform {
+    pub(super) settings: PlatformSettings,
+    pub(super) in_flight: usize,
+    window: usize,
+    clean: usize,
+    /// Answers still out that were sent before the last halving: they say nothing new.
+    stale_answers: usize,
+    slow_start: bool,
+    latency: Option<Duration>,
+    pub(super) paused_until: Option<Mono>,
+    pub(super) breaker: Breaker,
+    failures: u32,
+    level: u32,
+    pub(super) last_failure: String,
+    pub(super) gates: BTreeMap<Operation, Gate>,
+    pub(super) streaks: BTreeMap<Operation, Streak>,
+    pub(super) retrieval: Retrieval,
+    /// Rows in Matching, by the instant they entered it.
+    pub(super) matching: BTreeSet<(Mono, TicketId)>,
+    pub(super) stopped: Option<Stop>,
+    /// When any item was last applied here: a lone failure beside it is the item's own.
+    pub(super) last_applied: Option<Mono>,
+    /// When we last wrote here at all.
+    pub(super) last_write: Option<Mono>,
+    pub(super) canaries: VecDeque<KnownTicket>,
+    /// The newest create of ours that was answered, and when it was sent: the witness.
+    pub(super) witness: Option<(KnownTicket, Mono)>,
+    pub(super) known_notes: VecDeque<NoteLookUp>,
+    pub(super) known_work_orders: VecDeque<WorkOrderLookUp>,
+    /// Keys whose ticket we know and did not see, and how many we did see.
+    pub(super) missing: BTreeSet<DedupeKey>,
+    pub(super) seen: usize,
+    lag: Option<(Duration, Mono)>,
+    pub(super) lag_sample: Option<LagSample>,
+    pub(super) last_lag_sample: Option<Mono>,
+    pub(super) reported_several: BTreeSet<DedupeKey>,
+}
+
+impl Platform {
+    pub(super) fn new(settings: PlatformSettings) -> Self {
+        Self {
+            settings,
+            in_flight: 0,
+            window: WINDOW_START,
+            clean: 0,
+            stale_answers: 0,
+            slow_start: false,
+            latency: None,
+            paused_until: None,
+            breaker: Breaker::Closed,
+            failures: 0,
+            level: 0,
+            last_failure: String::new(),
+            gates: BTreeMap::new(),
+            streaks: BTreeMap::new(),
+            retrieval: Retrieval::default(),
+            matching: BTreeSet::new(),
+            stopped: None,
+            last_applied: None,
+            last_write: None,
+            canaries: VecDeque::new(),
+            witness: None,
+            known_notes: VecDeque::new(),
+            known_work_orders: VecDeque::new(),
+            missing: BTreeSet::new(),
+            seen: 0,
+            lag: None,
+            lag_sample: None,
+            last_lag_sample: None,
+            reported_several: BTreeSet::new(),
+        }
+    }
+
+    /// Requests that may be in flight now.
+    pub(super) fn window(&self) -> usize {
+        let most = self.settings.capabilities.as_ref().map_or(0, |capabilities| capabilities.max_in_flight);
+        self.window.min(most)
+    }
+
+    /// Whether a request (write or read) may start.
+    pub(super) fn admission(&self, now: Mono) -> Admission {
+        if self.settings.capabilities.is_none() || self.in_flight >= self.window() {
+            return Admission::Never;
+        }
+        if let Some(until) = self.paused_until.filter(|until| *until > now) {
+            return Admission::At(until);
+        }
+        match self.breaker {
+            Breaker::Closed => Admission::Now,
+            Breaker::Open { until, .. } if until > now => Admission::At(until),
+            // The probe is sent by `Delivery::probe_breakers`; everything else waits for its answer.
+            Breaker::Open { .. } | Breaker::Probing { .. } => Admission::Never,
+        }
+    }
+
+    /// Whether a write of this operation may start, apart from [`Platform::admission`].
+    pub(super) fn gate(&self, operation: Operation, now: Mono) -> Admission {
+        if operation == Operation::CreateTicket && self.stopped.is_some() {
+            return Admission::Never;
+        }
+        match self.gates.get(&operation) {
+            None => Admission::Now,
+            Some(gate) if gate.trying => Admission::Never,
+            Some(gate) if gate.until > now => Admission::At(gate.until),
+            Some(_) => Admission::Now,
+        }
+    }
+
+    /// A call came back with a clear answer after `latency`. True: the breaker closed by it.
+    pub(super) fn well(&mut self, latency: Option<Duration>, write: bool) -> bool {
+        self.failures = 0;
+        if write {
+            self.level = 0;
+        }
+        let closed = self.breaker != Breaker::Closed;
+        if closed {
+            self.breaker = Breaker::Closed;
+            self.window = 1;
+            self.clean = 0;
+            self.slow_start = true;
+        }
+        if let Some(latency) = latency {
+            self.measure(latency);
+        }
+        closed
+    }
+
+    fn measure(&mut self, latency: Duration) {
+        if self.stale_answers > 0 {
+            self.stale_answers -= 1;
+            return;
+        }
+        let usual = self.latency.unwrap_or(latency);
+        if latency > LATENCY_FLOOR && latency > usual * 2 {
+            self.halve();
+            // The usual latency follows slowly, so that a lasting change becomes the new usual one.
+            self.latency = Some((usual * 7 + latency) / 8);
+            return;
+        }
+        self.latency = Some((usual * 7 + latency) / 8);
+        if self.slow_start {
+            self.window += 1;
+            self.slow_start = self.window < WINDOW_START;
+            return;
+        }
+        self.clean += 1;
+        if self.clean >= self.window {
+            self.clean = 0;
+            let most = self.settings.capabilities.as_ref().map_or(0, |capabilities| capabilities.max_in_flight);
+            self.window = (self.window + 1).min(most.max(1));
+        }
+    }
+
+    /// The platform wants less: at most once per window, since all its requests suffer together.
+    pub(super) fn halve(&mut self) {
+        if self.stale_answers > 0 {
+            return;
+        }
+        self.stale_answers = self.in_flight;
+        self.window = (self.window / 2).max(1);
+        self.clean = 0;
+        self.slow_start = false;
+    }
+
+    /// A call came back without a clear answer, or not at all. True: the breaker opened by it.
+    pub(super) fn ill(&mut self, now: Mono, why: &str, at_once: bool, dice: &mut Dice) -> bool {
+        why.clone_into(&mut self.last_failure);
+        self.failures += 1;
+        if let Some(sample) = &mut self.lag_sample {
+            sample.healthy = false;
+        }
+        let since = match self.breaker {
+            Breaker::Closed if self.failures < BREAKER_OPENS_AFTER && !at_once => return false,
+            Breaker::Closed => now,
+            // Late answers of requests sent before it opened change nothing.
+            Breaker::Open { .. } => return false,
+            Breaker::Probing { since } => since,
+        };
+        let opened = self.breaker == Breaker::Closed;
+        self.level += 1;
+        let until = now.after(dice.rest(self.level, self.settings.retry_initial, self.settings.retry_max));
+        self.breaker = Breaker::Open { until, since };
+        opened
+    }
+
+    /// Every new request waits for the platform's own wish, or a back-off of ours.
+    pub(super) fn pause(&mut self, now: Mono, wish: Option<Duration>, dice: &mut Dice) -> Duration {
+        let own = dice.rest(self.level.max(1), self.settings.retry_initial, self.settings.retry_max);
+        let pause = wish.unwrap_or(own).min(LONGEST_PAUSE);
+        let until = now.after(pause);
+        if self.paused_until.is_none_or(|known| known < until) {
+            self.paused_until = Some(until);
+        }
+        pause
+    }
+
+    /// Shuts the gate of an operation. True: it was open before.
+    pub(super) fn shut(&mut self, operation: Operation, why: &str, now: Mono, dice: &mut Dice) -> bool {
+        let known = self.gates.remove(&operation);
+        let tries = known.as_ref().map_or(1, |gate| gate.tries + u32::from(gate.trying));
+        let until = now.after(dice.rest(tries, self.settings.retry_initial, self.settings.retry_max));
+        self.gates.insert(operation, Gate { why: why.to_owned(), until, tries, trying: false });
+        known.is_none()
+    }
+
+    /// Wait between two look-ups that are to count: the floor, raised by what was learned.
+    pub(super) fn settling(&self) -> Duration {
+        let learned = self.lag.map_or(Duration::ZERO, |(lag, _)| lag * 2);
+        self.settings.settling_time.max(learned)
+    }
+
+    /// Learns how long a create of ours took to become visible; what was learned halves every hour.
+    pub(super) fn learn_lag(&mut self, lag: Duration, now: Mono) {
+        let kept = self.lag.map_or(Duration::ZERO, |(worst, at)| {
+            let hours = (now.since(at).as_secs() / 3600).min(16) as u32;
+            worst / 2_u32.pow(hours)
+        });
+        self.lag = Some((kept.max(lag), now));
+    }
+
+    /// The worst index lag learned, if any.
+    pub(super) fn learned_lag(&self) -> Option<Duration> {
+        self.lag.map(|(lag, _)| lag)
+    }
+
+    /// Remembers a ticket that exists, as a canary for look-ups.
+    pub(super) fn remember(&mut self, ticket: KnownTicket) {
+        self.canaries.retain(|known| known.key != ticket.key);
+        self.canaries.push_front(ticket);
+        self.canaries.truncate(CANARIES);
+    }
+
+    /// Forgets a ticket: it is closed or gone, and no canary any more.
+    pub(super) fn forget(&mut self, key: &DedupeKey) {
+        self.canaries.retain(|known| known.key != *key);
+        if self.witness.as_ref().is_some_and(|(witness, _)| witness.key == *key) {
+            self.witness = None;
+        }
+        self.missing.remove(key);
+    }
+
+    /// Remembers a note that exists.
+    pub(super) fn remember_note(&mut self, note: NoteLookUp) {
+        self.known_notes.push_front(note);
+        self.known_notes.truncate(CANARIES);
+    }
+
+    /// Remembers a work order that exists.
+    pub(super) fn remember_work_order(&mut self, work_order: WorkOrderLookUp) {
+        self.known_work_orders.push_front(work_order);
+        self.known_work_orders.truncate(CANARIES);
+    }
+}
+
+/// A wish beyond this is cut: an hour is the longest anything waits without looking again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);

@@ -1,0 +1,368 @@
+//! Look-ups: what is asked, with which canaries, and how far the answer is believed.
+//!
+//! Every look-up by key carries one record known to exist and one key that cannot exist. If the known one is missing,
+//! the negatives of that answer are void; if the impossible one is found, creating stops: the search matches anything.
+//! Known tickets missing (3 or more, or all if fewer) stop creating too.
+
+use std::collections::BTreeSet;
+
+use super::event::{Command, ProbeId, Report, Stop};
+use super::platform::{Admission, Breaker};
+use super::{Delivery, KnownTicket};
+use crate::effect::{Found, LookUpFault, NoteLookUp, Query, RemoteTicket, TicketLookUp, WorkOrderLookUp};
+use crate::ticket::{DedupeKey, OriginId, PlatformName, TicketId};
+use crate::time::{Mono, Now};
+
+/// Rows in one look-up, whatever a request may carry.
+const PROBE_ITEMS: usize = 100;
+/// Known tickets missing that stop creating, whatever else is seen.
+const MISSING_STOPS: usize = 3;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ask {
+    Tickets,
+    Notes,
+    WorkOrders,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum ProbeKind {
+    /// All open tickets, for matching.
+    Retrieval,
+    /// Rows in doubt.
+    Doubts(Ask, Vec<TicketId>),
+    /// How long did a create of ours take to become visible, and did it survive unchanged?
+    Lag,
+    /// Was a create that was sent again applied twice?
+    Audit(TicketId),
+    /// Is the platform back?
+    Health,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Probe {
+    pub(super) platform: PlatformName,
+    /// The look-up began at this instant or later.
+    pub(super) began: Mono,
+    pub(super) kind: ProbeKind,
+    known_ticket: Option<KnownTicket>,
+    known_note: Option<NoteLookUp>,
+    known_work_order: Option<WorkOrderLookUp>,
+    random: String,
+}
+
+impl Delivery {
+    /// Whether a read or write may start on a platform now.
+    pub(super) fn admits(&self, platform: &PlatformName, now: Mono) -> bool {
+        !self.draining && self.platforms.get(platform).is_some_and(|known| known.admission(now) == Admission::Now)
+    }
+
+    /// The platform that has to be asked about a row.
+    pub(super) fn platform_of_ask(&self, id: TicketId, ask: Ask) -> Option<PlatformName> {
+        let entry = self.rows.get(&id)?;
+        match ask {
+            Ask::Tickets | Ask::Notes => Some(entry.platform.clone()),
+            Ask::WorkOrders => self.work_order_platform(&entry.row.backend),
+        }
+    }
+
+    /// Rows that one look-up may be about.
+    pub(super) fn probe_items(&self, _platform: &PlatformName) -> usize {
+        PROBE_ITEMS
+    }
+
+    /// Sends a look-up. `doubtful_since`: the newest doubt it is about; a create of ours after it is the witness.
+    pub(super) fn ask(&mut self, name: &PlatformName, kind: ProbeKind, doubtful_since: Mono, now: Now, out: &mut Vec<Command>) {
+        let bits = self.dice.bits();
+        let random_origin = OriginId(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
+        let Some(platform) = self.platforms.get(name) else { return };
+        let known_ticket = match &platform.witness {
+            Some((witness, at)) if *at > doubtful_since => Some(witness.clone()),
+            _ => platform.canaries.iter().find(|known| !platform.missing.contains(&known.key)).cloned(),
+        };
+        let as_look_up = |known: &KnownTicket| TicketLookUp { key: known.key.clone(), origin: known.origin };
+        let mut probe = Probe {
+            platform: name.clone(),
+            began: now.mono,
+            known_ticket: None,
+            known_note: None,
+            known_work_order: None,
+            random: random_origin.to_string(),
+            kind,
+        };
+        let random_key = DedupeKey::new(&probe.random).ok();
+        let query = match &probe.kind {
+            ProbeKind::Retrieval => Query::OpenTickets { kinds: self.kinds_wanted(name) },
+            ProbeKind::Health => Query::Health,
+            ProbeKind::Doubts(Ask::Notes, ids) => {
+                let wanted = ids.iter().filter_map(|id| {
+                    let row = &self.rows.get(id)?.row;
+                    Some(NoteLookUp { origin: row.origin, ticket: row.ticket.clone()? })
+                });
+                probe.known_note = platform.known_notes.front().cloned();
+                Query::Notes { wanted: wanted.collect(), known: probe.known_note.clone(), random: random_origin }
+            }
+            ProbeKind::Doubts(Ask::WorkOrders, ids) => {
+                let wanted = ids.iter().filter_map(|id| {
+                    let row = &self.rows.get(id)?.row;
+                    Some(WorkOrderLookUp { origin: row.origin, ticket: row.ticket.clone()? })
+                });
+                probe.known_work_order = platform.known_work_orders.front().cloned();
+                Query::WorkOrders { wanted: wanted.collect(), known: probe.known_work_order.clone(), random: random_origin }
+            }
+            ProbeKind::Doubts(Ask::Tickets, _) | ProbeKind::Lag | ProbeKind::Audit(_) => {
+                let wanted: Vec<TicketLookUp> = match &probe.kind {
+                    ProbeKind::Doubts(_, ids) => ids
+                        .iter()
+                        .filter_map(|id| self.rows.get(id))
+                        .map(|entry| TicketLookUp { key: entry.row.key.clone(), origin: Some(entry.row.origin) })
+                        .collect(),
+                    ProbeKind::Audit(ticket) => self
+                        .audits
+                        .get(ticket)
+                        .map(|(_, audit)| TicketLookUp { key: audit.key.clone(), origin: Some(audit.origin) })
+                        .into_iter()
+                        .collect(),
+                    _ => platform.lag_sample.iter().map(|sample| as_look_up(&sample.ticket)).collect(),
+                };
+                let asked: BTreeSet<&DedupeKey> = wanted.iter().map(|one| &one.key).collect();
+                probe.known_ticket = known_ticket.filter(|known| !asked.contains(&known.key));
+                let known = probe.known_ticket.as_ref().map(as_look_up);
+                let Some(random) = random_key else { return };
+                Query::Tickets { wanted, known, random }
+            }
+        };
+        let id = ProbeId(self.next_probe);
+        self.next_probe += 1;
+        self.probes.insert(id, probe);
+        if let Some(platform) = self.platforms.get_mut(name) {
+            platform.in_flight += 1;
+        }
+        out.push(Command::LookUp { probe: id, platform: name.clone(), query });
+    }
+
+    /// Breakers whose rest is over get one probe: a read where there is one (else a single ticket is let through).
+    pub(super) fn probe_breakers(&mut self, now: Now, out: &mut Vec<Command>) {
+        let due: Vec<PlatformName> = self
+            .platforms
+            .iter()
+            .filter(|(name, platform)| {
+                matches!(platform.breaker, Breaker::Open { until, .. } if until <= now.mono)
+                    && platform.paused_until.is_none_or(|until| until <= now.mono)
+                    && self.is_wanted(name)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in due {
+            if self.draining {
+                return;
+            }
+            let Some(platform) = self.platforms.get_mut(&name) else { continue };
+            let Breaker::Open { since, .. } = platform.breaker else { continue };
+            let reads = platform.settings.capabilities.as_ref().is_some_and(|can| can.has_health_read);
+            if reads {
+                platform.breaker = Breaker::Probing { since };
+                self.ask(&name, ProbeKind::Health, now.mono, now, out);
+            } else if let Some((queue, place)) = self.single_candidate(&name, now) {
+                if let Some(platform) = self.platforms.get_mut(&name) {
+                    platform.breaker = Breaker::Probing { since };
+                }
+                self.form_single(&queue, place, now);
+            }
+        }
+    }
+
+    /// Takes in the answer to a look-up.
+    pub(super) fn on_looked_up(&mut self, id: ProbeId, result: Result<Found, LookUpFault>, now: Now) {
+        let Some(probe) = self.probes.remove(&id) else { return };
+        let Some(platform) = self.platforms.get_mut(&probe.platform) else { return };
+        platform.in_flight = platform.in_flight.saturating_sub(1);
+        match result {
+            Err(fault) => self.look_up_failed(&probe, &fault, now),
+            Ok(found) => {
+                if platform.well(None, false) {
+                    self.reports.push(Report::BreakerClosed { platform: probe.platform.clone() });
+                }
+                self.look_up_answered(probe, found, now);
+            }
+        }
+    }
+
+    fn look_up_failed(&mut self, probe: &Probe, fault: &LookUpFault, now: Now) {
+        self.reports.push(Report::LookUpFailed { platform: probe.platform.clone(), why: fault.why.clone() });
+        self.destination_fault(&probe.platform, &fault.why, fault.retry_after, fault.throttled, fault.configuration, now);
+        match &probe.kind {
+            ProbeKind::Retrieval => self.retrieval_failed(&probe.platform, &fault.why, now),
+            ProbeKind::Doubts(_, ids) => self.doubts_unanswered(&ids.clone(), now),
+            ProbeKind::Lag => self.lag_look_over(&probe.platform, None, now),
+            ProbeKind::Audit(ticket) => self.audit_later(*ticket, now),
+            ProbeKind::Health => {}
+        }
+    }
+
+    fn look_up_answered(&mut self, probe: Probe, found: Found, now: Now) {
+        match (&probe.kind, found) {
+            (ProbeKind::Retrieval, Found::Tickets { tickets }) => self.retrieved(&probe, tickets, now),
+            (ProbeKind::Doubts(Ask::Tickets, ids), Found::Tickets { tickets }) => {
+                let void = self.judge_tickets(&probe, &tickets, now);
+                self.doubts_saw_tickets(&ids.clone(), &tickets, &probe, void, now);
+            }
+            (ProbeKind::Doubts(Ask::Notes, ids), Found::Notes { notes }) => {
+                let random = notes.iter().any(|note| note.origin == probe.random);
+                let known = probe.known_note.as_ref();
+                let missing = known.is_some_and(|known| notes.iter().all(|note| note.origin != known.origin.to_string()));
+                let void = self.judge_others(&probe, random, missing, "notes", now);
+                self.doubts_saw_notes(&ids.clone(), &notes, &probe, void, now);
+            }
+            (ProbeKind::Doubts(Ask::WorkOrders, ids), Found::WorkOrders { work_orders }) => {
+                let random = work_orders.iter().any(|order| order.origin == probe.random);
+                let known = probe.known_work_order.as_ref();
+                let missing = known.is_some_and(|known| work_orders.iter().all(|order| order.origin != known.origin.to_string()));
+                let void = self.judge_others(&probe, random, missing, "work orders", now);
+                self.doubts_saw_work_orders(&ids.clone(), &work_orders, &probe, void, now);
+            }
+            (ProbeKind::Lag, Found::Tickets { tickets }) => {
+                self.judge_tickets(&probe, &tickets, now);
+                self.lag_look_over(&probe.platform, Some((&tickets, probe.began)), now);
+            }
+            (ProbeKind::Audit(ticket), Found::Tickets { tickets }) => {
+                self.judge_tickets(&probe, &tickets, now);
+                self.audited(*ticket, &probe.platform, &tickets, now);
+            }
+            (ProbeKind::Health, _) => {}
+            (_, _) => {
+                let why = String::from("the platform's adapter answered another question than was asked");
+                let fault = LookUpFault { why, retry_after: None, throttled: false, configuration: true };
+                self.look_up_failed(&probe, &fault, now);
+            }
+        }
+    }
+
+    /// How far an answer about tickets is believed. True: its negatives are void.
+    fn judge_tickets(&mut self, probe: &Probe, tickets: &[RemoteTicket], now: Now) -> bool {
+        let random = tickets.iter().any(|ticket| ticket.key.as_deref() == Some(&probe.random) || ticket.origin.as_deref() == Some(&probe.random));
+        if random {
+            self.stop_for_untrusted_search(&probe.platform, "tickets");
+            return true;
+        }
+        let Some(known) = &probe.known_ticket else { return false };
+        let seen = tickets.iter().any(|ticket| {
+            ticket.key.as_deref() == Some(known.key.as_str()) || super::doubt::same_ticket(&ticket.reference, &known.reference)
+        });
+        if seen {
+            if let Some(platform) = self.platforms.get_mut(&probe.platform) {
+                platform.seen += 1;
+                platform.missing.remove(&known.key);
+            }
+        } else {
+            self.known_is_missing(&probe.platform.clone(), &known.key.clone(), now);
+        }
+        !seen
+    }
+
+    fn judge_others(&mut self, probe: &Probe, random: bool, missing: bool, what: &str, now: Now) -> bool {
+        if random {
+            self.stop_for_untrusted_search(&probe.platform, what);
+            return true;
+        }
+        if missing {
+            // Another one is asked for next time, so that one lost record does not void negatives for ever.
+            if let Some(platform) = self.platforms.get_mut(&probe.platform) {
+                match probe.kind {
+                    ProbeKind::Doubts(Ask::Notes, _) => platform.known_notes.rotate_left(1.min(platform.known_notes.len())),
+                    _ => platform.known_work_orders.rotate_left(1.min(platform.known_work_orders.len())),
+                }
+            }
+            let why = format!("{what} that are known to exist were missing from a look-up; its negatives do not count");
+            self.reports.push(Report::LookUpFailed { platform: probe.platform.clone(), why });
+        }
+        let _ = now;
+        missing
+    }
+
+    /// A ticket that we know exists was missing from a look-up without a state filter.
+    pub(super) fn known_is_missing(&mut self, name: &PlatformName, key: &DedupeKey, now: Now) {
+        let Some(platform) = self.platforms.get_mut(name) else { return };
+        // Right after a write its absence is index lag, not loss.
+        let settled = platform.last_write.is_none_or(|write| now.mono > write.after(platform.settling()));
+        if !settled {
+            return;
+        }
+        platform.missing.insert(key.clone());
+        let lost = platform.missing.len();
+        if platform.stopped.is_none() && (lost >= MISSING_STOPS || platform.seen == 0) {
+            let text = format!(
+                "{lost} ticket(s) that we know exist are missing from look-ups on `{name}`, so nothing is created there; check its search and the connector, or run `ticketbridge platform accept-loss {name}` if they really are gone"
+            );
+            let stop = Stop { code: String::from("TB0301"), text, keys: platform.missing.iter().cloned().collect() };
+            self.stop_creating(name, stop);
+        }
+    }
+
+    fn stop_for_untrusted_search(&mut self, name: &PlatformName, what: &str) {
+        let text = format!(
+            "a look-up of {what} on `{name}` answered with a key that cannot exist: its search matches anything, so nothing is created there; mend the filter in its configuration, then run `ticketbridge platform accept-loss {name}`"
+        );
+        self.stop_creating(name, Stop { code: String::from("TB0302"), text, keys: Vec::new() });
+    }
+
+    /// No ticket is created on a platform until an operator says so.
+    pub(super) fn stop_creating(&mut self, name: &PlatformName, stop: Stop) {
+        let Some(platform) = self.platforms.get_mut(name) else { return };
+        if platform.stopped.is_none() {
+            platform.stopped = Some(stop.clone());
+            self.reports.push(Report::CreatingStopped { platform: name.clone(), stop });
+        }
+    }
+
+    /// An operator accepts it: creating goes on, and what is missing is forgotten.
+    pub(super) fn on_loss_accepted(&mut self, name: &PlatformName, now: Now) {
+        let Some(platform) = self.platforms.get_mut(name) else { return };
+        let missing = std::mem::take(&mut platform.missing);
+        for key in &missing {
+            platform.forget(key);
+        }
+        platform.seen = 0;
+        if platform.stopped.take().is_some() {
+            self.reports.push(Report::CreatingResumed { platform: name.clone() });
+        }
+        for key in missing {
+            if let Some(state) = self.keys.get_mut(&(name.clone(), key)) {
+                state.known = None;
+                state.missed_at = None;
+            }
+        }
+        let _ = now;
+    }
+
+    /// Kinds whose open tickets a retrieval must bring: the configured ones and those of the rows that wait.
+    fn kinds_wanted(&self, name: &PlatformName) -> Vec<String> {
+        let waiting = self.platforms.get(name).into_iter().flat_map(|platform| &platform.matching);
+        let mut seen = BTreeSet::new();
+        let mut kinds = Vec::new();
+        let of_rows = waiting.filter_map(|(_, id)| self.rows.get(id)).map(|entry| entry.row.kind.to_string());
+        for kind in self.settings.kinds.iter().cloned().chain(of_rows) {
+            if seen.insert(crate::network::kind_key(&kind)) {
+                kinds.push(kind);
+            }
+        }
+        kinds
+    }
+
+    /// Whether any backend with processing on needs this platform.
+    pub(super) fn is_wanted(&self, name: &PlatformName) -> bool {
+        self.settings
+            .backends
+            .values()
+            .any(|backend| backend.processing && (backend.tickets == *name || backend.work_orders == *name))
+    }
+}
+
+/// The oldest of the open tickets: by creation time, then by number.
+pub(super) fn oldest_open(tickets: &[RemoteTicket]) -> Option<&RemoteTicket> {
+    tickets
+        .iter()
+        .filter(|ticket| ticket.open)
+        .min_by_key(|ticket| (ticket.created_at.is_none(), ticket.created_at.as_deref(), ticket.reference.number.as_str()))
+}

@@ -1,0 +1,370 @@
+//! The rows in memory: which phase each is in, who may run for its key, and where it goes next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::doubt::{Doubt, Purpose};
+use super::{BatchId, Command, Delivery, KnownTicket, LaneId, OpenTicket};
+use crate::effect::Operation;
+use crate::ticket::{BackendName, DedupeKey, PlatformName, State, TicketId, TicketReference, TicketRow};
+use crate::time::{Mono, Now, Wall};
+
+/// Rows of a lane that are held in memory at once; the rest stays in the store until these are done.
+pub(super) const LANE_WINDOW: usize = 50_000;
+/// How often a row that waits for an operator is looked at again.
+pub(super) const HELD_RECHECK: Duration = Duration::from_secs(3600);
+/// Longest wait taken over from a stored wall-clock instant: a clock that jumped cannot hold a row for ever.
+const LONGEST_STORED_WAIT: Duration = Duration::from_secs(3600);
+
+/// What a row is doing in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing yet: it is about to be placed.
+    New,
+    /// Another row of its key runs.
+    Behind,
+    /// Back-off until the instant.
+    Waiting(Mono),
+    /// Waits for a retrieval that began after the instant.
+    Matching(Mono),
+    /// May be put in a batch.
+    Ready,
+    /// A change of it is being committed.
+    Committing,
+    /// In a batch whose intent is being committed, or that is on the wire.
+    InFlight(BatchId),
+    /// Its last effect is unclear, or something must be looked up before the next one.
+    InDoubt,
+}
+
+/// A row in memory.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) row: TicketRow,
+    /// The state in the store.
+    pub(super) stored: State,
+    pub(super) lane: LaneId,
+    pub(super) platform: PlatformName,
+    pub(super) phase: Phase,
+    /// When the retrieval began that found no open ticket of its key.
+    pub(super) matched_at: Option<Mono>,
+    /// Halves of a refused batch stay together; 0: no cohort.
+    pub(super) cohort: u64,
+    /// The store is suspect: look before doing anything.
+    pub(super) suspect: bool,
+    /// An operator brought it back: look once before doing anything.
+    pub(super) returned: bool,
+    /// Times it waited for the same reason, for back-off without attempts.
+    pub(super) waits: u32,
+}
+
+/// The rows of one key on one ticket platform.
+#[derive(Debug, Default)]
+pub(super) struct KeyState {
+    pub(super) running: Option<TicketId>,
+    pub(super) waiting: BTreeSet<TicketId>,
+    /// The ticket that the ledger knows, and since when an absence may count.
+    pub(super) known: Option<KnownTicket>,
+    /// First look-up in which the known ticket was missing.
+    pub(super) missed_at: Option<Mono>,
+}
+
+/// Where a batch takes its rows from: one lane, one backend, one operation.
+pub(super) type QueueName = (PlatformName, Operation, BackendName, LaneId);
+
+impl Delivery {
+    /// Takes rows into memory that the store has handed over.
+    pub(super) fn take_in(&mut self, lane: LaneId, tickets: Vec<OpenTicket>, now: Now) {
+        let mut taken = Vec::with_capacity(tickets.len());
+        for OpenTicket { row, known } in tickets {
+            let id = row.id;
+            if !row.state.is_open() || self.rows.contains_key(&id) {
+                continue;
+            }
+            let Some((platform, suspect)) = self.lanes.get(&lane).map(|lane| (lane.platform.clone(), lane.suspect))
+            else {
+                return;
+            };
+            let key = self.keys.entry((platform.clone(), row.key.clone())).or_default();
+            key.waiting.insert(id);
+            if key.known.is_none() {
+                key.known = known;
+            }
+            let returned = row.generation > 0;
+            let entry = Entry {
+                stored: row.state,
+                row,
+                lane,
+                platform,
+                phase: Phase::New,
+                matched_at: None,
+                cohort: 0,
+                suspect,
+                returned,
+                waits: 0,
+            };
+            self.rows.insert(id, entry);
+            taken.push(id);
+        }
+        // Rows that are further on run first: only they may have something on the wire or half made.
+        taken.sort_by_key(|id| (!self.rows[id].row.state.is_underway(), *id));
+        for id in taken {
+            self.place(id, now);
+        }
+    }
+
+    /// Decides what a row in memory does next, from its state alone.
+    pub(super) fn place(&mut self, id: TicketId, now: Now) {
+        let Some(entry) = self.rows.get(&id) else { return };
+        let slot = (entry.platform.clone(), entry.row.key.clone());
+        let key = self.keys.entry(slot).or_default();
+        if *key.running.get_or_insert(id) != id {
+            key.waiting.insert(id);
+            self.set_phase(id, Phase::Behind);
+            return;
+        }
+        key.waiting.remove(&id);
+        let entry = &self.rows[&id];
+        if let Some(wait) = entry.row.due_at.map(|due| due.since(now.wall)).filter(|wait| !wait.is_zero()) {
+            let until = now.mono.after(wait.min(LONGEST_STORED_WAIT));
+            self.set_phase(id, Phase::Waiting(until));
+            return;
+        }
+        self.set_due(id, None);
+        self.place_due(id, now.mono);
+    }
+
+    /// As [`Delivery::place`], for a row that runs for its key and whose wait is over.
+    fn place_due(&mut self, id: TicketId, now: Mono) {
+        let entry = &self.rows[&id];
+        let (suspect, returned, row) = (entry.suspect, entry.returned, &entry.row);
+        let unclear = |operation| row.sent.contains(operation) || suspect;
+        match row.state {
+            State::Received | State::Matching => {
+                if row.created {
+                    self.fail(id, Operation::CreateTicket, "TB0308: the ticket that this row created is gone; it never creates again");
+                } else if unclear(Operation::CreateTicket) {
+                    self.doubt(id, Doubt::new(Operation::CreateTicket, Purpose::Unknown, now, None));
+                } else if returned && row.failed == Some(Operation::CreateTicket) {
+                    self.doubt(id, Doubt::new(Operation::CreateTicket, Purpose::Once, now, None));
+                } else {
+                    self.match_again(id, now);
+                }
+            }
+            State::AddingNote => {
+                if unclear(Operation::AddNote) {
+                    self.doubt(id, Doubt::new(Operation::AddNote, Purpose::Unknown, now, None));
+                } else {
+                    self.set_phase(id, Phase::Ready);
+                }
+            }
+            State::CreatingTicket => self.match_again(id, now),
+            State::CreatingWorkOrder => {
+                if unclear(Operation::CreateWorkOrder) {
+                    self.doubt(id, Doubt::new(Operation::CreateWorkOrder, Purpose::Unknown, now, None));
+                } else if returned {
+                    self.doubt(id, Doubt::new(Operation::CreateWorkOrder, Purpose::Once, now, None));
+                } else {
+                    self.set_phase(id, Phase::Ready);
+                }
+            }
+            State::LinkingWorkOrder => self.set_phase(id, Phase::Ready),
+            State::Completed | State::Error | State::Dismissed => self.set_phase(id, Phase::Committing),
+        }
+    }
+
+    /// Puts a row (back) to waiting for a retrieval that begins from now on.
+    pub(super) fn match_again(&mut self, id: TicketId, now: Mono) {
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.state = State::Matching;
+            entry.matched_at = None;
+        }
+        self.set_phase(id, Phase::Matching(now));
+    }
+
+    /// Moves a row between the queues; the only place that changes a phase.
+    pub(super) fn set_phase(&mut self, id: TicketId, phase: Phase) {
+        let Some(entry) = self.rows.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut entry.phase, phase);
+        if before == phase && phase != Phase::Ready {
+            return;
+        }
+        match before {
+            Phase::Waiting(until) => {
+                self.timers.remove(&(until, id));
+            }
+            Phase::Matching(since) => {
+                if let Some(platform) = self.platforms.get_mut(&entry.platform) {
+                    platform.matching.remove(&(since, id));
+                }
+            }
+            Phase::Ready => {
+                if let Some((queue, place)) = self.queued.remove(&id) {
+                    if let Some(rows) = self.ready.get_mut(&queue) {
+                        rows.remove(&place);
+                        if rows.is_empty() {
+                            self.ready.remove(&queue);
+                        }
+                    }
+                }
+            }
+            Phase::InDoubt => {
+                if let Some(doubt) = self.doubts.remove(&id) {
+                    self.agenda.remove(&(doubt.next_look, id));
+                }
+            }
+            Phase::New | Phase::Behind | Phase::Committing | Phase::InFlight(_) => {}
+        }
+        match phase {
+            Phase::Waiting(until) => {
+                self.timers.insert((until, id));
+            }
+            Phase::Matching(since) => {
+                if let Some(platform) = self.platforms.get_mut(&entry.platform) {
+                    platform.matching.insert((since, id));
+                }
+            }
+            Phase::Ready => {
+                let Some(operation) = entry.row.state.operation() else {
+                    debug_assert!(false, "a ready row waits for an operation");
+                    return;
+                };
+                let target = if operation.on_work_order_platform() {
+                    match self.settings.backends.get(&entry.row.backend) {
+                        Some(backend) => backend.work_orders.clone(),
+                        None => entry.platform.clone(),
+                    }
+                } else {
+                    entry.platform.clone()
+                };
+                let queue = (target, operation, entry.row.backend.clone(), entry.lane);
+                let place = (entry.cohort, id);
+                self.ready.entry(queue.clone()).or_default().insert(place);
+                self.queued.insert(id, (queue, place));
+            }
+            _ => {}
+        }
+    }
+
+    /// A row is done (or gone): out of memory, and the next of its key may run.
+    pub(super) fn drop_row(&mut self, id: TicketId, now: Now) {
+        self.set_phase(id, Phase::Committing);
+        let Some(entry) = self.rows.remove(&id) else { return };
+        let slot = (entry.platform, entry.row.key);
+        let Some(key) = self.keys.get_mut(&slot) else { return };
+        key.waiting.remove(&id);
+        if key.running == Some(id) {
+            key.running = None;
+            key.missed_at = None;
+        }
+        if key.running.is_none() {
+            match key.waiting.first().copied() {
+                Some(next) => self.place(next, now),
+                None => {
+                    self.keys.remove(&slot);
+                }
+            }
+        }
+    }
+
+    /// Asks for more rows where the window has room.
+    pub(super) fn refill(&mut self, out: &mut Vec<Command>) {
+        for (id, lane) in &mut self.lanes {
+            if lane.loading || lane.all_loaded {
+                continue;
+            }
+            let room = LANE_WINDOW.saturating_sub(self.rows.len());
+            if room >= LANE_WINDOW / 4 {
+                lane.loading = true;
+                out.push(Command::Load { lane: *id, after: lane.loaded_to, limit: room.min(LOAD_PAGE) });
+            }
+        }
+    }
+
+    // ---- small changes of a row; each is written with the next transaction of its lane ------------------------------
+
+    /// Sets (or clears) the instant before which a row does nothing.
+    pub(super) fn set_due(&mut self, id: TicketId, due: Option<Wall>) {
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.due_at = due;
+        }
+    }
+
+    /// The row waits this long from now; written down, so that it outlives the process.
+    pub(super) fn wait(&mut self, id: TicketId, wait: Duration, reason: &str, now: Now) {
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.due_at = Some(now.wall.after(wait));
+            entry.row.reason = Some(reason.to_owned());
+        }
+        self.write_row(id);
+    }
+
+    /// Puts a row to Error: refused for good, or once too often.
+    pub(super) fn fail(&mut self, id: TicketId, operation: Operation, reason: &str) {
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.state = State::Error;
+            entry.row.failed = Some(operation);
+            entry.row.due_at = None;
+            entry.row.reason = Some(reason.to_owned());
+        }
+        self.write_row(id);
+    }
+
+    /// Puts a row to Completed.
+    pub(super) fn complete(&mut self, id: TicketId, reason: Option<&str>) {
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.state = State::Completed;
+            entry.row.due_at = None;
+            entry.row.failed = None;
+            entry.row.reason = reason.map(str::to_owned);
+        }
+        self.write_row(id);
+    }
+
+    /// The row goes on to a state, at once.
+    pub(super) fn advance(&mut self, id: TicketId, state: State) {
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.state = state;
+            entry.row.due_at = None;
+            entry.row.reason = None;
+            entry.row.failed = None;
+            entry.returned = false;
+            entry.suspect = false;
+            entry.waits = 0;
+        }
+        self.write_row(id);
+    }
+
+    /// The remote ticket exists, by an answer or a look-up: created by this row, or another's that it notes.
+    pub(super) fn set_ticket(&mut self, id: TicketId, reference: TicketReference, created: bool) {
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.ticket = Some(reference);
+            entry.row.created |= created;
+        }
+    }
+
+    /// The platform of a backend's work orders.
+    pub(super) fn work_order_platform(&self, backend: &BackendName) -> Option<PlatformName> {
+        self.settings.backends.get(backend).map(|backend| backend.work_orders.clone())
+    }
+
+    /// Whether a backend may start anything new.
+    pub(super) fn processing(&self, backend: &BackendName) -> bool {
+        !self.draining && self.settings.backends.get(backend).is_some_and(|backend| backend.processing)
+    }
+
+    /// The state of a row's key.
+    pub(super) fn key_of(&mut self, id: TicketId) -> Option<(PlatformName, DedupeKey)> {
+        self.rows.get(&id).map(|entry| (entry.platform.clone(), entry.row.key.clone()))
+    }
+}
+
+/// Rows in one load.
+const LOAD_PAGE: usize = 5_000;
+
+impl State {
+    /// Whether a row in this state may have something on the wire, or half made.
+    fn is_underway(self) -> bool {
+        self.is_open() && !matches!(self, Self::Received | Self::Matching)
+    }
+}

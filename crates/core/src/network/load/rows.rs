@@ -1,0 +1,230 @@
+//! Bytes to rows: delimiter, quoting, line ends, physical line numbers (telecom contract §3.1).
+
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+
+use csv_core::ReadRecordResult;
+
+/// Longest row, in bytes of its fields. What is behind is dropped and the row counts as one with a wrong field count.
+const MAX_ROW: usize = 1 << 20;
+/// Most fields of a row.
+const MAX_FIELDS: usize = 4_096;
+/// How far the first line is looked at for the delimiter.
+const MAX_FIRST_LINE: usize = 64 << 10;
+/// Bytes asked of the input at once.
+const BUFFER: usize = 64 << 10;
+const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// One row, as it stands in the file: fields not trimmed, not checked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    /// Physical line where the row starts.
+    pub(super) line: u64,
+    /// All fields behind one another.
+    pub(super) text: &'a [u8],
+    /// Where each field ends in `text`.
+    pub(super) ends: &'a [usize],
+    /// The row was cut off at a limit: its fields mean nothing.
+    pub(super) is_cut: bool,
+}
+
+/// Reads rows one by one. Memory: one row and one buffer.
+pub(super) struct RowReader<R> {
+    input: BufReader<Chain<Cursor<Vec<u8>>, R>>,
+    parser: csv_core::Reader,
+    delimiter: u8,
+    line: u64,
+    after_carriage_return: bool,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl<R: Read> RowReader<R> {
+    /// Looks at the first line, finds the delimiter and skips the byte order mark.
+    pub(super) fn new(mut input: R) -> io::Result<Self> {
+        let mut head = Vec::new();
+        let mut delimiter = None;
+        while delimiter.is_none() && head.len() < MAX_FIRST_LINE {
+            let before = head.len();
+            input.by_ref().take(4_096).read_to_end(&mut head)?;
+            if head.len() == before {
+                break;
+            }
+            if head.starts_with(&BYTE_ORDER_MARK) {
+                head.drain(..BYTE_ORDER_MARK.len());
+            }
+            delimiter = delimiter_of(&head, false);
+        }
+        let delimiter = delimiter.or_else(|| delimiter_of(&head, true)).unwrap_or(b',');
+        Ok(Self {
+            input: BufReader::with_capacity(BUFFER, Cursor::new(head).chain(input)),
+            parser: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
+            line: 1,
+            after_carriage_return: false,
+            text: vec![0; 1_024],
+            ends: vec![0; 64],
+        })
+    }
+
+    /// The delimiter of this file.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// The physical line reached.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The next row; `None` at the end. Zero-length lines are no rows.
+    pub(super) fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
+        self.skip_empty_lines()?;
+        let line = self.line;
+        let (mut text_length, mut end_count, mut is_cut) = (0, 0, false);
+        loop {
+            let buffer = self.input.fill_buf()?;
+            let (result, read, written, ended) =
+                self.parser.read_record(buffer, &mut self.text[text_length..], &mut self.ends[end_count..]);
+            count_lines(&buffer[..read], &mut self.line, &mut self.after_carriage_return);
+            self.input.consume(read);
+            text_length += written;
+            end_count += ended;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull if self.text.len() < MAX_ROW => self.text.resize(self.text.len() * 2, 0),
+                ReadRecordResult::OutputFull => (text_length, is_cut) = (0, true),
+                ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_FIELDS => {
+                    self.ends.resize(self.ends.len() * 2, 0);
+                }
+                ReadRecordResult::OutputEndsFull => (end_count, is_cut) = (0, true),
+                ReadRecordResult::End => return Ok(None),
+                ReadRecordResult::Record => break,
+            }
+        }
+        if is_cut {
+            (text_length, end_count) = (0, 0);
+        }
+        Ok(Some(Row { line, text: &self.text[..text_length], ends: &self.ends[..end_count], is_cut }))
+    }
+
+    /// Between rows, a line end is an empty line (or the second half of CRLF). Skipped here and not by the parser, so
+    /// that `line` is where the row starts.
+    fn skip_empty_lines(&mut self) -> io::Result<()> {
+        loop {
+            let buffer = self.input.fill_buf()?;
+            let empty = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            count_lines(&buffer[..empty], &mut self.line, &mut self.after_carriage_return);
+            let is_done = empty < buffer.len() || buffer.is_empty();
+            self.input.consume(empty);
+            if is_done {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn count_lines(bytes: &[u8], line: &mut u64, after_carriage_return: &mut bool) {
+    for byte in bytes {
+        match byte {
+            b'\r' => *line += 1,
+            b'\n' if !*after_carriage_return => *line += 1,
+            _ => {}
+        }
+        *after_carriage_return = *byte == b'\r';
+    }
+}
+
+/// The most frequent of `,` `;` TAB outside quotes in the first line that is not empty; on a tie in that order; none
+/// found: the comma. `None`: the line is not complete and `is_all` is not set.
+fn delimiter_of(head: &[u8], is_all: bool) -> Option<u8> {
+    const CANDIDATES: [u8; 3] = [b',', b';', b'\t'];
+    let mut counts = [0_u32; 3];
+    let (mut is_quoted, mut is_complete) = (false, is_all);
+    for byte in head.iter().skip_while(|byte| matches!(byte, b'\r' | b'\n')) {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b'\r' | b'\n' if !is_quoted => {
+                is_complete = true;
+                break;
+            }
+            _ if is_quoted => {}
+            _ => {
+                if let Some(at) = CANDIDATES.iter().position(|candidate| candidate == byte) {
+                    counts[at] += 1;
+                }
+            }
+        }
+    }
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let winner = counts.iter().position(|count| *count == most).unwrap_or(0);
+    is_complete.then_some(CANDIDATES[winner])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_ROW, RowReader};
+
+    fn rows(bytes: &[u8]) -> Vec<(u64, Vec<String>)> {
+        let mut reader = RowReader::new(bytes).unwrap();
+        let mut rows = Vec::new();
+        while let Some(row) = reader.next_row().unwrap() {
+            let mut start = 0;
+            let mut fields = Vec::new();
+            for end in row.ends {
+                fields.push(String::from_utf8_lossy(&row.text[start..*end]).into_owned());
+                start = *end;
+            }
+            rows.push((row.line, if row.is_cut { vec!["cut".into()] } else { fields }));
+        }
+        rows
+    }
+
+    fn row(line: u64, fields: &[&str]) -> (u64, Vec<String>) {
+        (line, fields.iter().map(|field| (*field).to_owned()).collect())
+    }
+
+    #[test]
+    fn every_line_end_and_a_byte_order_mark_are_understood() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = format!("\u{feff}a,b{end}{end}1,2{end}\"x{end}y\",3{end}4,5");
+            let quoted = format!("x{end}y");
+            let expected = [row(1, &["a", "b"]), row(3, &["1", "2"]), row(4, &[&quoted, "3"]), row(6, &["4", "5"])];
+            assert_eq!(rows(text.as_bytes()), expected, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn the_most_frequent_delimiter_of_the_first_line_wins() {
+        let delimiter = |text: &str| RowReader::new(text.as_bytes()).unwrap().delimiter();
+        assert_eq!(delimiter("a;b;c,d\n,,,,"), b';');
+        assert_eq!(delimiter("a\tb\n"), b'\t');
+        assert_eq!(delimiter("a\tb;c"), b';');
+        assert_eq!(delimiter("a;b,c"), b',');
+        assert_eq!(delimiter("\"a;b;\nc;d\",e\n"), b',');
+        assert_eq!(delimiter("one"), b',');
+        assert_eq!(delimiter(""), b',');
+        assert_eq!(delimiter("\n\na;b\n"), b';');
+    }
+
+    #[test]
+    fn quotes_follow_rfc_4180() {
+        assert_eq!(rows(b"a,b\n\"x \"\"y\"\", z\",\"\"\n"), [row(1, &["a", "b"]), row(2, &["x \"y\", z", ""])]);
+    }
+
+    #[test]
+    fn an_unbalanced_quote_leaves_the_rows_before_it_alone() {
+        let found = rows(b"a,b\n1,2\n\"3,4\n5,6\n");
+        assert_eq!(found[..2], [row(1, &["a", "b"]), row(2, &["1", "2"])]);
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_row_beyond_the_limit_is_cut_and_the_next_one_stands() {
+        let mut text = b"a,b\n".to_vec();
+        text.extend(std::iter::repeat_n(b'x', 3 * MAX_ROW));
+        text.extend_from_slice(b"\n");
+        text.extend(std::iter::repeat_n(b',', 10_000));
+        text.extend_from_slice(b"\n1,2\n");
+        assert_eq!(rows(&text), [row(1, &["a", "b"]), row(2, &["cut"]), row(3, &["cut"]), row(4, &["1", "2"])]);
+    }
+}
