@@ -1,0 +1,177 @@
+//! The tree's sections, read one by one, so that a problem in one hides none in another.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use ticketbridge_core::ticket::PlatformName;
+
+use super::DEFAULT_FILE;
+use super::checks;
+use super::deserialize::{read, word};
+use super::file;
+use super::problem::Problem;
+use super::suggest::hint;
+use super::tree::{Node, Origin, Table, Value, element_name};
+use crate::Config;
+use crate::sections::platforms::PlatformSettings;
+use crate::sections::{Offload, OffloadKind, Platform, PlatformKind};
+
+/// Sections whose entries come from the user's file alone as soon as it has the section.
+const WHOLE_SECTIONS: [&str; 4] = ["backends", "feedback", "offload", "platforms"];
+/// All sections.
+const SECTIONS: [&str; 9] =
+    ["backends", "feedback", "mail", "offload", "platforms", "retention", "server", "store", "workflow"];
+/// Keys of the settings that every platform has.
+const COMMON_KEYS: [&str; 7] =
+    ["bypass_proxy", "charge_outages", "in_doubt_for", "match_ttl", "on_unresolved", "retry", "settling_time"];
+
+/// Gives the file the default's backends, functions, offloads and platforms where it has no section of its own.
+pub(crate) fn graft_defaults(root: &mut Node) {
+    let Some(table) = root.table_mut() else { return };
+    if WHOLE_SECTIONS.iter().all(|section| table.contains_key(*section)) {
+        return;
+    }
+    let mut defaults = file::parse(DEFAULT_FILE, &mut Vec::new());
+    let Some(defaults) = defaults.table_mut() else { return };
+    for section in WHOLE_SECTIONS {
+        if let (false, Some(mut node)) = (table.contains_key(section), defaults.remove(section)) {
+            mark_default(&mut node);
+            table.insert(section.to_owned(), node);
+        }
+    }
+}
+
+fn mark_default(node: &mut Node) {
+    node.origin = Origin::Default;
+    match &mut node.value {
+        Value::List(list) => list.iter_mut().for_each(mark_default),
+        Value::Table(table) => table.values_mut().for_each(mark_default),
+        _ => {}
+    }
+}
+
+/// Reads all sections and checks them against each other.
+pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<Config> {
+    let table = std::mem::take(root.table_mut()?);
+    for (key, node) in table.iter().filter(|(key, _)| !SECTIONS.contains(&key.as_str())) {
+        let text = format!("there is no such section{}", hint(key, &SECTIONS));
+        problems.push(Problem { origin: node.origin.clone(), key: key.clone(), text });
+    }
+    let mut places = checks::Places::new();
+    for (key, node) in &table {
+        checks::remember(node, key, &mut places);
+    }
+    // The bare reading of a section that is not there are its defaults.
+    let empty = Node { origin: Origin::Default, value: Value::Table(Table::new()) };
+    let section = |name: &str| table.get(name).unwrap_or(&empty);
+    let server = read(section("server"), "server", &[], problems);
+    let store = read(section("store"), "store", &[], problems);
+    let retention = read(section("retention"), "retention", &[], problems);
+    let mail = read(section("mail"), "mail", &[], problems);
+    let workflow = read(section("workflow"), "workflow", &[], problems);
+    let backends = list(table.get("backends"), "backends", problems);
+    let feedback = list(table.get("feedback"), "feedback", problems);
+    let offload = offloads(section("offload"), problems);
+    let platforms = platforms(section("platforms"), problems);
+    let config = Config {
+        server: server?,
+        store: store?,
+        retention: retention?,
+        mail: mail?,
+        workflow: workflow?,
+        offload,
+        platforms,
+        backends,
+        feedback,
+    };
+    let named: Vec<String> = section("platforms").table().into_iter().flat_map(|table| table.keys().cloned()).collect();
+    checks::check(&config, &named, &places, problems);
+    Some(config)
+}
+
+fn not_a_table(node: &Node, key: &str, form: &str, problems: &mut Vec<Problem>) {
+    let text = format!("this is {}; write it as {form}", node.describe());
+    problems.push(Problem { origin: node.origin.clone(), key: key.to_owned(), text });
+}
+
+fn list<T: DeserializeOwned>(node: Option<&Node>, section: &str, problems: &mut Vec<Problem>) -> Vec<T> {
+    let Some(node) = node else { return Vec::new() };
+    let Value::List(list) = &node.value else {
+        not_a_table(node, section, &format!("`[[{section}]]`, once for each"), problems);
+        return Vec::new();
+    };
+    let mut entries = Vec::new();
+    for (number, element) in list.iter().enumerate() {
+        let name = element_name(element).map_or_else(|| number.to_string(), str::to_owned);
+        entries.extend(read(element, &format!("{section}.{name}"), &[], problems));
+    }
+    entries
+}
+
+fn offloads(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<OffloadKind, Offload> {
+    let mut offloads = BTreeMap::new();
+    let Some(table) = node.table() else {
+        not_a_table(node, "offload", "`[offload.KIND]`", problems);
+        return offloads;
+    };
+    for (name, node) in table {
+        let key = format!("offload.{name}");
+        let Some(kind) = OffloadKind::from_name(name) else {
+            let text = format!("there is no such kind of file{}", hint(name, &OffloadKind::ALL.map(OffloadKind::name)));
+            problems.push(Problem { origin: node.origin.clone(), key, text });
+            continue;
+        };
+        offloads.extend(read(node, &key, &[], problems).map(|offload| (kind, offload)));
+    }
+    offloads
+}
+
+fn platforms(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<PlatformName, Platform> {
+    let mut platforms = BTreeMap::new();
+    let Some(table) = node.table() else {
+        not_a_table(node, "platforms", "`[platforms.NAME]`", problems);
+        return platforms;
+    };
+    for (name, node) in table {
+        let key = format!("platforms.{name}");
+        if node.table().is_none() {
+            not_a_table(node, &key, &format!("`[platforms.{name}]`"), problems);
+        } else if let Some(platform) = platform(node.clone(), &key, problems) {
+            platforms.insert(PlatformName::new(name), platform);
+        }
+    }
+    platforms
+}
+
+fn platform(mut node: Node, key: &str, problems: &mut Vec<Problem>) -> Option<Platform> {
+    let origin = node.origin.clone();
+    let table = node.table_mut()?;
+    let kinds = PlatformKind::ALL.map(PlatformKind::name);
+    let mut refuse = |origin: Origin, text: String| {
+        problems.push(Problem { origin, key: format!("{key}.type"), text });
+        None
+    };
+    let kind = match table.remove("type") {
+        None => return refuse(origin, format!("is missing and has no default; write one of {}", kinds.join(", "))),
+        Some(node) => match node.text().map(word::<PlatformKind>) {
+            Some(Ok(kind)) => kind,
+            Some(Err(text)) => return refuse(node.origin.clone(), text),
+            None => {
+                return refuse(node.origin.clone(), format!("a word in quotes is wanted, one of {}", kinds.join(", ")));
+            }
+        },
+    };
+    let mut common = Table::new();
+    for name in COMMON_KEYS {
+        common.extend(table.remove_entry(name));
+    }
+    let common = read(&Node { origin, value: Value::Table(common) }, key, &[], problems);
+    let also: Vec<&str> = COMMON_KEYS.iter().copied().chain(["type"]).collect();
+    let settings = match kind {
+        PlatformKind::Connector => read(&node, key, &also, problems).map(PlatformSettings::Connector),
+        PlatformKind::Cherwell => read(&node, key, &also, problems).map(PlatformSettings::Cherwell),
+        PlatformKind::Tixngo => read(&node, key, &also, problems).map(PlatformSettings::Tixngo),
+        PlatformKind::S360 => read(&node, key, &also, problems).map(PlatformSettings::S360),
+    };
+    Some(Platform { settings: settings?, common: common? })
+}

@@ -1,0 +1,297 @@
+//! What no single value shows: ranges, and how sections fit together. Every text names the way out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use super::problem::Problem;
+use super::suggest::nearest;
+use super::tree::{Node, Origin, Value, element_name};
+use crate::Config;
+use crate::sections::platforms::{Auth, ConnectorSettings, PlatformSettings};
+use crate::sections::{Backend, Feedback, Launch, Platform, PlatformKind, StoreUrl};
+
+/// Dotted key → where it stands, tables and entries included.
+pub(crate) type Places = BTreeMap<String, Origin>;
+
+/// Notes where a node and all below it stand.
+pub(crate) fn remember(node: &Node, path: &str, places: &mut Places) {
+    // An entry of a doubled name keeps the place of its second: that is the one to change.
+    places.insert(path.to_owned(), node.origin.clone());
+    match &node.value {
+        Value::Table(table) => {
+            table.iter().for_each(|(name, child)| remember(child, &format!("{path}.{name}"), places))
+        }
+        Value::List(list) => list.iter().enumerate().for_each(|(number, child)| {
+            let name = element_name(child).map_or_else(|| number.to_string(), str::to_owned);
+            remember(child, &format!("{path}.{name}"), places);
+        }),
+        _ => {}
+    }
+}
+
+struct Checker<'a> {
+    places: &'a Places,
+    problems: &'a mut Vec<Problem>,
+}
+
+/// Checks everything. `named` are all platforms of the file, those that could not be read included.
+pub(crate) fn check(config: &Config, named: &[String], places: &Places, problems: &mut Vec<Problem>) {
+    let mut checker = Checker { places, problems };
+    checker.server(config);
+    checker.backends(config, named);
+    checker.feedback(config, named);
+    for (name, platform) in &config.platforms {
+        checker.platform(&format!("platforms.{name}"), platform);
+    }
+    for (kind, offload) in &config.offload {
+        if offload.path.is_none() && offload.folder.is_none() {
+            let text = "has neither `path` nor `folder`; give a file, a folder to watch, or both";
+            checker.refuse(&format!("offload.{}", kind.name()), text);
+        }
+    }
+}
+
+impl Checker<'_> {
+    fn refuse(&mut self, key: &str, text: impl Into<String>) {
+        // A key that stands nowhere is a default: the table it belongs to is the next best place.
+        let mut place = key;
+        let origin = loop {
+            if let Some(origin) = self.places.get(place) {
+                break origin.clone();
+            }
+            match place.rsplit_once('.') {
+                Some((above, _)) => place = above,
+                None => break Origin::Default,
+            }
+        };
+        self.problems.push(Problem { origin, key: key.to_owned(), text: text.into() });
+    }
+
+    fn range(&mut self, key: &str, value: u32, range: &RangeInclusive<u32>) {
+        if !range.contains(&value) {
+            self.refuse(key, format!("`{value}` is out of range; the range is {} to {}", range.start(), range.end()));
+        }
+    }
+
+    fn server(&mut self, config: &Config) {
+        let listen = config.server.listen;
+        if !listen.ip().is_loopback() && config.server.tokens.is_empty() {
+            self.refuse(
+                "server.listen",
+                format!(
+                    "`{listen}` can be reached from other machines, and nobody needs a token; add `[[server.tokens]]` \
+                     with name, role and token, or listen on 127.0.0.1"
+                ),
+            );
+        }
+        let mut names = BTreeSet::new();
+        for token in &config.server.tokens {
+            if !names.insert(&token.name) {
+                self.refuse("server.tokens", format!("two tokens have the name `{}`; give each its own", token.name));
+            }
+        }
+        if config.store.password.is_some() && matches!(config.store.url, StoreUrl::Sqlite(_)) {
+            self.refuse("store.password", "SQLite has no password; remove it, or set a postgres:// address");
+        }
+    }
+
+    fn backends(&mut self, config: &Config, named: &[String]) {
+        if config.backends.is_empty() && !self.problems.iter().any(|problem| problem.key.starts_with("backends")) {
+            self.refuse("backends", "there is no backend, so no ticket could go anywhere; add `[[backends]]`");
+        }
+        let mut names = BTreeSet::new();
+        for Backend { name, tickets, work_orders, max_retries, max_tickets_per_request, .. } in &config.backends {
+            let key = format!("backends.{name}");
+            if !is_name(name.as_str()) {
+                self.refuse(&format!("{key}.name"), NAME_RULE);
+            } else if !names.insert(name.as_str().to_owned()) {
+                self.refuse(&format!("{key}.name"), format!("two backends have the name `{name}`; give each its own"));
+            }
+            for (role, platform) in [("tickets", tickets), ("work_orders", work_orders)] {
+                let key = format!("{key}.{role}");
+                let wanted = [PlatformKind::Connector, PlatformKind::Cherwell];
+                self.platform_reference(&key, platform.as_str(), config, named, &wanted);
+            }
+            self.range(&format!("{key}.max_retries"), *max_retries, &Backend::RETRIES);
+            let key = format!("{key}.max_tickets_per_request");
+            self.range(&key, *max_tickets_per_request, &Backend::TICKETS_PER_REQUEST);
+        }
+    }
+
+    fn platform_reference(
+        &mut self,
+        key: &str,
+        name: &str,
+        config: &Config,
+        named: &[String],
+        wanted: &[PlatformKind],
+    ) {
+        if name.is_empty() {
+            return;
+        }
+        let found = config.platforms.iter().find(|(platform, _)| platform.as_str() == name);
+        if let Some((_, platform)) = found {
+            let kind = platform.kind();
+            if !wanted.contains(&kind) {
+                let wanted: Vec<_> = wanted.iter().map(|kind| kind.name()).collect();
+                let text = format!(
+                    "platform `{name}` is of type {}, which cannot do this; name one of type {}",
+                    kind.name(),
+                    wanted.join(" or ")
+                );
+                self.refuse(key, text);
+            }
+        } else if !named.iter().any(|platform| platform == name) {
+            let hint = nearest(name, named.iter().map(String::as_str))
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let default = match self.places.get(key) {
+                Some(Origin::Default) => " (this backend is the default's: add `[[backends]]` of your own)",
+                _ => "",
+            };
+            let text = format!("there is no platform `{name}`{hint} Add `[platforms.{name}]` or name another{default}");
+            self.refuse(key, text.replace("` Add", "`; add").replace("? Add", "? Otherwise add"));
+        }
+    }
+
+    fn feedback(&mut self, config: &Config, named: &[String]) {
+        let mut names = BTreeSet::new();
+        let mut automatic = BTreeMap::new();
+        for function in &config.feedback {
+            let Feedback { internal_name, organizer, frequency, .. } = function;
+            let key = format!("feedback.{internal_name}");
+            if !names.insert(internal_name) {
+                let text = format!("two functions have the name `{internal_name}`; give each its own");
+                self.refuse(&format!("{key}.internal_name"), text);
+            }
+            if organizer.trim().is_empty() {
+                self.refuse(&format!("{key}.organizer"), "is empty; write the organizer's code");
+            }
+            self.platform_reference(
+                &format!("{key}.source"),
+                function.source.as_str(),
+                config,
+                named,
+                &[PlatformKind::Tixngo],
+            );
+            let box_office = function.box_office.as_str();
+            self.platform_reference(&format!("{key}.box_office"), box_office, config, named, &[PlatformKind::S360]);
+            let seconds = frequency.get().as_secs();
+            if frequency.get().subsec_nanos() > 0 || !seconds.is_multiple_of(60) || !(60..=86_400).contains(&seconds) {
+                let text = format!("`{frequency}` is out of range; write whole minutes, \"1m\" to \"1440m\"");
+                self.refuse(&format!("{key}.frequency"), text);
+            }
+            self.range(&format!("{key}.batch_size"), function.batch_size, &(1..=10_000));
+            self.range(&format!("{key}.pages_per_run"), function.pages_per_run, &(1..=1_000));
+            if function.start.zip(function.end).is_some_and(|(start, end)| start >= end) {
+                self.refuse(&format!("{key}.end"), "is not later than `start`, so no run would ever start");
+            }
+            if function.launch == Launch::Automatic
+                && let Some(first) = automatic.insert(organizer, internal_name)
+            {
+                let text = format!(
+                    "organizer `{organizer}` has an automatic function already (`{first}`), and only one may be \
+                     active; set one of them to \"manual\""
+                );
+                self.refuse(&format!("{key}.launch"), text);
+            }
+        }
+    }
+
+    fn platform(&mut self, key: &str, platform: &Platform) {
+        let name = key.rsplit_once('.').map_or(key, |(_, name)| name);
+        if !is_name(name) {
+            self.refuse(key, NAME_RULE);
+        }
+        let retry = &platform.common.retry;
+        if retry.initial > retry.max {
+            let text = format!("`{}` is longer than `retry.max` (`{}`); swap them", retry.initial, retry.max);
+            self.refuse(&format!("{key}.retry.initial"), text);
+        }
+        self.range(&format!("{key}.max_in_flight"), platform.max_in_flight(), &(1..=1_000));
+        match &platform.settings {
+            PlatformSettings::Connector(settings) => self.connector(key, settings),
+            PlatformSettings::Cherwell(settings) => {
+                self.range(&format!("{key}.page_size"), settings.page_size, &(1..=2_000));
+                if settings.ticket.open_states.is_empty() {
+                    let text = "is empty, so no ticket would ever count as open; list the open states of the site";
+                    self.refuse(&format!("{key}.ticket.open_states"), text);
+                }
+                if !is_utc_offset(&settings.utc_offset) {
+                    let text =
+                        format!("`{}` is no offset; write \"auto\" or for instance \"-06:00\"", settings.utc_offset);
+                    self.refuse(&format!("{key}.utc_offset"), text);
+                }
+            }
+            PlatformSettings::Tixngo(settings) => {
+                if !settings.base_url.as_str().ends_with("organizer/tickets") {
+                    let text = "does not end in `organizer/tickets`; write the address as TIXNGO gives it";
+                    self.refuse(&format!("{key}.base_url"), text);
+                }
+            }
+            PlatformSettings::S360(_) => {}
+        }
+    }
+
+    /// The settings of the way of authentication, and of no other: of two secrets it is not clear which counts.
+    fn connector(&mut self, key: &str, settings: &ConnectorSettings) {
+        if settings.port == Some(0) {
+            self.refuse(&format!("{key}.port"), "`0` is no port; write 1 to 65535");
+        }
+        if settings.base_path.contains(['?', '#', ' ']) {
+            self.refuse(&format!("{key}.base_path"), "has a blank, `?` or `#`; write a path such as \"/sfyc\"");
+        }
+        let (auth, required, optional): (_, &[&str], &[&str]) = match settings.auth {
+            Auth::None => ("none", &[], &[]),
+            Auth::Basic => ("basic", &["username", "password"], &[]),
+            Auth::Bearer => ("bearer", &["token"], &[]),
+            Auth::ApiKey => ("api_key", &["api_key"], &["api_key_header"]),
+            Auth::Oauth2ClientCredentials => {
+                ("oauth2_client_credentials", &["token_url", "client_id", "client_secret"], &["scope"])
+            }
+            Auth::Oauth2Password => {
+                ("oauth2_password", &["token_url", "client_id", "username", "password"], &["client_secret", "scope"])
+            }
+        };
+        let given = [
+            ("token", settings.token.is_some()),
+            ("username", settings.username.is_some()),
+            ("password", settings.password.is_some()),
+            ("api_key", settings.api_key.is_some()),
+            ("api_key_header", settings.api_key_header.is_some()),
+            ("token_url", settings.token_url.is_some()),
+            ("client_id", settings.client_id.is_some()),
+            ("client_secret", settings.client_secret.is_some()),
+            ("scope", settings.scope.is_some()),
+        ];
+        for (name, is_given) in given {
+            if is_given && !required.contains(&name) && !optional.contains(&name) {
+                let text = format!("auth = \"{auth}\" does not use it; remove it, or change `auth`");
+                self.refuse(&format!("{key}.{name}"), text);
+            } else if !is_given && required.contains(&name) {
+                // A value that was there and was wrong has been reported already.
+                let missing = format!("{key}.{name}");
+                if !self.problems.iter().any(|problem| problem.key == missing) {
+                    self.refuse(&missing, format!("is missing; auth = \"{auth}\" needs it"));
+                }
+            }
+        }
+    }
+}
+
+const NAME_RULE: &str =
+    "is no usable name; use 1 to 64 letters, digits, `-`, `_` or `.`, beginning with a letter or digit";
+
+fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
+}
+
+fn is_utc_offset(text: &str) -> bool {
+    let digits = |part: &str, most: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|number| number <= most);
+    text == "auto"
+        || text
+            .strip_prefix(['+', '-'])
+            .and_then(|rest| rest.split_once(':'))
+            .is_some_and(|(hours, minutes)| digits(hours, 14) && digits(minutes, 59))
+}

@@ -1,0 +1,22 @@
+//! One struct per section of the configuration file. `Default` is what holds where the file is silent; that it
+//! equals the commented default file is proved by a test.
+
+mod backends;
+mod feedback;
+mod mail;
+mod offload;
+pub mod platforms;
+mod retention;
+mod server;
+mod store;
+mod workflow;
+
+pub use backends::{Backend, BackendState};
+pub use feedback::{Feedback, Launch};
+pub use mail::Mail;
+pub use offload::{Offload, OffloadKind};
+pub use platforms::{Platform, PlatformKind};
+pub use retention::Retention;
+pub use server::{ApiToken, Role, Server};
+pub use store::{Store, StoreUrl};
+pub use workflow::Workflow;
