@@ -1,8 +1,14 @@
 //! The durable memory of ticketbridge: one coarse trait, each method one transaction.
+//!
+//! * [`Store`]: the contract. [`SqliteStore`] keeps it on disk, and more to come.
+//! * One conformance suite (`tests/conformance`) runs over all of them, and compares them step by step.
 
+mod contract;
 mod error;
-pub mod samples;
-mod trait_;
+mod rules;
+mod sqlite;
 
+pub use contract::*;
 pub use error::StoreError;
-pub use trait_::*;
+pub use rules::lane_index;
+pub use sqlite::{OpenMode, Opened, SqliteOptions, SqliteStore};

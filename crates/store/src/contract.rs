@@ -24,6 +24,12 @@ use crate::StoreError;
 
 /// Most rows in one page of a listing.
 pub const MAX_PAGE: usize = 1_000;
+/// Problems kept; older ones make room.
+pub const MAX_PROBLEMS: usize = 1_000;
+/// Changes kept; older ones make room. A holder that is further behind loads its lanes anew.
+pub const MAX_CHANGES: usize = 100_000;
+/// Runs kept; older ones make room.
+pub const MAX_RUNS: usize = 10_000;
 /// Known tickets that come with a lane, the newest first: canaries for look-ups.
 pub const LANE_CANARIES: usize = 32;
 
@@ -198,6 +204,9 @@ pub struct BackendOverride {
     pub at: Wall,
 }
 
+/// An incident as kept by the store: (`kpi`, `object_id`) and its JSON, opaque to the store.
+pub type IncidentEntry = ((String, String), String);
+
 /// What a workflow run leaves behind, in one transaction with its tickets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunCommit {
@@ -207,7 +216,7 @@ pub struct RunCommit {
     pub tickets: Vec<NewTicket>,
     /// Incidents as they are now known, by (`kpi`, `object_id`): replaces what was kept for these objects.
     /// Opaque to the store: JSON.
-    pub incidents: Vec<((String, String), String)>,
+    pub incidents: Vec<IncidentEntry>,
     /// Per dedupe key what has been reported, as JSON; replaces what was kept.
     pub reported: Vec<(String, String)>,
 }
@@ -234,6 +243,10 @@ pub struct RunRecord {
 /// The main store.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Number of lanes per platform: indices `0..lanes` are there to be taken. Fixed when the store was made, since
+    /// stored rows depend on it.
+    fn lanes_per_platform(&self) -> u32;
+
     // ---- intake -------------------------------------------------------------------------------------------------
     /// Stores tickets, in order; answered only when durable. One outcome per ticket, in request order. A
     /// `message_id` that comes twice within one call is a duplicate (or conflict) of the first.
@@ -336,7 +349,7 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- workflow -----------------------------------------------------------------------------------------------
     /// Incidents kept by earlier runs: (`kpi`, `object_id`) → JSON.
-    async fn incidents(&self) -> Result<Vec<((String, String), String)>, StoreError>;
+    async fn incidents(&self) -> Result<Vec<IncidentEntry>, StoreError>;
 
     /// What has been reported per dedupe key, as JSON.
     async fn reported(&self) -> Result<Vec<(String, String)>, StoreError>;

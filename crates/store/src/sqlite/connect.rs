@@ -1,0 +1,92 @@
+//! Opening connections: flags, pragmas, and reading back that they are in force.
+
+use std::path::Path;
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, OpenFlags};
+use ticketbridge_core::network::kind_key;
+
+use super::SqliteOptions;
+use super::fault::{Fault, store_error};
+use super::migrate::identify;
+use crate::StoreError;
+use crate::sqlite::migrate::Identity;
+
+/// Prepared statements kept per connection.
+const STATEMENTS: usize = 128;
+/// Page cache per connection, in KiB.
+const CACHE_KIB: i32 = 16 * 1024;
+
+/// Opens the writing connection. A file that is not ours is left untouched.
+pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection, Identity), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if !folder.is_dir() {
+        return Err(StoreError::Refused(format!(
+            "the folder {} for the store does not exist: create it, or correct [store] url",
+            folder.display()
+        )));
+    }
+    if path.is_dir() {
+        return Err(StoreError::Refused(format!(
+            "the store {} is a folder: [store] url must name a file",
+            path.display()
+        )));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| {
+        StoreError::Refused(format!(
+            "the store {} cannot be opened ({error}): give this user read and write permission on it and its folder",
+            path.display()
+        ))
+    })?;
+    let say = |error: rusqlite::Error| store_error(Fault::from(error), path);
+    connection.busy_timeout(options.busy_timeout).map_err(say)?;
+    let identity = identify(&connection, path)?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(say)? {
+        return Err(StoreError::Refused(format!(
+            "the store {} is read-only: give this user write permission on it, or mount its disk writable",
+            path.display()
+        )));
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(say)?;
+    require(path, "journal_mode", &mode, "wal")?;
+    connection.execute_batch("PRAGMA synchronous = FULL").map_err(say)?;
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(say)?;
+    require(path, "synchronous", &synchronous.to_string(), "2")?;
+    // Checkpoints are ours (see the writer), and a savepoint's undo log needs no disk.
+    connection.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY").map_err(say)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(say)?;
+    if let Some(pages) = options.max_pages {
+        connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(say)?;
+    }
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok((connection, identity))
+}
+
+/// Opens a read-only connection to a store that exists.
+pub(super) fn reader(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(options.busy_timeout)?;
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY")?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        connection.create_scalar_function("kind_key", 1, pure, |call| {
+            Ok(kind_key(call.get_raw(0).as_str().unwrap_or_default()))
+        })?;
+        Ok(connection)
+    };
+    open().map_err(|error| store_error(error.into(), path))
+}
+
+fn require(path: &Path, pragma: &str, got: &str, wanted: &str) -> Result<(), StoreError> {
+    if got.eq_ignore_ascii_case(wanted) {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "the store {} would not be durable: {pragma} is `{got}` instead of `{wanted}`. Put it on a local disk: network folders do not carry a write-ahead log",
+        path.display()
+    )))
+}

@@ -1,0 +1,128 @@
+//! Reading for people: pages of tickets, stories, counts, the ledger. Pages are cut by row number, newest first: a page
+//! never shows a row twice, however much is written meanwhile.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use ticketbridge_core::delivery::{BatchId, ItemResult, KnownTicket};
+use ticketbridge_core::network::kind_key;
+use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, State, TicketId};
+use ticketbridge_core::time::Wall;
+
+use super::apply::SettleLine;
+use super::fault::Fault;
+use super::{rows, statements as sql};
+use crate::rules::hexadecimal;
+use crate::{MAX_PAGE, Page, TicketFilter, TicketView, TrailEntry};
+
+/// A page of tickets.
+pub(super) fn tickets(store: &Connection, filter: &TicketFilter, page: Page) -> Result<Vec<TicketView>, Fault> {
+    let mut text = String::from(sql::VIEW);
+    text.push_str("WHERE 1");
+    let mut values: Vec<Value> = Vec::new();
+    if let Some(before) = page.before {
+        text.push_str(" AND t.id < ?");
+        values.push(before.0.into());
+    }
+    let states = filter.states.iter().map(|state| Value::from(rows::state_number(*state)));
+    one_of(&mut text, &mut values, "t.state", states);
+    one_of(&mut text, &mut values, "kind_key(t.kind)", filter.kinds.iter().map(|kind| kind_key(kind).into()));
+    let backends = filter.backends.iter().map(|backend| Value::from(backend.as_str().to_owned()));
+    one_of(&mut text, &mut values, "t.backend", backends);
+    one_of(&mut text, &mut values, "t.key", filter.key.iter().map(|key| Value::from(key.as_str().to_owned())));
+    if let Some(message_id) = &filter.message_id {
+        text.push_str(" AND t.id = (SELECT id FROM ticket_body WHERE message_id = ?)");
+        values.push(message_id.clone().into());
+    }
+    if let Some(wanted) = &filter.text {
+        let columns = ["t.key", "t.ticket_number", "t.work_order", "b.message_id", "t.reason"];
+        let holds = columns.map(|column| format!("instr(lower({column}), ?)")).join(" OR ");
+        text.extend([" AND (", &holds, ")"]);
+        values.extend(columns.map(|_| Value::from(wanted.to_ascii_lowercase())));
+    }
+    text.push_str(" ORDER BY t.id DESC LIMIT ?");
+    values.push(rows::limit(page.limit.min(MAX_PAGE)).into());
+    let mut find = store.prepare_cached(&text)?;
+    let found = find.query_map(params_from_iter(values), rows::ticket_view)?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+fn one_of(text: &mut String, values: &mut Vec<Value>, column: &str, allowed: impl Iterator<Item = Value>) {
+    let before = values.len();
+    values.extend(allowed);
+    let marks = vec!["?"; values.len() - before].join(", ");
+    if !marks.is_empty() {
+        text.extend([" AND ", column, " IN (", &marks, ")"]);
+    }
+}
+
+/// One ticket by its public id.
+pub(super) fn ticket(store: &Connection, origin: OriginId) -> Result<Option<TicketView>, Fault> {
+    let mut find = store.prepare_cached(&format!("{}WHERE t.origin = ?1", sql::VIEW))?;
+    Ok(find.query_row([origin.0.as_bytes()], rows::ticket_view).optional()?)
+}
+
+/// The requests that carried a ticket.
+pub(super) fn trail(store: &Connection, id: TicketId) -> Result<Vec<TrailEntry>, Fault> {
+    let mut find = store.prepare_cached("SELECT trail FROM ticket WHERE id = ?1")?;
+    let trail: Option<Option<Vec<u8>>> = find.query_row([id.0], |row| row.get(0)).optional()?;
+    let batches = rows::unpack(&trail.flatten().unwrap_or_default());
+    let mut find = store.prepare_cached(sql::BATCH_STORY)?;
+    let mut entries = Vec::with_capacity(batches.len());
+    for batch in batches {
+        let mut rows = find.query([batch.0])?;
+        let Some(row) = rows.next()? else { continue };
+        let outcome: Option<String> = row.get(5)?;
+        entries.push(TrailEntry {
+            batch: BatchId(batch.0),
+            operation: rows::operation(row, 0)?,
+            platform: rows::platform(row, 1)?,
+            items: rows::items(row, 2)?.len(),
+            body_hash: hexadecimal(&row.get::<_, Vec<u8>>(3)?),
+            at: Wall(row.get(4)?),
+            result: latest_result(outcome.as_deref().unwrap_or_default(), id)?,
+        });
+    }
+    Ok(entries)
+}
+
+/// The last word on a ticket in a batch's settles.
+fn latest_result(lines: &str, id: TicketId) -> Result<Option<(ItemResult, Wall)>, Fault> {
+    for line in lines.lines().rev() {
+        let settle: SettleLine<Vec<ItemResult>> = serde_json::from_str(line)?;
+        if let Some(result) = settle.results.into_iter().rev().find(|result| result.ticket == id) {
+            return Ok(Some((result, settle.at)));
+        }
+    }
+    Ok(None)
+}
+
+/// Tickets per backend and state.
+pub(super) fn counts(store: &Connection) -> Result<BTreeMap<(BackendName, State), u64>, Fault> {
+    let mut find = store.prepare_cached("SELECT backend, state, count(*) FROM ticket GROUP BY backend, state")?;
+    let found = find.query_map([], |row| {
+        let backend = BackendName::new(row.get_ref(0)?.as_str()?);
+        Ok(((backend, rows::state(row, 1)?), row.get::<_, i64>(2)? as u64))
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What the ledger knows of these keys.
+pub(super) fn ledger(store: &Connection, keys: &[DedupeKey]) -> Result<Vec<(PlatformName, KnownTicket)>, Fault> {
+    let mut find = store.prepare_cached(sql::KNOWN_FIND)?;
+    let mut known = Vec::new();
+    for key in keys {
+        let found = find.query_map([key.as_str()], |row| Ok((rows::platform(row, 4)?, rows::known_ticket(row)?)))?;
+        for entry in found {
+            known.push(entry?);
+        }
+    }
+    Ok(known)
+}
+
+/// Highest row number.
+pub(super) fn last_ticket(store: &Connection) -> Result<TicketId, Fault> {
+    let mut find = store.prepare_cached("SELECT coalesce(max(id), 0) FROM ticket")?;
+    Ok(TicketId(find.query_row([], |row| row.get(0))?))
+}
