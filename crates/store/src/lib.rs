@@ -6,6 +6,7 @@
 mod contract;
 mod error;
 mod rules;
+pub mod samples;
 mod sqlite;
 
 pub use contract::*;
