@@ -90,7 +90,10 @@ enum Sight {
 
 impl Delivery {
     /// Puts a row in doubt, or does at once what a platform that cannot be asked calls for.
-    pub(super) fn doubt(&mut self, id: TicketId, doubt: Doubt) {
+    pub(super) fn doubt(&mut self, id: TicketId, mut doubt: Doubt) {
+        if doubt.purpose == Purpose::Unknown && doubt.batch.is_none() {
+            doubt.batch = self.inherited.remove(&id);
+        }
         let Some(entry) = self.rows.get(&id) else { return };
         let ask = doubt.ask();
         let platform = self.platform_of_ask(id, ask);
@@ -110,7 +113,8 @@ impl Delivery {
                 entry.suspect = false;
             }
             if let Some(batch) = batch {
-                let outcome = Outcome::Unavailable { why: String::from("unclear; notes cannot be looked up here, sent again") };
+                let outcome =
+                    Outcome::Unavailable { why: String::from("unclear; notes cannot be looked up here, sent again") };
                 self.settle(batch, vec![(id, outcome, State::AddingNote)], Settled::LookUp);
             }
             self.set_phase(id, Phase::Ready);
@@ -174,7 +178,14 @@ impl Delivery {
     }
 
     /// Takes in what a look-up of tickets showed.
-    pub(super) fn doubts_saw_tickets(&mut self, ids: &[TicketId], tickets: &[RemoteTicket], probe: &Probe, void: bool, now: Now) {
+    pub(super) fn doubts_saw_tickets(
+        &mut self,
+        ids: &[TicketId],
+        tickets: &[RemoteTicket],
+        probe: &Probe,
+        void: bool,
+        now: Now,
+    ) {
         for id in ids {
             let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
@@ -183,14 +194,17 @@ impl Delivery {
                 tickets.iter().filter(|ticket| ticket.origin.as_deref() == Some(origin.as_str())).collect();
             let others: Vec<RemoteTicket> = tickets
                 .iter()
-                .filter(|ticket| ticket.key.as_deref() == Some(key) && ticket.origin.as_deref() != Some(origin.as_str()))
+                .filter(|ticket| {
+                    ticket.key.as_deref() == Some(key) && ticket.origin.as_deref() != Some(origin.as_str())
+                })
                 .cloned()
                 .collect();
             match doubt.purpose {
                 Purpose::Ledger(matched_at) => self.ledger_seen(*id, &others, matched_at, void, probe, now),
                 Purpose::Target => self.target_seen(*id, &doubt, tickets, void, now),
                 Purpose::Unknown | Purpose::Once => {
-                    let nameless = others.iter().find(|ticket| ticket.open && !ticket.adopted && ticket.origin.is_none());
+                    let nameless =
+                        others.iter().find(|ticket| ticket.open && !ticket.adopted && ticket.origin.is_none());
                     let sight = match (one_or_several(&ours), nameless) {
                         (Some(Ok(ticket)), _) => Sight::Applied {
                             ids: RemoteIds {
@@ -214,7 +228,14 @@ impl Delivery {
     }
 
     /// Takes in what a look-up of notes showed.
-    pub(super) fn doubts_saw_notes(&mut self, ids: &[TicketId], notes: &[RemoteNote], probe: &Probe, void: bool, now: Now) {
+    pub(super) fn doubts_saw_notes(
+        &mut self,
+        ids: &[TicketId],
+        notes: &[RemoteNote],
+        probe: &Probe,
+        void: bool,
+        now: Now,
+    ) {
         for id in ids {
             let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
@@ -230,7 +251,14 @@ impl Delivery {
     }
 
     /// Takes in what a look-up of work orders showed. One of ours counts only if it belongs to our ticket.
-    pub(super) fn doubts_saw_work_orders(&mut self, ids: &[TicketId], work_orders: &[RemoteWorkOrder], probe: &Probe, void: bool, now: Now) {
+    pub(super) fn doubts_saw_work_orders(
+        &mut self,
+        ids: &[TicketId],
+        work_orders: &[RemoteWorkOrder],
+        probe: &Probe,
+        void: bool,
+        now: Now,
+    ) {
         for id in ids {
             let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
@@ -257,10 +285,23 @@ impl Delivery {
 
     /// One row, one look: resolved, or looked at again.
     #[expect(clippy::too_many_arguments, reason = "one decision, all of whose grounds are named")]
-    fn seen(&mut self, id: TicketId, doubt: &Doubt, sight: Sight, others: &[RemoteTicket], probe: &Probe, void: bool, now: Now) {
+    fn seen(
+        &mut self,
+        id: TicketId,
+        doubt: &Doubt,
+        sight: Sight,
+        others: &[RemoteTicket],
+        probe: &Probe,
+        void: bool,
+        now: Now,
+    ) {
         match sight {
             Sight::Applied { ids, open, work_order } => {
-                self.reports.push(Report::Resolved { platform: probe.platform.clone(), operation: doubt.operation, applied: true });
+                self.reports.push(Report::Resolved {
+                    platform: probe.platform.clone(),
+                    operation: doubt.operation,
+                    applied: true,
+                });
                 let next = self.applied(id, doubt.operation, &ids, None, now);
                 let next = match (doubt.operation, open, work_order) {
                     (Operation::CreateTicket, false, _) => {
@@ -281,7 +322,10 @@ impl Delivery {
                 }
             }
             Sight::Several(numbers) => {
-                let text = format!("more than one remote record carries this ticket's origin id: {}; close all but one, the hourly look then goes on", numbers.join(", "));
+                let text = format!(
+                    "more than one remote record carries this ticket's origin id: {}; close all but one, the hourly look then goes on",
+                    numbers.join(", ")
+                );
                 self.problem(&probe.platform.clone(), id, "TB0304", &text);
                 self.hold(id, "TB0304", &text);
             }
@@ -318,13 +362,18 @@ impl Delivery {
                 }
                 Some(_) => {}
             }
-            let sent_again = doubt.batch.is_some() || self.rows.get(&id).is_some_and(|entry| entry.row.sent.contains(doubt.operation));
+            let sent_again = doubt.batch.is_some()
+                || self.rows.get(&id).is_some_and(|entry| entry.row.sent.contains(doubt.operation));
             if hold && sent_again && oldest_open(others).is_none() && doubt.operation != Operation::AddNote {
                 self.hold(id, "TB0307", "its effect is not found on the platform; `on_unresolved = \"hold\"` never sends twice: send it by hand, or `tickets dismiss`");
                 return;
             }
         }
-        self.reports.push(Report::Resolved { platform: probe.platform.clone(), operation: doubt.operation, applied: false });
+        self.reports.push(Report::Resolved {
+            platform: probe.platform.clone(),
+            operation: doubt.operation,
+            applied: false,
+        });
         self.not_applied(id, doubt, others, now);
     }
 
@@ -348,6 +397,7 @@ impl Delivery {
             State::Error
         } else if let (Operation::CreateTicket, Some(other)) = (operation, oldest_open(others)) {
             self.note_instead(id, other, now);
+            self.write_row(id);
             State::AddingNote
         } else if operation == Operation::CreateTicket {
             if was_sent {
@@ -394,7 +444,14 @@ impl Delivery {
                 }
                 self.look_later(id, now.mono);
             } else {
-                self.fail(id, doubt.operation, &format!("TB0308: ticket {} is gone from its platform; this row never creates again", reference.number));
+                self.fail(
+                    id,
+                    doubt.operation,
+                    &format!(
+                        "TB0308: ticket {} is gone from its platform; this row never creates again",
+                        reference.number
+                    ),
+                );
             }
             return;
         };
@@ -402,7 +459,8 @@ impl Delivery {
         match (&ticket.work_order, ticket.open) {
             (Some(number), _) if Some(number) == ours.as_ref() => self.complete(id, None),
             (_, false) => {
-                let reason = format!("ticket {} was closed on the platform ({}) meanwhile", reference.number, ticket.status);
+                let reason =
+                    format!("ticket {} was closed on the platform ({}) meanwhile", reference.number, ticket.status);
                 self.complete(id, Some(&reason));
             }
             (Some(number), true) if ours.is_none() => {

@@ -6,9 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
-use super::{
-    Audit, BatchId, Fence, KnownTicket, LaneId, OpenTicket, Problem, Receipt, UnsettledBatch, Writes,
-};
+use super::{Audit, BatchId, Fence, KnownTicket, LaneId, OpenTicket, Problem, Receipt, UnsettledBatch, Writes};
 use crate::effect::{CallClass, Found, LookUpFault, Operation, Outcome, Query};
 use crate::ticket::{OriginId, PlatformName, State, TicketId};
 use crate::time::Mono;

@@ -23,9 +23,10 @@ impl Delivery {
             .filter(|(_, platform)| {
                 platform.retrieval.under_way.is_none()
                     && platform.retrieval.not_before.is_none_or(|at| at <= now.mono)
-                    && platform.matching.iter().any(|(_, id)| {
-                        self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend))
-                    })
+                    && platform
+                        .matching
+                        .iter()
+                        .any(|(_, id)| self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)))
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -123,7 +124,15 @@ impl Delivery {
     }
 
     /// The ledger's ticket was lacking from the retrieval; this is what a look-up over all states shows.
-    pub(super) fn ledger_seen(&mut self, id: TicketId, found: &[RemoteTicket], matched_at: Mono, void: bool, probe: &Probe, now: Now) {
+    pub(super) fn ledger_seen(
+        &mut self,
+        id: TicketId,
+        found: &[RemoteTicket],
+        matched_at: Mono,
+        void: bool,
+        probe: &Probe,
+        now: Now,
+    ) {
         let Some(slot) = self.key_of(id) else { return };
         if let Some(open) = oldest_open(found).cloned() {
             self.note_instead(id, &open, now);
@@ -150,7 +159,12 @@ impl Delivery {
         self.known_is_missing(&slot.0, &slot.1, now);
         let stopped = self.platforms.get(&slot.0).is_some_and(|platform| platform.stopped.is_some());
         if stopped {
-            self.wait(id, super::rows::HELD_RECHECK, "TB0301: creating stopped on this platform; see `ticketbridge platform check`", now);
+            self.wait(
+                id,
+                super::rows::HELD_RECHECK,
+                "TB0301: creating stopped on this platform; see `ticketbridge platform check`",
+                now,
+            );
             return;
         }
         self.forget_key(id);
@@ -161,7 +175,11 @@ impl Delivery {
     fn may_create(&mut self, id: TicketId, matched_at: Mono) {
         let Some(entry) = self.rows.get_mut(&id) else { return };
         if entry.row.created {
-            self.fail(id, Operation::CreateTicket, "TB0308: the ticket that this row created is gone; it never creates again");
+            self.fail(
+                id,
+                Operation::CreateTicket,
+                "TB0308: the ticket that this row created is gone; it never creates again",
+            );
             return;
         }
         entry.row.state = State::CreatingTicket;
@@ -179,14 +197,15 @@ impl Delivery {
 
     /// Remembers a remote ticket as the one of this row's key.
     pub(super) fn know(&mut self, id: TicketId, ticket: &RemoteTicket) {
+        if ticket.adopted {
+            // Its key is derived, not carried: it can't be searched for, so the ledger must not expect it.
+            return;
+        }
         let origin = ticket.origin.as_deref().and_then(|text| text.parse().ok()).map(OriginId);
         let Some(slot) = self.key_of(id) else { return };
         let known = KnownTicket { key: slot.1.clone(), reference: ticket.reference.clone(), origin };
-        if !ticket.adopted {
-            // A derived key cannot be searched for, so an adopted ticket is no canary.
-            if let Some(platform) = self.platforms.get_mut(&slot.0) {
-                platform.remember(known.clone());
-            }
+        if let Some(platform) = self.platforms.get_mut(&slot.0) {
+            platform.remember(known.clone());
         }
         self.write_known(id, known.clone());
         if let Some(key) = self.keys.get_mut(&slot) {
@@ -213,7 +232,10 @@ impl Delivery {
         let new = self.platforms.get_mut(name).is_some_and(|platform| platform.reported_several.insert(slot.1));
         if new {
             let numbers: Vec<&str> = matches.iter().map(|ticket| ticket.reference.number.as_str()).collect();
-            let text = format!("several open tickets carry this key: {}; the oldest, {noted}, gets the note; close the others by hand", numbers.join(", "));
+            let text = format!(
+                "several open tickets carry this key: {}; the oldest, {noted}, gets the note; close the others by hand",
+                numbers.join(", ")
+            );
             self.problem(&name.clone(), id, "TB0305", &text);
         }
     }

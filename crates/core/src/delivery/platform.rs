@@ -43,9 +43,14 @@ pub(super) enum Admission {
 pub(super) enum Breaker {
     Closed,
     /// Shut until the instant; then one probe.
-    Open { until: Mono, since: Mono },
+    Open {
+        until: Mono,
+        since: Mono,
+    },
     /// The probe is under way.
-    Probing { since: Mono },
+    Probing {
+        since: Mono,
+    },
 }
 
 /// One operation held back on one platform.

@@ -73,7 +73,14 @@ impl Delivery {
     }
 
     /// Sends a look-up. `doubtful_since`: the newest doubt it is about; a create of ours after it is the witness.
-    pub(super) fn ask(&mut self, name: &PlatformName, kind: ProbeKind, doubtful_since: Mono, now: Now, out: &mut Vec<Command>) {
+    pub(super) fn ask(
+        &mut self,
+        name: &PlatformName,
+        kind: ProbeKind,
+        doubtful_since: Mono,
+        now: Now,
+        out: &mut Vec<Command>,
+    ) {
         let bits = self.dice.bits();
         let random_origin = OriginId(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
         let Some(platform) = self.platforms.get(name) else { return };
@@ -109,7 +116,11 @@ impl Delivery {
                     Some(WorkOrderLookUp { origin: row.origin, ticket: row.ticket.clone()? })
                 });
                 probe.known_work_order = platform.known_work_orders.front().cloned();
-                Query::WorkOrders { wanted: wanted.collect(), known: probe.known_work_order.clone(), random: random_origin }
+                Query::WorkOrders {
+                    wanted: wanted.collect(),
+                    known: probe.known_work_order.clone(),
+                    random: random_origin,
+                }
             }
             ProbeKind::Doubts(Ask::Tickets, _) | ProbeKind::Lag | ProbeKind::Audit(_) => {
                 let wanted: Vec<TicketLookUp> = match &probe.kind {
@@ -191,7 +202,14 @@ impl Delivery {
 
     fn look_up_failed(&mut self, probe: &Probe, fault: &LookUpFault, now: Now) {
         self.reports.push(Report::LookUpFailed { platform: probe.platform.clone(), why: fault.why.clone() });
-        self.destination_fault(&probe.platform, &fault.why, fault.retry_after, fault.throttled, fault.configuration, now);
+        self.destination_fault(
+            &probe.platform,
+            &fault.why,
+            fault.retry_after,
+            fault.throttled,
+            fault.configuration,
+            now,
+        );
         match &probe.kind {
             ProbeKind::Retrieval => self.retrieval_failed(&probe.platform, &fault.why, now),
             ProbeKind::Doubts(_, ids) => self.doubts_unanswered(&ids.clone(), now),
@@ -211,14 +229,16 @@ impl Delivery {
             (ProbeKind::Doubts(Ask::Notes, ids), Found::Notes { notes }) => {
                 let random = notes.iter().any(|note| note.origin == probe.random);
                 let known = probe.known_note.as_ref();
-                let missing = known.is_some_and(|known| notes.iter().all(|note| note.origin != known.origin.to_string()));
+                let missing =
+                    known.is_some_and(|known| notes.iter().all(|note| note.origin != known.origin.to_string()));
                 let void = self.judge_others(&probe, random, missing, "notes", now);
                 self.doubts_saw_notes(&ids.clone(), &notes, &probe, void, now);
             }
             (ProbeKind::Doubts(Ask::WorkOrders, ids), Found::WorkOrders { work_orders }) => {
                 let random = work_orders.iter().any(|order| order.origin == probe.random);
                 let known = probe.known_work_order.as_ref();
-                let missing = known.is_some_and(|known| work_orders.iter().all(|order| order.origin != known.origin.to_string()));
+                let missing =
+                    known.is_some_and(|known| work_orders.iter().all(|order| order.origin != known.origin.to_string()));
                 let void = self.judge_others(&probe, random, missing, "work orders", now);
                 self.doubts_saw_work_orders(&ids.clone(), &work_orders, &probe, void, now);
             }
@@ -241,14 +261,17 @@ impl Delivery {
 
     /// How far an answer about tickets is believed. True: its negatives are void.
     fn judge_tickets(&mut self, probe: &Probe, tickets: &[RemoteTicket], now: Now) -> bool {
-        let random = tickets.iter().any(|ticket| ticket.key.as_deref() == Some(&probe.random) || ticket.origin.as_deref() == Some(&probe.random));
+        let random = tickets.iter().any(|ticket| {
+            ticket.key.as_deref() == Some(&probe.random) || ticket.origin.as_deref() == Some(&probe.random)
+        });
         if random {
             self.stop_for_untrusted_search(&probe.platform, "tickets");
             return true;
         }
         let Some(known) = &probe.known_ticket else { return false };
         let seen = tickets.iter().any(|ticket| {
-            ticket.key.as_deref() == Some(known.key.as_str()) || super::doubt::same_ticket(&ticket.reference, &known.reference)
+            ticket.key.as_deref() == Some(known.key.as_str())
+                || super::doubt::same_ticket(&ticket.reference, &known.reference)
         });
         if seen {
             if let Some(platform) = self.platforms.get_mut(&probe.platform) {
@@ -270,7 +293,9 @@ impl Delivery {
             // Another one is asked for next time, so that one lost record does not void negatives for ever.
             if let Some(platform) = self.platforms.get_mut(&probe.platform) {
                 match probe.kind {
-                    ProbeKind::Doubts(Ask::Notes, _) => platform.known_notes.rotate_left(1.min(platform.known_notes.len())),
+                    ProbeKind::Doubts(Ask::Notes, _) => {
+                        platform.known_notes.rotate_left(1.min(platform.known_notes.len()))
+                    }
                     _ => platform.known_work_orders.rotate_left(1.min(platform.known_work_orders.len())),
                 }
             }
@@ -361,8 +386,7 @@ impl Delivery {
 
 /// The oldest of the open tickets: by creation time, then by number.
 pub(super) fn oldest_open(tickets: &[RemoteTicket]) -> Option<&RemoteTicket> {
-    tickets
-        .iter()
-        .filter(|ticket| ticket.open)
-        .min_by_key(|ticket| (ticket.created_at.is_none(), ticket.created_at.as_deref(), ticket.reference.number.as_str()))
+    tickets.iter().filter(|ticket| ticket.open).min_by_key(|ticket| {
+        (ticket.created_at.is_none(), ticket.created_at.as_deref(), ticket.reference.number.as_str())
+    })
 }

@@ -11,6 +11,10 @@ use crate::time::{Mono, Now, Wall};
 
 /// Rows of a lane that are held in memory at once; the rest stays in the store until these are done.
 pub(super) const LANE_WINDOW: usize = 50_000;
+/// Shortest wait between two looks at something that was not there.
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(250);
+/// An audit's wall-clock instant is checked at least this often.
+pub(super) const AUDIT_CHECK: Duration = Duration::from_secs(60);
 /// How often a row that waits for an operator is looked at again.
 pub(super) const HELD_RECHECK: Duration = Duration::from_secs(3600);
 /// Longest wait taken over from a stored wall-clock instant: a clock that jumped cannot hold a row for ever.
@@ -54,6 +58,8 @@ pub(super) struct Entry {
     pub(super) suspect: bool,
     /// An operator brought it back: look once before doing anything.
     pub(super) returned: bool,
+    /// Its work order or link was refused: see whether its ticket is still there before trying again.
+    pub(super) check_target: bool,
     /// Times it waited for the same reason, for back-off without attempts.
     pub(super) waits: u32,
 }
@@ -101,6 +107,7 @@ impl Delivery {
                 cohort: 0,
                 suspect,
                 returned,
+                check_target: false,
                 waits: 0,
             };
             self.rows.insert(id, entry);
@@ -140,9 +147,13 @@ impl Delivery {
         let (suspect, returned, row) = (entry.suspect, entry.returned, &entry.row);
         let unclear = |operation| row.sent.contains(operation) || suspect;
         match row.state {
-            State::Received | State::Matching => {
+            State::Received | State::Matching | State::CreatingTicket => {
                 if row.created {
-                    self.fail(id, Operation::CreateTicket, "TB0308: the ticket that this row created is gone; it never creates again");
+                    self.fail(
+                        id,
+                        Operation::CreateTicket,
+                        "TB0308: the ticket that this row created is gone; it never creates again",
+                    );
                 } else if unclear(Operation::CreateTicket) {
                     self.doubt(id, Doubt::new(Operation::CreateTicket, Purpose::Unknown, now, None));
                 } else if returned && row.failed == Some(Operation::CreateTicket) {
@@ -158,18 +169,36 @@ impl Delivery {
                     self.set_phase(id, Phase::Ready);
                 }
             }
-            State::CreatingTicket => self.match_again(id, now),
             State::CreatingWorkOrder => {
                 if unclear(Operation::CreateWorkOrder) {
                     self.doubt(id, Doubt::new(Operation::CreateWorkOrder, Purpose::Unknown, now, None));
+                } else if entry.check_target {
+                    self.look_at_target(id, Operation::CreateWorkOrder, now);
                 } else if returned {
                     self.doubt(id, Doubt::new(Operation::CreateWorkOrder, Purpose::Once, now, None));
                 } else {
                     self.set_phase(id, Phase::Ready);
                 }
             }
+            State::LinkingWorkOrder if entry.check_target => {
+                self.look_at_target(id, Operation::LinkWorkOrder, now);
+            }
             State::LinkingWorkOrder => self.set_phase(id, Phase::Ready),
             State::Completed | State::Error | State::Dismissed => self.set_phase(id, Phase::Committing),
+        }
+    }
+
+    /// Before a refused work order or link is tried again: is its ticket still there, and open?
+    fn look_at_target(&mut self, id: TicketId, operation: Operation, now: Mono) {
+        let Some(entry) = self.rows.get_mut(&id) else { return };
+        entry.check_target = false;
+        let platform = self.platforms.get(&entry.platform);
+        let able =
+            platform.and_then(|platform| platform.settings.capabilities.as_ref()).is_some_and(|can| can.finds_tickets);
+        if able {
+            self.doubt(id, Doubt::new(operation, Purpose::Target, now, None));
+        } else {
+            self.set_phase(id, Phase::Ready);
         }
     }
 
@@ -296,6 +325,7 @@ impl Delivery {
             entry.row.due_at = Some(now.wall.after(wait));
             entry.row.reason = Some(reason.to_owned());
         }
+        self.set_phase(id, Phase::Committing);
         self.write_row(id);
     }
 
@@ -307,6 +337,7 @@ impl Delivery {
             entry.row.due_at = None;
             entry.row.reason = Some(reason.to_owned());
         }
+        self.set_phase(id, Phase::Committing);
         self.write_row(id);
     }
 
@@ -318,6 +349,7 @@ impl Delivery {
             entry.row.failed = None;
             entry.row.reason = reason.map(str::to_owned);
         }
+        self.set_phase(id, Phase::Committing);
         self.write_row(id);
     }
 

@@ -1,0 +1,430 @@
+//! Forming batches, committing their intents with what came before, and what follows the commit.
+//!
+//! Steps nearer completion go first. A partial batch is not held back. Everything that one event causes in a lane is
+//! one transaction: settling a step and the intent of the next one are written together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::event::{Command, Report, SendPermit, TransactionId};
+use super::platform::{Admission, Breaker};
+use super::rows::{Phase, QueueName};
+use super::{
+    Audit, Batch, BatchId, Delivery, Intent, KnownTicket, LaneId, Problem, Receipt, RowUpdate, Settle, Writes,
+};
+use crate::effect::Operation;
+use crate::ticket::{DedupeKey, PlatformName, State, TicketId};
+use crate::time::{Mono, Now};
+
+/// Steps nearer completion first.
+const ORDER: [Operation; 4] =
+    [Operation::LinkWorkOrder, Operation::CreateWorkOrder, Operation::AddNote, Operation::CreateTicket];
+/// A transaction that failed is tried again after this.
+const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+/// What one event causes in one lane, before it becomes a transaction.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) settles: Vec<Settle>,
+    pub(super) rows: BTreeSet<TicketId>,
+    trails: BTreeMap<TicketId, BatchId>,
+    intents: Vec<Intent>,
+    known: BTreeMap<DedupeKey, KnownTicket>,
+    forgotten: BTreeSet<DedupeKey>,
+    audits: Vec<Audit>,
+    problems: Vec<Problem>,
+}
+
+/// A transaction under way.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    writes: Writes,
+    /// Set when it failed: the instant of the next try.
+    pub(super) retry_at: Option<Mono>,
+}
+
+impl Transaction {
+    pub(super) fn lane(&self) -> LaneId {
+        self.writes.lane
+    }
+}
+
+impl Delivery {
+    // ---- what is to be written ------------------------------------------------------------------------------------
+
+    /// The row changed: written with the next transaction of its lane.
+    pub(super) fn write_row(&mut self, id: TicketId) {
+        if let Some(entry) = self.rows.get(&id) {
+            self.pending.entry(entry.lane).or_default().rows.insert(id);
+        }
+    }
+
+    /// As [`Delivery::write_row`], unless something else of the row is under way (it will be written with that).
+    pub(super) fn write_row_if_idle(&mut self, id: TicketId) {
+        if let Some(Phase::Waiting(_) | Phase::Matching(_) | Phase::Ready) = self.rows.get(&id).map(|entry| entry.phase)
+        {
+            self.write_row(id);
+        }
+    }
+
+    /// The ledger learns a ticket.
+    pub(super) fn write_known(&mut self, id: TicketId, known: KnownTicket) {
+        if let Some(entry) = self.rows.get(&id) {
+            let pending = self.pending.entry(entry.lane).or_default();
+            pending.forgotten.remove(&known.key);
+            pending.known.insert(known.key.clone(), known);
+        }
+    }
+
+    /// The ledger forgets a ticket.
+    pub(super) fn write_forgotten(&mut self, id: TicketId, key: DedupeKey) {
+        if let Some(entry) = self.rows.get(&id) {
+            let pending = self.pending.entry(entry.lane).or_default();
+            pending.known.remove(&key);
+            pending.forgotten.insert(key);
+        }
+    }
+
+    /// An audit begins, moves on or ends.
+    pub(super) fn write_audit(&mut self, lane: LaneId, audit: Audit) {
+        self.pending.entry(lane).or_default().audits.push(audit);
+    }
+
+    /// A problem is kept and told.
+    pub(super) fn report_problem(&mut self, lane: LaneId, problem: Problem) {
+        self.reports.push(Report::Problem(problem.clone()));
+        self.pending.entry(lane).or_default().problems.push(problem);
+    }
+
+    // ---- batches --------------------------------------------------------------------------------------------------
+
+    /// Forms every batch that may go now.
+    pub(super) fn form_batches(&mut self, now: Now) {
+        if self.draining {
+            return;
+        }
+        let names: Vec<PlatformName> = self.platforms.keys().cloned().collect();
+        for name in names {
+            let mut formed = true;
+            while formed && self.admits(&name, now.mono) {
+                formed = false;
+                for operation in ORDER {
+                    for queue in self.queues(&name, operation) {
+                        if self.admits(&name, now.mono) && self.may_form(&queue, now.mono) {
+                            formed |= self.form_one(&queue, now);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn queues(&self, name: &PlatformName, operation: Operation) -> Vec<QueueName> {
+        self.ready.keys().filter(|queue| queue.0 == *name && queue.1 == operation).cloned().collect()
+    }
+
+    /// Whether switches, gates and leases let a batch of this queue go.
+    fn may_form(&self, (name, operation, backend, lane): &QueueName, now: Mono) -> bool {
+        let Some(platform) = self.platforms.get(name) else { return false };
+        let Some(timeout) = platform.settings.capabilities.as_ref().map(|can| can.request_timeout) else {
+            return false;
+        };
+        let leased = self.lanes.get(lane).is_some_and(|lane| lane.until > now.after(timeout));
+        leased && self.processing(backend) && platform.gate(*operation, now) == Admission::Now
+    }
+
+    /// Forms one batch of a queue: one cohort, at most as many as backend and platform allow.
+    fn form_one(&mut self, queue: &QueueName, now: Now) -> bool {
+        let (name, operation, backend, _) = queue;
+        let Some(platform) = self.platforms.get(name) else { return false };
+        let gated = platform.gates.contains_key(operation);
+        let limit = platform.settings.capabilities.as_ref().map_or(1, |can| can.max_batch);
+        let limit = limit.min(self.settings.backends.get(backend).map_or(1, |backend| backend.max_tickets_per_request));
+        let limit = if gated { 1 } else { limit.max(1) };
+        let Some(rows) = self.ready.get(queue) else { return false };
+        let Some((cohort, _)) = rows.first().copied() else { return false };
+        let ids: Vec<TicketId> =
+            rows.iter().take_while(|(other, _)| *other == cohort).take(limit).map(|(_, id)| *id).collect();
+        let ids = self.fresh_only(*operation, ids, now);
+        if ids.is_empty() {
+            return self.ready.contains_key(queue);
+        }
+        if gated {
+            if let Some(gate) = self.platforms.get_mut(name).and_then(|platform| platform.gates.get_mut(operation)) {
+                gate.trying = true;
+            }
+        }
+        self.begin_batch(queue, ids, now);
+        true
+    }
+
+    /// A match that is too old is made again before anything is created on it.
+    fn fresh_only(&mut self, operation: Operation, ids: Vec<TicketId>, now: Now) -> Vec<TicketId> {
+        if operation != Operation::CreateTicket {
+            return ids;
+        }
+        let ttl = self.settings.match_ttl;
+        let (fresh, stale): (Vec<TicketId>, Vec<TicketId>) = ids.into_iter().partition(|id| {
+            let matched = self.rows.get(id).and_then(|entry| entry.matched_at);
+            matched.is_some_and(|at| now.mono.since(at) <= ttl)
+        });
+        for id in stale {
+            self.match_again(id, now.mono);
+        }
+        fresh
+    }
+
+    /// The first ready row that would go to a platform: the single ticket that tries a platform without a cheap read.
+    pub(super) fn single_candidate(&self, name: &PlatformName, now: Now) -> Option<(QueueName, TicketId)> {
+        ORDER.into_iter().flat_map(|operation| self.queues(name, operation)).find_map(|queue| {
+            let (_, id) = self.ready.get(&queue)?.first()?;
+            self.may_form(&queue, now.mono).then(|| (queue.clone(), *id))
+        })
+    }
+
+    /// Sends that single ticket.
+    pub(super) fn form_single(&mut self, queue: &QueueName, id: TicketId, now: Now) {
+        let ids = self.fresh_only(queue.1, vec![id], now);
+        if !ids.is_empty() {
+            self.begin_batch(queue, ids, now);
+        }
+    }
+
+    fn begin_batch(&mut self, queue: &QueueName, items: Vec<TicketId>, now: Now) {
+        let (name, operation, backend, lane_id) = queue.clone();
+        let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
+        let id = BatchId::new(lane_id, lane.next_sequence);
+        lane.next_sequence += 1;
+        for item in &items {
+            self.set_phase(*item, Phase::InFlight(id));
+            if let Some(entry) = self.rows.get_mut(item) {
+                entry.row.sent.insert(operation);
+                entry.row.due_at = None;
+                entry.row.failed = None;
+                entry.returned = false;
+                entry.check_target = false;
+            }
+            let pending = self.pending.entry(lane_id).or_default();
+            pending.rows.insert(*item);
+            pending.trails.insert(*item, id);
+        }
+        if let Some(platform) = self.platforms.get_mut(&name) {
+            platform.in_flight += 1;
+        }
+        let intent = Intent {
+            batch: id,
+            operation,
+            platform: name.clone(),
+            backend,
+            items: items.clone(),
+            body_hash: [0; 32],
+            at: now.wall,
+        };
+        self.pending.entry(lane_id).or_default().intents.push(intent);
+        let batch = Batch {
+            id,
+            lane: lane_id,
+            platform: name,
+            operation,
+            unresolved: items.iter().copied().collect(),
+            items,
+            applied: 0,
+            was_unknown: false,
+            sent_at: now.mono,
+            on_wire: false,
+        };
+        self.batches.insert(id, batch);
+    }
+
+    // ---- transactions ---------------------------------------------------------------------------------------------
+
+    /// Turns what this event caused into one transaction per lane.
+    pub(super) fn flush(&mut self, out: &mut Vec<Command>) {
+        for (lane, mut pending) in std::mem::take(&mut self.pending) {
+            let Some(fence) = self.lanes.get(&lane).map(|lane| lane.fence) else { continue };
+            for settle in &mut pending.settles {
+                if let Some(batch) = self.batches.get(&settle.batch) {
+                    settle.remaining = batch.unresolved.iter().copied().collect();
+                    if settle.remaining.is_empty() {
+                        self.batches.remove(&settle.batch);
+                    }
+                }
+            }
+            let mut rows = Vec::with_capacity(pending.rows.len());
+            for id in &pending.rows {
+                let held = self.doubts.get(id).is_some_and(|doubt| doubt.held);
+                let Some(entry) = self.rows.get(id) else { continue };
+                let trail = pending.trails.get(id).copied();
+                rows.push(RowUpdate { expected: entry.stored, row: entry.row.clone(), trail });
+                if !matches!(entry.phase, Phase::InFlight(_)) && !held {
+                    self.set_phase(*id, Phase::Committing);
+                }
+            }
+            let writes = Writes {
+                lane,
+                fence,
+                settles: pending.settles,
+                rows,
+                intents: pending.intents,
+                known: pending.known.into_values().collect(),
+                forgotten: pending.forgotten.into_iter().collect(),
+                audits: pending.audits,
+                problems: pending.problems,
+            };
+            self.commit(writes, out);
+        }
+    }
+
+    fn commit(&mut self, writes: Writes, out: &mut Vec<Command>) {
+        let transaction = TransactionId(self.next_transaction);
+        self.next_transaction += 1;
+        out.push(Command::Commit { transaction, writes: writes.clone() });
+        self.transactions.insert(transaction, Transaction { writes, retry_at: None });
+    }
+
+    /// A transaction came back.
+    pub(super) fn on_committed(&mut self, id: TransactionId, receipt: Receipt, now: Now, out: &mut Vec<Command>) {
+        let Some(Transaction { writes, .. }) = self.transactions.remove(&id) else { return };
+        match receipt {
+            Receipt::Done => self.durable(writes, now, out),
+            Receipt::LostFence => self.lose_lane(writes.lane),
+            Receipt::StaleRows(stale) => {
+                let stale: BTreeSet<TicketId> = stale.into_iter().collect();
+                let rest = self.without_rows(writes, &stale);
+                for id in stale {
+                    self.drop_row(id, now);
+                }
+                self.commit(rest, out);
+            }
+        }
+    }
+
+    /// It is on disk: only now requests may leave, and rows go on.
+    fn durable(&mut self, writes: Writes, now: Now, out: &mut Vec<Command>) {
+        for update in &writes.rows {
+            let Some(entry) = self.rows.get_mut(&update.row.id) else { continue };
+            entry.stored = update.row.state;
+            let (origin, from, to) = (update.row.origin, update.expected, update.row.state);
+            if from != to {
+                self.reports.push(Report::Moved { origin, from, to });
+            }
+        }
+        for intent in &writes.intents {
+            let Some(batch) = self.batches.get_mut(&intent.batch) else { continue };
+            let Some(until) = self.lanes.get(&batch.lane).map(|lane| lane.until) else { continue };
+            let timeout = self
+                .platforms
+                .get(&batch.platform)
+                .and_then(|platform| platform.settings.capabilities.as_ref())
+                .map_or(Duration::ZERO, |can| can.request_timeout);
+            batch.on_wire = true;
+            batch.sent_at = now.mono;
+            let not_after = Mono(until.0.saturating_sub(timeout.as_millis() as u64));
+            out.push(Command::Send(SendPermit::new(batch.id, batch.platform.clone(), batch.operation, not_after)));
+        }
+        for update in writes.rows {
+            let id = update.row.id;
+            match self.rows.get(&id).map(|entry| (entry.phase, entry.row.state.is_open())) {
+                Some((Phase::Committing, true)) => {
+                    self.set_phase(id, Phase::New);
+                    self.place(id, now);
+                }
+                Some((Phase::Committing, false)) => self.drop_row(id, now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Nothing was written: the same again, a little later. What is on the wire stays accounted for meanwhile.
+    pub(super) fn on_commit_failed(&mut self, id: TransactionId, why: String, now: Now) {
+        if let Some(transaction) = self.transactions.get_mut(&id) {
+            transaction.retry_at = Some(now.mono.after(COMMIT_RETRY));
+            self.reports.push(Report::CommitFailed { why });
+        }
+    }
+
+    /// Tries failed transactions again.
+    pub(super) fn retry_commits(&mut self, now: Now, out: &mut Vec<Command>) {
+        let due: Vec<TransactionId> = self
+            .transactions
+            .iter()
+            .filter(|(_, transaction)| transaction.retry_at.is_some_and(|at| at <= now.mono))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            if let Some(Transaction { writes, .. }) = self.transactions.remove(&id) {
+                self.commit(writes, out);
+            }
+        }
+    }
+
+    /// A request could not be encoded; nothing of its transaction was written.
+    pub(super) fn on_not_encodable(
+        &mut self,
+        id: TransactionId,
+        batch: BatchId,
+        item: Option<TicketId>,
+        why: &str,
+        now: Now,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(Transaction { mut writes, .. }) = self.transactions.remove(&id) else { return };
+        let Some(operation) = self.batches.get(&batch).map(|batch| batch.operation) else { return };
+        let culprits: BTreeSet<TicketId> = match item {
+            Some(item) => BTreeSet::from([item]),
+            None => self.batches.get(&batch).map(|batch| batch.items.iter().copied().collect()).unwrap_or_default(),
+        };
+        for update in writes.rows.iter_mut().filter(|update| culprits.contains(&update.row.id)) {
+            // Never sent: only the item's own state is written, as an error or as a wait for the configuration.
+            update.row.sent.remove(operation);
+            update.trail = None;
+            update.row.reason = Some(format!("its request can't be built: {why}"));
+            if item.is_some() {
+                update.row.state = State::Error;
+                update.row.failed = Some(operation);
+            } else {
+                update.row.due_at = Some(now.wall.after(Duration::from_secs(60)));
+            }
+        }
+        for id in &culprits {
+            self.set_phase(*id, Phase::Committing);
+            if let (Some(entry), Some(update)) =
+                (self.rows.get_mut(id), writes.rows.iter().find(|update| update.row.id == *id))
+            {
+                entry.row = update.row.clone();
+            }
+        }
+        self.take_from_batches(&mut writes, &culprits);
+        self.commit(writes, out);
+    }
+
+    /// The same transaction without some rows (an operator acted on them meanwhile).
+    fn without_rows(&mut self, mut writes: Writes, gone: &BTreeSet<TicketId>) -> Writes {
+        writes.rows.retain(|update| !gone.contains(&update.row.id));
+        self.take_from_batches(&mut writes, gone);
+        writes
+    }
+
+    /// Takes rows out of intents that were never sent; an intent without rows is dropped.
+    fn take_from_batches(&mut self, writes: &mut Writes, gone: &BTreeSet<TicketId>) {
+        for intent in &mut writes.intents {
+            intent.items.retain(|id| !gone.contains(id));
+            let Some(batch) = self.batches.get_mut(&intent.batch) else { continue };
+            batch.items.retain(|id| !gone.contains(id));
+            batch.unresolved.retain(|id| !gone.contains(id));
+            if batch.items.is_empty() {
+                if let Some(platform) = self.platforms.get_mut(&batch.platform) {
+                    platform.in_flight = platform.in_flight.saturating_sub(1);
+                    if let Some(gate) = platform.gates.get_mut(&batch.operation) {
+                        gate.trying = false;
+                    }
+                    if let Breaker::Probing { since } = platform.breaker {
+                        platform.breaker = Breaker::Open { until: Mono(0), since };
+                    }
+                }
+                self.batches.remove(&intent.batch);
+            }
+        }
+        writes.intents.retain(|intent| !intent.items.is_empty());
+    }
+}
