@@ -5,7 +5,7 @@ mod shape;
 
 use sha2::{Digest, Sha256};
 use ticketbridge_core::delivery::{BatchId, LaneId, Writes};
-use ticketbridge_core::ticket::DedupeKey;
+use ticketbridge_core::ticket::{DedupeKey, TicketId};
 use ticketbridge_core::time::Wall;
 
 pub(crate) use acts::carry_out;
@@ -44,4 +44,14 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
         .flat_map(|byte| [byte >> 4, byte & 15])
         .filter_map(|digit| char::from_digit(digit.into(), 16))
         .collect()
+}
+
+/// A lane was asked for that no platform has.
+pub(crate) fn no_such_lane(index: u32, lanes: u32) -> String {
+    format!("the store has {lanes} lanes per platform, numbered from 0; there is no lane {index}")
+}
+
+/// A row was asked for that is not there.
+pub(crate) fn no_such_ticket(id: TicketId) -> String {
+    format!("the store has no ticket number {}: it never came, or was purged", id.0)
 }

@@ -54,10 +54,7 @@ impl Store for SqliteStore {
             )));
         }
         if index >= self.lanes {
-            return Err(StoreError::Refused(format!(
-                "the store has {} lanes per platform; there is no lane {index}",
-                self.lanes
-            )));
+            return Err(StoreError::Refused(crate::rules::no_such_lane(index, self.lanes)));
         }
         let platform = platform.clone();
         self.write(move |store| lanes::take(store, &platform, index, holder, time_to_live)).await

@@ -116,7 +116,7 @@ pub(super) fn bodies(store: &Connection, ids: &[TicketId]) -> Result<Vec<TicketB
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
         let body = find.query_row([id.0], |row| rows::ticket_body(row, 0, *id)).optional()?;
-        found.push(body.ok_or_else(|| Fault::Rule(format!("the store has no ticket number {}", id.0)))?);
+        found.push(body.ok_or_else(|| Fault::Rule(crate::rules::no_such_ticket(*id)))?);
     }
     Ok(found)
 }
