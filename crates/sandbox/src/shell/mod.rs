@@ -1,0 +1,156 @@
+//! The HTTP shell: one port for all stand-ins and their control, real time, and connections that really break.
+//!
+//! The files: `line` (connections that can be cut) · `desk` (a model at work under real time) · `platform` (calls of a
+//! platform) · `control` and `control_sfyc` (`/sandbox/…`) · `body` (answers on the wire).
+//!
+//! Guarantees: an effect takes place at its time even if the caller is gone by then; a shutdown ends within
+//! [`SHUTDOWN_LIMIT`]; effects still to come are dropped by it. Limits: bodies of [`MAX_BODY`] bytes, [`MAX_CONNECTIONS`]
+//! connections, [`MAX_PENDING_EFFECTS`] delayed effects.
+
+mod body;
+mod control;
+mod control_sfyc;
+mod desk;
+mod line;
+mod platform;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::any;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use self::desk::Desk;
+use self::line::{Grip, Lines};
+use crate::clock::Clock;
+use crate::faults::{FaultError, Rule};
+use crate::sfyc::{SfycModel, Stats};
+
+/// The largest body of a request, in bytes.
+pub const MAX_BODY: usize = 16 * 1024 * 1024;
+/// The most connections at once; further ones wait to be accepted.
+pub const MAX_CONNECTIONS: usize = 512;
+/// The most delayed effects that wait for their time; one more takes place at once.
+pub const MAX_PENDING_EFFECTS: usize = 10_000;
+/// How long a shutdown waits for answers on their way.
+pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+
+/// How to start a sandbox.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// The most tickets, work orders and notes that a platform holds, each.
+    pub max_records: usize,
+}
+
+impl Default for SandboxConfig {
+    /// A free port of this machine, seed 0, a million records.
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), seed: 0, max_records: 1_000_000 }
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The address cannot be listened on.
+    #[error("the sandbox cannot listen on {address}: {source}; give another address or stop what uses it")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Starts stand-ins.
+#[derive(Debug)]
+pub struct Sandbox;
+
+impl Sandbox {
+    /// Starts all stand-ins on one port; they serve when this returns.
+    pub async fn start(config: SandboxConfig) -> Result<Running, SandboxError> {
+        let failed = |source| SandboxError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (closing, closed) = watch::channel(false);
+        let sfyc = Arc::new(Desk::new(SfycModel::new(config.max_records), config.seed, Clock::start(), closed.clone()));
+        let router = Router::new()
+            .merge(control::routes())
+            .route("/sfyc", any(platform::serve::<SfycModel>))
+            .route("/sfyc/{*path}", any(platform::serve::<SfycModel>))
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .with_state(Arc::clone(&sfyc))
+            .into_make_service_with_connect_info::<Grip>();
+        let serving = axum::serve(Lines::new(listener, MAX_CONNECTIONS), router)
+            .with_graceful_shutdown(async move { desk::until_closing(closed).await });
+        let server = tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::warn!(%error, "the sandbox stopped serving");
+            }
+        });
+        Ok(Running { address, sfyc, closing, server })
+    }
+}
+
+/// A running sandbox; it stops when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    sfyc: Arc<Desk<SfycModel>>,
+    closing: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL of SFyC, without a slash at the end.
+    pub fn sfyc_url(&self) -> String {
+        format!("http://{}/sfyc", self.address)
+    }
+
+    /// Adds a fault rule to SFyC; answers its id.
+    pub fn add_sfyc_fault(&self, rule: impl Into<Rule>) -> Result<u64, FaultError> {
+        self.sfyc.with(|model, _| model.faults_mut().add(rule))
+    }
+
+    /// Takes all fault rules of all platforms away; what fired stays counted.
+    pub fn clear_faults(&self) {
+        self.sfyc.with(|model, _| model.faults_mut().remove(None, None));
+    }
+
+    /// The counters of SFyC now.
+    pub fn sfyc_stats(&self) -> Stats {
+        self.sfyc.with(|model, _| model.stats())
+    }
+
+    /// Works on the model of SFyC and the time of now, between two calls.
+    pub fn with_sfyc<R>(&self, work: impl FnOnce(&mut SfycModel, crate::Millis) -> R) -> R {
+        self.sfyc.with(work)
+    }
+
+    /// Forgets all records, faults and counters and begins the randomness anew; effects still to come are dropped.
+    pub fn reset(&self) {
+        self.sfyc.reset();
+    }
+
+    /// Answers what is on its way, hangs up on calls that were to wait, and stops.
+    pub async fn shutdown(mut self) {
+        self.closing.send_replace(true);
+        if tokio::time::timeout(SHUTDOWN_LIMIT, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+    }
+}

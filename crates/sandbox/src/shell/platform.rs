@@ -1,0 +1,47 @@
+//! The calls of a platform: from an HTTP request to the model and back.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use http::header::AUTHORIZATION;
+
+use super::desk::{Desk, Ending};
+use super::line::{Cut, Grip};
+use super::{MAX_BODY, body};
+use crate::call::{Call, Reply, StandIn};
+
+/// Serves every path below the platform's base path, which is the first part of the path.
+pub(super) async fn serve<M: StandIn>(
+    State(desk): State<Arc<Desk<M>>>,
+    ConnectInfo(grip): ConnectInfo<Grip>,
+    request: Request,
+) -> Response {
+    let is_reused = grip.mark_used();
+    let (parts, request_body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let below = target.trim_start_matches('/').find(['/', '?']).map_or("", |end| &target[end + 1..]);
+    let mut call = Call::new(parts.method, below);
+    call.authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    call.reused_connection = is_reused;
+    call.body = match to_bytes(request_body, MAX_BODY).await {
+        Ok(bytes) => bytes,
+        Err(_) => return too_large(),
+    };
+    match desk.answer(call).await {
+        Ending::Reply(reply) => body::response(reply),
+        Ending::Cut(how) => hang_up(&grip, how),
+    }
+}
+
+fn too_large() -> Response {
+    let message = format!(r#"{{"error":{{"code":"TOO_LARGE","message":"a body has at most {MAX_BODY} bytes"}}}}"#);
+    body::response(Reply::json(413, message))
+}
+
+/// The response is never written: the connection is cut before its first byte.
+fn hang_up(grip: &Grip, how: Cut) -> Response {
+    grip.cut(how);
+    Response::new(Body::empty())
+}
