@@ -346,7 +346,7 @@ fn read_load(row: &Row<'_>) -> Result<LoadRecord, rusqlite::Error> {
     let unknown = || rusqlite::Error::InvalidColumnType(1, format!("file kind `{kind}`"), rusqlite::types::Type::Text);
     Ok(LoadRecord {
         sequence: row.get(0)?,
-        kind: FileKind::from_name(&kind).ok_or_else(unknown)?,
+        kind: kind.parse().map_err(|_| unknown())?,
         hash: row.get(2)?,
         file: row.get(3)?,
         counters: row.get(4)?,

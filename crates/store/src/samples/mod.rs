@@ -14,7 +14,6 @@
 
 mod database;
 mod encoding;
-mod kind;
 mod load;
 mod lock;
 mod merge;
@@ -32,9 +31,9 @@ use ticketbridge_core::time::Wall;
 use self::database::Place;
 use crate::StoreError;
 
-pub use kind::FileKind;
 pub use load::{LoadRecord, LoadSource, LoadWriter, PART_ROWS, Stored};
 pub use snapshot::Snapshot;
+pub use ticketbridge_core::network::load::FileKind;
 pub use topology::{StoredTopology, TopologyState, TopologyVersion};
 
 /// Channels per block.
