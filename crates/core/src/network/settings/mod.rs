@@ -17,7 +17,6 @@ pub use modes::{CountMode, GroupBy, UtilMode};
 pub use templates::{Templates, Texts};
 pub use thousandths::Thousandths;
 
-#[allow(unused_imports, reason = "interim")]
 pub(super) use templates::render;
 
 use super::Aggregation;
