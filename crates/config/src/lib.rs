@@ -7,8 +7,11 @@
 //!
 //! The only I/O is reading the file and, on demand, secret files. The environment is passed in.
 
+mod diff;
 mod load;
+mod schema;
 pub mod sections;
+mod show;
 pub mod types;
 
 use std::collections::BTreeMap;
@@ -17,11 +20,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use ticketbridge_core::ticket::PlatformName;
 
+pub use diff::Change;
 pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX, Loaded, MAX_FILE, Origin, Problem, Sources};
-use sections::{Backend, Feedback, Mail, Offload, OffloadKind, Platform, Retention, Server, Store, Workflow};
+pub use schema::schema;
+use sections::{Backend, Delivery, Feedback, Mail, Offload, OffloadKind, Platform, Retention, Server, Store, Workflow};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct Config {
     /// `[server]`
@@ -32,6 +38,8 @@ pub struct Config {
     pub retention: Retention,
     /// `[mail]`
     pub mail: Mail,
+    /// `[delivery]`
+    pub delivery: Delivery,
     /// `[workflow]`
     pub workflow: Workflow,
     /// `[offload.KIND]`

@@ -1,4 +1,6 @@
-//! What typical mistakes look like to the person who made them.
+//! What typical mistakes look like to the person who made them. The snapshot is a catalogue: read it as prose.
+
+use std::fmt::Write;
 
 use ticketbridge_config::Config;
 
@@ -10,9 +12,46 @@ fn report(text: &str, environment: &[(&str, &str)]) -> String {
     }
 }
 
+/// A platform and a backend without mistakes, to put one mistake beside.
+const PLATFORM: &str = r#"
+[platforms.sfyc]
+type = "connector"
+file = "builtin:sfyc"
+host = "127.0.0.1"
+token = "env:SFYC_TOKEN"
+"#;
+const BACKEND: &str = r#"
+[[backends]]
+name = "be-1"
+tickets = "sfyc"
+work_orders = "sfyc"
+"#;
+
 #[test]
-fn several_mistakes_are_reported_at_once() {
-    let text = r#"
+fn the_building_blocks_are_fine() {
+    assert_eq!(report("", &[]), "no problem");
+    assert_eq!(report(&format!("{PLATFORM}{BACKEND}"), &[]), "no problem");
+}
+
+#[test]
+fn typical_mistakes() {
+    let mut catalogue = String::new();
+    let mut case = |title: &str, text: &str, environment: &[(&str, &str)]| {
+        let text = text.trim_start_matches('\n');
+        let report = report(text, environment);
+        assert_ne!(report, "no problem", "{title}");
+        let shown = text.replace(&format!("{PLATFORM}{BACKEND}"), "(platform, backend)\n");
+        write!(catalogue, "=== {title}\n{shown}").unwrap();
+        for (name, value) in environment {
+            writeln!(catalogue, "$ {name}={value}").unwrap();
+        }
+        write!(catalogue, "--> {report}\n\n").unwrap();
+    };
+    let good = format!("{PLATFORM}{BACKEND}");
+
+    case(
+        "many mistakes at once",
+        r#"
 [server]
 lisen = "127.0.0.1:8080"
 shutdown_grace = 25
@@ -24,11 +63,71 @@ host = "127.0.0.1"
 token = "my-secret-token"
 settlingtime = "5s"
 timeouts = { connect = "5 seconds", reqest = "60s" }
-"#;
-    insta::assert_snapshot!(report(text, &[]), @"");
+"#,
+        &[],
+    );
+    case("a section with a typo", "[retension]\ntickets = \"90d\"\n", &[]);
+    case("a key at the top instead of in its section", "listen = \"127.0.0.1:1\"\n", &[]);
+    case("broken TOML, twice", "[server\nlisten = \"127.0.0.1:1\"\n[store]\nurl = sqlite\n", &[]);
+    case("the same key twice", "[server]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n", &[]);
+    case("a port that is no port", &good.replace("token", "port = 70000\ntoken"), &[]);
+    case("a number in quotes", &good.replace("token", "port = \"9400\"\ntoken"), &[]);
+    case("true in quotes", &format!("{PLATFORM}{BACKEND}processing = \"true\"\n"), &[]);
+    case("a word that is not possible", &good.replace("token", "on_unresolved = \"resent\"\ntoken"), &[]);
+    case("an unknown type", "[platforms.x]\ntype = \"conector\"\n", &[]);
+    case("no type, and a platform that is no table", "platforms.x = 5\n[platforms.y]\nhost = \"h\"\n", &[]);
+    case(
+        "required keys missing",
+        "[platforms.cherwell]\ntype = \"cherwell\"\nbase_url = \"http://127.0.0.1:9400/CherwellAPI\"\n",
+        &[],
+    );
+    case("a backend on an unknown platform", &format!("{PLATFORM}{}", BACKEND.replace("\"sfyc\"", "\"sfic\"")), &[]);
+    case("own platforms and the default's backend", &PLATFORM.replace("sfyc]", "desk]"), &[]);
+    case("two backends of one name", &format!("{PLATFORM}{BACKEND}{BACKEND}"), &[]);
+    case(
+        "backend settings out of range",
+        &format!("{PLATFORM}{BACKEND}max_tickets_per_request = 501\nmax_retries = 101\n"),
+        &[],
+    );
+    case("no backend", &format!("backends = []\n{PLATFORM}"), &[]);
+    case("backend as a table", &format!("{PLATFORM}[backends.be-1]\ntickets = \"sfyc\"\n"), &[]);
+    case("two ways of authentication", &good.replace("token =", "password = \"env:P\"\ntoken ="), &[]);
+    case("no secret for the way of authentication", &good.replace("token = ", "auth = \"basic\"\npassword = "), &[]);
+    case("a password in an address", "[store]\nurl = \"postgres://tb:geheim@db/tb\"\n", &[]);
+    case("an unknown store", "[store]\nurl = \"ticketbridge.db\"\n", &[]);
+    case("listening to everybody without a token", "[server]\nlisten = \"0.0.0.0:8080\"\n", &[]);
+    case("a host name to listen on", "[server]\nlisten = \"localhost:8080\"\n", &[]);
+    case("a schedule with four fields", "[workflow]\nschedule = \"*/15 * * *\"\n", &[]);
+    case("a setting of the rules with a typo", "[workflow]\nwindow_hours = 24\n", &[]);
+    case("rules that contradict each other", "[workflow]\ncount_mode = \"samples\"\nwindow_h = 0\n", &[]);
+    case("an unknown kind of file", "[offload.us_chanel_snr]\npath = \"x.csv\"\n", &[]);
+    case("an offload without a source", "[offload.us_channel_snr]\nscan_interval = \"1m\"\n", &[]);
+    case("a duration of zero", &good.replace("token", "in_doubt_for = \"0s\"\ntoken"), &[]);
+    case("pauses the wrong way round", &good.replace("token", "retry = { initial = \"2m\" }\ntoken"), &[]);
+    case(
+        "variables with a typo, a bad value, and too deep",
+        "",
+        &[
+            ("TICKETBRIDGE_SERVER__LISTN", "127.0.0.1:1"),
+            ("TICKETBRIDGE_BACKENDS__BE_1__MAX_RETRIES", "many"),
+            ("TICKETBRIDGE_BACKENDS__BE_9__MAX_RETRIES", "3"),
+            ("TICKETBRIDGE_STORE__URL__X", "3"),
+        ],
+    );
+    insta::assert_snapshot!(catalogue);
 }
 
 #[test]
-fn the_defaults_alone_are_fine() {
-    insta::assert_snapshot!(report("", &[]), @"no problem");
+fn a_secret_in_the_wrong_place_is_never_repeated() {
+    for text in [
+        PLATFORM.replace("env:SFYC_TOKEN", "geheim"),
+        PLATFORM.replace("token = \"env:SFYC_TOKEN\"", "port = \"geheim\""),
+        PLATFORM.replace("\"env:SFYC_TOKEN\"", "{ value = \"geheim\" }"),
+        PLATFORM.replace("127.0.0.1", "https://user:geheim@host"),
+        String::from("[store]\npassword = \"geheim\"\n"),
+        String::from("[[server.tokens]]\nname = \"a\"\nrole = \"admin\"\ntoken = \"geheim\"\n"),
+    ] {
+        let report = report(&text, &[]);
+        assert!(report.starts_with("TB0001") && !report.contains("geheim"), "{report}");
+    }
 }

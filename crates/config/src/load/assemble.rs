@@ -14,16 +14,15 @@ use super::suggest::hint;
 use super::tree::{Node, Origin, Table, Value, element_name};
 use crate::Config;
 use crate::sections::platforms::PlatformSettings;
-use crate::sections::{Offload, OffloadKind, Platform, PlatformKind};
+use crate::sections::{Offload, OffloadKind, Platform, PlatformKind, Start, Workflow};
 
 /// Sections whose entries come from the user's file alone as soon as it has the section.
 const WHOLE_SECTIONS: [&str; 4] = ["backends", "feedback", "offload", "platforms"];
 /// All sections.
-const SECTIONS: [&str; 9] =
-    ["backends", "feedback", "mail", "offload", "platforms", "retention", "server", "store", "workflow"];
+const SECTIONS: [&str; 10] =
+    ["backends", "delivery", "feedback", "mail", "offload", "platforms", "retention", "server", "store", "workflow"];
 /// Keys of the settings that every platform has.
-const COMMON_KEYS: [&str; 7] =
-    ["bypass_proxy", "charge_outages", "in_doubt_for", "match_ttl", "on_unresolved", "retry", "settling_time"];
+const COMMON_KEYS: [&str; 5] = ["bypass_proxy", "in_doubt_for", "on_unresolved", "retry", "settling_time"];
 
 /// Gives the file the default's backends, functions, offloads and platforms where it has no section of its own.
 pub(crate) fn graft_defaults(root: &mut Node) {
@@ -54,7 +53,10 @@ fn mark_default(node: &mut Node) {
 pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<Config> {
     let table = std::mem::take(root.table_mut()?);
     for (key, node) in table.iter().filter(|(key, _)| !SECTIONS.contains(&key.as_str())) {
-        let text = format!("there is no such section{}", hint(key, &SECTIONS));
+        let text = match home_of(key) {
+            Some(section) => format!("this key belongs under `[{section}]`"),
+            None => format!("there is no such section{}", hint(key, &SECTIONS)),
+        };
         problems.push(Problem { origin: node.origin.clone(), key: key.clone(), text });
     }
     let mut places = checks::Places::new();
@@ -68,7 +70,8 @@ pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<Co
     let store = read(section("store"), "store", &[], problems);
     let retention = read(section("retention"), "retention", &[], problems);
     let mail = read(section("mail"), "mail", &[], problems);
-    let workflow = read(section("workflow"), "workflow", &[], problems);
+    let delivery = read(section("delivery"), "delivery", &[], problems);
+    let workflow = workflow(section("workflow"), problems);
     let backends = list(table.get("backends"), "backends", problems);
     let feedback = list(table.get("feedback"), "feedback", problems);
     let offload = offloads(section("offload"), problems);
@@ -78,6 +81,7 @@ pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<Co
         store: store?,
         retention: retention?,
         mail: mail?,
+        delivery: delivery?,
         workflow: workflow?,
         offload,
         platforms,
@@ -87,6 +91,13 @@ pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<Co
     let named: Vec<String> = section("platforms").table().into_iter().flat_map(|table| table.keys().cloned()).collect();
     checks::check(&config, &named, &places, problems);
     Some(config)
+}
+
+/// The section that a key belongs to which stands outside of any.
+fn home_of(key: &str) -> Option<String> {
+    let defaults = file::parse(DEFAULT_FILE, &mut Vec::new());
+    let has = |node: &Node| node.table().is_some_and(|table| table.contains_key(key));
+    defaults.table()?.iter().find(|(_, section)| has(section)).map(|(name, _)| name.clone())
 }
 
 fn not_a_table(node: &Node, key: &str, form: &str, problems: &mut Vec<Problem>) {
@@ -106,6 +117,20 @@ fn list<T: DeserializeOwned>(node: Option<&Node>, section: &str, problems: &mut 
         entries.extend(read(element, &format!("{section}.{name}"), &[], problems));
     }
     entries
+}
+
+/// The rules are a struct of their own, with names of their own; the other keys are taken out first.
+fn workflow(node: &Node, problems: &mut Vec<Problem>) -> Option<Workflow> {
+    let Some(table) = node.table() else {
+        not_a_table(node, "workflow", "`[workflow]`", problems);
+        return None;
+    };
+    let is_ours = |key: &str| Start::KEYS.contains(&key);
+    let (ours, rules): (Table, Table) = table.clone().into_iter().partition(|(key, _)| is_ours(key));
+    let part = |table| Node { origin: node.origin.clone(), value: Value::Table(table) };
+    let start = read(&part(ours), "workflow", &[], problems);
+    let rules = read(&part(rules), "workflow", &Start::KEYS, problems);
+    Some(Workflow { start: start?, rules: rules? })
 }
 
 fn offloads(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<OffloadKind, Offload> {

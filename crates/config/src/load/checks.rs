@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use ticketbridge_core::ticket::PlatformName;
+
 use super::problem::Problem;
 use super::suggest::nearest;
 use super::tree::{Node, Origin, Value, element_name};
 use crate::Config;
 use crate::sections::platforms::{Auth, ConnectorSettings, PlatformSettings};
 use crate::sections::{Backend, Feedback, Launch, Platform, PlatformKind, StoreUrl};
+use crate::types::WebAddress;
 
 /// Dotted key → where it stands, tables and entries included.
 pub(crate) type Places = BTreeMap<String, Origin>;
@@ -19,12 +22,16 @@ pub(crate) fn remember(node: &Node, path: &str, places: &mut Places) {
     places.insert(path.to_owned(), node.origin.clone());
     match &node.value {
         Value::Table(table) => {
-            table.iter().for_each(|(name, child)| remember(child, &format!("{path}.{name}"), places))
+            for (name, child) in table {
+                remember(child, &format!("{path}.{name}"), places);
+            }
         }
-        Value::List(list) => list.iter().enumerate().for_each(|(number, child)| {
-            let name = element_name(child).map_or_else(|| number.to_string(), str::to_owned);
-            remember(child, &format!("{path}.{name}"), places);
-        }),
+        Value::List(list) => {
+            for (number, child) in list.iter().enumerate() {
+                let name = element_name(child).map_or_else(|| number.to_string(), str::to_owned);
+                remember(child, &format!("{path}.{name}"), places);
+            }
+        }
         _ => {}
     }
 }
@@ -34,12 +41,15 @@ struct Checker<'a> {
     problems: &'a mut Vec<Problem>,
 }
 
-/// Checks everything. `named` are all platforms of the file, those that could not be read included.
-pub(crate) fn check(config: &Config, named: &[String], places: &Places, problems: &mut Vec<Problem>) {
+/// Checks everything. `all_platforms` are the names of all platforms of the file, those that could not be read included.
+pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, problems: &mut Vec<Problem>) {
     let mut checker = Checker { places, problems };
     checker.server(config);
-    checker.backends(config, named);
-    checker.feedback(config, named);
+    checker.backends(config, all_platforms);
+    checker.feedback(config, all_platforms);
+    for error in config.workflow.rules.check() {
+        checker.refuse(&format!("workflow.{}", error.key), format!("{}; {}", error.problem, error.advice));
+    }
     for (name, platform) in &config.platforms {
         checker.platform(&format!("platforms.{name}"), platform);
     }
@@ -95,9 +105,12 @@ impl Checker<'_> {
         }
     }
 
-    fn backends(&mut self, config: &Config, named: &[String]) {
+    fn backends(&mut self, config: &Config, all_platforms: &[String]) {
         if config.backends.is_empty() && !self.problems.iter().any(|problem| problem.key.starts_with("backends")) {
             self.refuse("backends", "there is no backend, so no ticket could go anywhere; add `[[backends]]`");
+        }
+        if self.default_backends_without_platform(config, all_platforms) {
+            return;
         }
         let mut names = BTreeSet::new();
         for Backend { name, tickets, work_orders, max_retries, max_tickets_per_request, .. } in &config.backends {
@@ -110,7 +123,7 @@ impl Checker<'_> {
             for (role, platform) in [("tickets", tickets), ("work_orders", work_orders)] {
                 let key = format!("{key}.{role}");
                 let wanted = [PlatformKind::Connector, PlatformKind::Cherwell];
-                self.platform_reference(&key, platform.as_str(), config, named, &wanted);
+                self.platform_reference(&key, platform.as_str(), config, all_platforms, &wanted);
             }
             self.range(&format!("{key}.max_retries"), *max_retries, &Backend::RETRIES);
             let key = format!("{key}.max_tickets_per_request");
@@ -118,12 +131,31 @@ impl Checker<'_> {
         }
     }
 
+    /// A file with platforms of its own and the default's backends: one problem, not one per key.
+    fn default_backends_without_platform(&mut self, config: &Config, all_platforms: &[String]) -> bool {
+        let is_default = self.places.get("backends") == Some(&Origin::Default);
+        let wanted = config.backends.iter().flat_map(|backend| [&backend.tickets, &backend.work_orders]);
+        let Some(missing) =
+            wanted.map(PlatformName::as_str).find(|name| !all_platforms.iter().any(|there| there == name))
+        else {
+            return false;
+        };
+        if is_default {
+            let text = format!(
+                "there are `[platforms]` and no `[[backends]]`, and the default's backend works on platform `{missing}`, \
+                 which is not among them; add `[[backends]]`"
+            );
+            self.refuse("backends", text);
+        }
+        is_default
+    }
+
     fn platform_reference(
         &mut self,
         key: &str,
         name: &str,
         config: &Config,
-        named: &[String],
+        all_platforms: &[String],
         wanted: &[PlatformKind],
     ) {
         if name.is_empty() {
@@ -141,19 +173,16 @@ impl Checker<'_> {
                 );
                 self.refuse(key, text);
             }
-        } else if !named.iter().any(|platform| platform == name) {
-            let hint = nearest(name, named.iter().map(String::as_str))
-                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            let default = match self.places.get(key) {
-                Some(Origin::Default) => " (this backend is the default's: add `[[backends]]` of your own)",
-                _ => "",
+        } else if !all_platforms.iter().any(|platform| platform == name) {
+            let hint = match nearest(name, all_platforms.iter().map(String::as_str)) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => format!("; add `[platforms.{name}]`, or name one of {}", all_platforms.join(", ")),
             };
-            let text = format!("there is no platform `{name}`{hint} Add `[platforms.{name}]` or name another{default}");
-            self.refuse(key, text.replace("` Add", "`; add").replace("? Add", "? Otherwise add"));
+            self.refuse(key, format!("there is no platform `{name}`{hint}"));
         }
     }
 
-    fn feedback(&mut self, config: &Config, named: &[String]) {
+    fn feedback(&mut self, config: &Config, all_platforms: &[String]) {
         let mut names = BTreeSet::new();
         let mut automatic = BTreeMap::new();
         for function in &config.feedback {
@@ -170,11 +199,17 @@ impl Checker<'_> {
                 &format!("{key}.source"),
                 function.source.as_str(),
                 config,
-                named,
+                all_platforms,
                 &[PlatformKind::Tixngo],
             );
             let box_office = function.box_office.as_str();
-            self.platform_reference(&format!("{key}.box_office"), box_office, config, named, &[PlatformKind::S360]);
+            self.platform_reference(
+                &format!("{key}.box_office"),
+                box_office,
+                config,
+                all_platforms,
+                &[PlatformKind::S360],
+            );
             let seconds = frequency.get().as_secs();
             if frequency.get().subsec_nanos() > 0 || !seconds.is_multiple_of(60) || !(60..=86_400).contains(&seconds) {
                 let text = format!("`{frequency}` is out of range; write whole minutes, \"1m\" to \"1440m\"");
@@ -239,6 +274,10 @@ impl Checker<'_> {
         }
         if settings.base_path.contains(['?', '#', ' ']) {
             self.refuse(&format!("{key}.base_path"), "has a blank, `?` or `#`; write a path such as \"/sfyc\"");
+        }
+        let token_url = settings.token_url.as_deref().filter(|address| !address.starts_with('/'));
+        if let Some(Err(error)) = token_url.map(str::parse::<WebAddress>) {
+            self.refuse(&format!("{key}.token_url"), format!("{error}; or write a path such as \"/oauth/token\""));
         }
         let (auth, required, optional): (_, &[&str], &[&str]) = match settings.auth {
             Auth::None => ("none", &[], &[]),

@@ -106,7 +106,7 @@ impl Error {
             }
             Kind::Variant { name, expected } => format!("`{name}` is not possible here{}", hint(name, expected)),
             Kind::Missing(_) => String::from("is missing and has no default; add it"),
-            Kind::Type { found, expected } => format!("{} is wanted here, not {found}", plain(expected)),
+            Kind::Type { found, expected } => format!("expected {}, found {found}", plain(expected)),
             Kind::Other(text) => text.clone(),
         }
     }
@@ -120,7 +120,7 @@ fn plain(expected: &str) -> &str {
         "u32" | "u64" | "usize" => "a whole number, 0 or more",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
-        "a boolean" => "true or false, without quotes,",
+        "a boolean" => "true or false, without quotes",
         "a string" | "string" => "a text in quotes",
         "a sequence" => "a list in square brackets",
         "a map" => "a table",

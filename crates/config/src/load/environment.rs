@@ -76,12 +76,12 @@ fn below<'a>(node: &'a mut Node, segment: &str, origin: &Origin) -> Result<&'a m
             Ok(table.entry(key).or_insert_with(empty))
         }
         Value::List(list) => {
-            let names: Vec<_> = list.iter().filter_map(element_name).map(str::to_owned).collect();
-            let named = list.iter().position(|element| element_name(element).is_some_and(|name| same(name, segment)));
-            let place = named.or_else(|| segment.parse::<usize>().ok()).filter(|place| *place < list.len());
+            let known = list.iter().filter_map(element_name).collect::<Vec<_>>().join(", ");
+            let by_name = list.iter().position(|element| element_name(element).is_some_and(|name| same(name, segment)));
+            let place = by_name.or_else(|| segment.parse::<usize>().ok()).filter(|place| *place < list.len());
             match place {
                 Some(place) => Ok(&mut list[place]),
-                None => Err(format!("there is no entry `{segment}`; there are {}", names.join(", "))),
+                None => Err(format!("there is no entry `{segment}`; there are {known}")),
             }
         }
         _ => Err(String::from("there is nothing below this; check the variable's name")),
@@ -94,7 +94,6 @@ fn existing(table: &Table, segment: &str) -> String {
 }
 
 fn same(name: &str, segment: &str) -> bool {
-    name.chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
-        .eq(segment.chars())
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
+    name.chars().map(plain).eq(segment.chars().map(plain))
 }

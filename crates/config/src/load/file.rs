@@ -22,8 +22,8 @@ pub(crate) fn read(path: &Path) -> Result<String, Problem> {
         return Err(fail(String::from("the file has more than 4 MiB; it is probably the wrong file")));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let line =
-            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = Lines::of(&String::from_utf8_lossy(good)).of_byte(good.len());
         Problem {
             origin: Origin::File { line },
             key: String::new(),

@@ -2,6 +2,7 @@
 //! equals the commented default file is proved by a test.
 
 mod backends;
+mod delivery;
 mod feedback;
 mod mail;
 mod offload;
@@ -12,6 +13,7 @@ mod store;
 mod workflow;
 
 pub use backends::{Backend, BackendState};
+pub use delivery::Delivery;
 pub use feedback::{Feedback, Launch};
 pub use mail::Mail;
 pub use offload::{Offload, OffloadKind};
@@ -19,4 +21,4 @@ pub use platforms::{Platform, PlatformKind};
 pub use retention::Retention;
 pub use server::{ApiToken, Role, Server};
 pub use store::{Store, StoreUrl};
-pub use workflow::Workflow;
+pub use workflow::{Start, Workflow};

@@ -2,23 +2,37 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use ticketbridge_core::network::settings::Settings;
 
 use crate::types::Schedule;
 
-/// Keys of `[workflow]` that the engine reads; all others are the rules' own.
-pub(crate) const ENGINE_KEYS: [&str; 2] = ["schedule", "run_after_scan"];
-
-/// `[workflow]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+/// `[workflow]`: when runs start, and the rules by which they make tickets, in one table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Workflow {
-    /// When runs start by themselves, in UTC. Empty: never.
+    /// When runs start.
+    #[serde(flatten)]
+    pub start: Start,
+    /// The rules, under the names of the telecom contract.
+    #[serde(flatten)]
+    pub rules: Settings,
+}
+
+/// When runs start by themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Start {
+    /// A cron line of five fields, or of six with the seconds first, in UTC. Empty: not by the clock.
     pub schedule: Schedule,
-    /// Also run after each complete scan that brought something new.
+    /// After each complete scan that brought something new.
     pub run_after_scan: bool,
 }
 
-impl Default for Workflow {
+impl Start {
+    /// The keys of this struct.
+    pub(crate) const KEYS: [&str; 2] = ["run_after_scan", "schedule"];
+}
+
+impl Default for Start {
     fn default() -> Self {
         Self { schedule: Schedule::every_quarter(), run_after_scan: true }
     }

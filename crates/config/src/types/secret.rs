@@ -20,7 +20,7 @@ const MAX_SECRET_FILE: u64 = 64 * 1024;
 pub enum SecretReference {
     /// The value of an environment variable.
     Environment(String),
-    /// The content of a file, without white space at its end.
+    /// The content of a file, without line breaks at its end.
     File(PathBuf),
 }
 
@@ -70,7 +70,7 @@ impl SecretReference {
             Self::Environment(name) => environment(name).ok_or_else(|| MissingSecret::NotSet(name.clone()))?,
             Self::File(path) => read(path)?,
         };
-        let value = value.trim_end();
+        let value = value.trim_end_matches(['\r', '\n']);
         if value.is_empty() { Err(MissingSecret::Empty(self.clone())) } else { Ok(SecretString::from(value)) }
     }
 }
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(secret.expose_secret(), "s3cret");
         assert!(!format!("{secret:?}{reference:?}{reference}").contains("s3cret"));
         assert_eq!(reference.resolve(|_| None).unwrap_err(), MissingSecret::NotSet("SFYC_TOKEN".into()));
-        assert!(matches!(reference.resolve(|_| Some(" \n".into())), Err(MissingSecret::Empty(_))));
+        assert!(matches!(reference.resolve(|_| Some("\n".into())), Err(MissingSecret::Empty(_))));
     }
 
     #[test]

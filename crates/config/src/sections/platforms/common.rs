@@ -15,10 +15,6 @@ pub struct Common {
     pub in_doubt_for: Span,
     /// What follows when look-ups surely found nothing.
     pub on_unresolved: OnUnresolved,
-    /// Oldest match on which a create may be sent.
-    pub match_ttl: Span,
-    /// Count outages of the platform as attempts of its tickets (the literal counting).
-    pub charge_outages: bool,
     /// Pauses between attempts.
     pub retry: Retry,
     /// `true`: never use a proxy. `false`: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are obeyed, loopback included.
@@ -31,8 +27,6 @@ impl Default for Common {
             settling_time: Span::seconds(5),
             in_doubt_for: Span::seconds(120),
             on_unresolved: OnUnresolved::Resend,
-            match_ttl: Span::seconds(60),
-            charge_outages: false,
             retry: Retry::default(),
             bypass_proxy: false,
         }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Timeouts;
-use crate::types::{HostAddress, SecretReference, WebAddress, written_as_text};
+use crate::types::{HostAddress, SecretReference, written_as_text};
 
 /// Settings of a connector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,9 +44,9 @@ pub struct ConnectorSettings {
     /// Header that carries the API key. Default: `X-API-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_header: Option<String>,
-    /// For both kinds of OAuth2: where tokens are had.
+    /// For both kinds of OAuth2: where tokens are had; a whole address, or a path below the platform's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_url: Option<WebAddress>,
+    pub token_url: Option<String>,
     /// For both kinds of OAuth2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,

@@ -1,0 +1,105 @@
+//! The commented default file is the reference documentation: it says what the code does, and all of it.
+
+use std::collections::BTreeSet;
+
+use ticketbridge_config::sections::{
+    Delivery, Mail, Offload, OffloadKind, PlatformKind, Retention, Server, Store, Workflow,
+};
+use ticketbridge_config::{Config, DEFAULT_FILE};
+
+const NO_ENVIRONMENT: [(String, String); 0] = [];
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, "config.default.toml", NO_ENVIRONMENT).unwrap_or_else(|error| panic!("{error}")).config
+}
+
+/// The default file with every setting that is switched off switched on.
+fn uncommented() -> String {
+    let switched_off = |line: &str| {
+        line.strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|first: char| first.is_alphanumeric() || "[\"".contains(first)))
+    };
+    let line = |line: &'static str| if switched_off(line) { &line[1..] } else { line };
+    DEFAULT_FILE.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn it_equals_the_defaults_of_the_code() {
+    let written = parse(DEFAULT_FILE);
+    assert_eq!(written.server, Server::default());
+    assert_eq!(written.store, Store::default());
+    assert_eq!(written.retention, Retention::default());
+    assert_eq!(written.mail, Mail::default());
+    assert_eq!(written.delivery, Delivery::default());
+    assert_eq!(written.workflow, Workflow::default());
+    assert_eq!(written, Config::default());
+}
+
+#[test]
+fn entries_equal_ones_that_name_only_what_has_no_default() {
+    let bare = parse(
+        r#"
+        [platforms.sfyc]
+        type = "connector"
+        file = "builtin:sfyc"
+        host = "127.0.0.1"
+        port = 9400
+        base_path = "/sfyc"
+        token = "env:SFYC_TOKEN"
+        bypass_proxy = true
+        [[backends]]
+        name = "be-1"
+        tickets = "sfyc"
+        work_orders = "sfyc"
+        "#,
+    );
+    assert_eq!(bare, Config::default());
+    let offload = &Config::default().offload;
+    assert_eq!(offload.keys().copied().collect::<Vec<_>>(), OffloadKind::ALL);
+    for (kind, offload) in offload {
+        let path = Some(format!("data/{}.csv", kind.name()).into());
+        assert_eq!(*offload, Offload { path, ..Offload::default() });
+    }
+}
+
+#[test]
+fn every_example_that_is_switched_off_works_when_switched_on() {
+    let all = parse(&uncommented());
+    let kinds: BTreeSet<_> = all.platforms.values().map(ticketbridge_config::sections::Platform::kind).collect();
+    assert_eq!(kinds, PlatformKind::ALL.into());
+    assert_eq!(all.feedback.len(), 1);
+    assert_eq!(all.server.tokens.len(), 1);
+}
+
+/// Every key of the schema has to be found in the file, as a setting or in its text.
+#[test]
+fn every_key_is_documented() {
+    fn keys(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(object) => {
+                if let Some(serde_json::Value::Object(properties)) = object.get("properties") {
+                    found.extend(properties.keys().cloned());
+                }
+                object.values().for_each(|value| keys(value, found));
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| keys(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    keys(ticketbridge_config::schema().as_value(), &mut found);
+    assert!(found.len() > 100, "only {} keys", found.len());
+    let words: BTreeSet<&str> =
+        DEFAULT_FILE.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).collect();
+    let missing: Vec<_> = found.iter().filter(|key| !words.contains(key.as_str())).collect();
+    assert!(missing.is_empty(), "not in the default file: {missing:?}");
+}
+
+#[test]
+fn no_line_is_both_text_and_setting() {
+    for (number, line) in DEFAULT_FILE.lines().enumerate() {
+        let rest = line.strip_prefix('#').unwrap_or(" ");
+        let is_text = rest.is_empty() || rest.starts_with(' ');
+        assert!(is_text || rest.contains('=') || rest.starts_with('['), "line {}: {line}", number + 1);
+    }
+}
