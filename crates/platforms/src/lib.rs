@@ -1,6 +1,12 @@
 //! Talking to platforms: pure halves (`encode`, `decode`) with nothing but an HTTP client between them.
+//!
+//! * [`Platform`] and [`LookUp`]: what every platform is to the engine. No clock, no socket.
+//! * [`http`]: the client, one for all platforms.
+//! * [`connector`]: platforms that are described by a file.
 
 mod call;
+pub mod connector;
+pub mod http;
 mod platform;
 
 pub use call::{Answer, HttpCall, Transport};

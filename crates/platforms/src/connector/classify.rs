@@ -1,0 +1,173 @@
+//! What an answer means as a whole, before anybody looks at its items.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::Value;
+use ticketbridge_core::effect::{CallClass, LookUpFault, Refusal};
+
+use super::file::{CodeClass, StatusClass};
+use super::filter::Filter;
+use crate::http::retry_after;
+use crate::{Answer, Transport};
+
+/// Longest excerpt of an answer in a message, in characters.
+const EXCERPT: usize = 200;
+
+/// How errors are read, for one operation.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ErrorRules {
+    pub(super) reading: Option<Filter>,
+    pub(super) statuses: BTreeMap<u16, StatusClass>,
+    pub(super) codes: BTreeMap<String, CodeClass>,
+}
+
+/// An answer that is no proper one, or a proper one.
+pub(super) enum Class<'a> {
+    /// Status of success; its body.
+    Proper(&'a Answer),
+    /// About one item: an operation of one item per request.
+    Item(Refusal, String, String),
+    /// Anything else.
+    Call(CallClass),
+}
+
+impl ErrorRules {
+    /// What a status means: by the file, else by the usual table.
+    pub(super) fn status(&self, status: StatusCode) -> StatusClass {
+        self.statuses.get(&status.as_u16()).copied().unwrap_or_else(|| usual(status))
+    }
+
+    /// Code and message of an error body; the status and an excerpt where it has none.
+    pub(super) fn words(&self, answer: &Answer) -> (String, String) {
+        let read = || {
+            let body: Value = serde_json::from_slice(&answer.body).ok()?;
+            let row = self.reading.as_ref()?.run_one(&body).ok()?;
+            let text = |place: usize| match row.get(place) {
+                Some(Value::String(text)) if !text.trim().is_empty() => Some(text.clone()),
+                Some(Value::Number(number)) => Some(number.to_string()),
+                _ => None,
+            };
+            Some((text(0), text(1)))
+        };
+        let (code, message) = read().unwrap_or((None, None));
+        let code = code.unwrap_or_else(|| answer.status.as_u16().to_string());
+        (shorten(&code), message.map_or_else(|| excerpt(&answer.body), |message| shorten(&message)))
+    }
+
+    /// What became of a write of `items` items.
+    pub(super) fn write<'a>(&self, transport: &'a Transport, items: usize, atomic: bool) -> Class<'a> {
+        let answer = match transport {
+            Transport::NotSent { why } => return Class::Call(unavailable(why.clone(), None)),
+            Transport::NoAnswer { why, timed_out } => {
+                let unknown = CallClass::Unknown { why: why.clone(), timed_out: *timed_out, retry_after: None };
+                return Class::Call(unknown);
+            }
+            Transport::Answered(answer) => answer,
+        };
+        let class = self.status(answer.status);
+        if class == StatusClass::Success {
+            return Class::Proper(answer);
+        }
+        let (code, message) = self.words(answer);
+        let wish = retry_after(&answer.headers);
+        let why = format!("{}: {message}", answer.status);
+        Class::Call(match class {
+            StatusClass::Success => return Class::Proper(answer),
+            StatusClass::BatchRefused => {
+                // One item alone, and a code that says what is wrong with it: no need to guess.
+                if let (1, true, Some(refusal)) = (items, atomic, self.codes.get(&code).copied().and_then(refusal)) {
+                    return Class::Item(refusal, code, message);
+                }
+                CallClass::BatchRefused { atomic, code, message }
+            }
+            StatusClass::Configuration => {
+                CallClass::Unavailable { why, retry_after: wish, throttled: false, configuration: true }
+            }
+            StatusClass::Unavailable => unavailable(why, wish),
+            StatusClass::Throttled => {
+                CallClass::Unavailable { why, retry_after: wish, throttled: true, configuration: false }
+            }
+            StatusClass::Unknown => CallClass::Unknown { why, timed_out: false, retry_after: wish },
+            StatusClass::Refused => return Class::Item(Refusal::Item, code, message),
+            StatusClass::RefusedForGood => return Class::Item(Refusal::ItemForGood, code, message),
+            StatusClass::TargetClosed => return Class::Item(Refusal::TargetClosed, code, message),
+            StatusClass::TargetGone => return Class::Item(Refusal::TargetGone, code, message),
+        })
+    }
+
+    /// The body of a read's answer, or why it has none.
+    pub(super) fn read<'a>(&self, transport: &'a Transport) -> Result<&'a Answer, LookUpFault> {
+        let answer = match transport {
+            Transport::NotSent { why } => return Err(fault(why)),
+            Transport::NoAnswer { why, .. } => return Err(fault(why)),
+            Transport::Answered(answer) => answer,
+        };
+        let class = self.status(answer.status);
+        if class == StatusClass::Success {
+            return Ok(answer);
+        }
+        let (_, message) = self.words(answer);
+        Err(LookUpFault {
+            why: format!("{}: {message}", answer.status),
+            retry_after: retry_after(&answer.headers),
+            throttled: class == StatusClass::Throttled,
+            // A read that is refused as such is refused again and again.
+            configuration: matches!(class, StatusClass::Configuration | StatusClass::BatchRefused),
+        })
+    }
+}
+
+/// The usual table: SPEC of the SFyC platform and RFC 9110.
+fn usual(status: StatusCode) -> StatusClass {
+    match status.as_u16() {
+        200..=299 => StatusClass::Success,
+        400 | 413 | 422 => StatusClass::BatchRefused,
+        // 307 and 308 say that nothing was done here; nobody follows them.
+        307 | 308 | 401 | 403 | 404 | 405 | 406 | 407 | 410 | 411 | 414 | 415 | 431 => StatusClass::Configuration,
+        425 => StatusClass::Unavailable,
+        429 => StatusClass::Throttled,
+        _ => StatusClass::Unknown,
+    }
+}
+
+/// What a code says about an item, if it is a refusal.
+pub(super) fn refusal(class: CodeClass) -> Option<Refusal> {
+    match class {
+        CodeClass::Refused => Some(Refusal::Item),
+        CodeClass::RefusedForGood => Some(Refusal::ItemForGood),
+        CodeClass::TargetClosed => Some(Refusal::TargetClosed),
+        CodeClass::TargetGone => Some(Refusal::TargetGone),
+        CodeClass::Unavailable | CodeClass::Unknown => None,
+    }
+}
+
+fn unavailable(why: String, retry_after: Option<Duration>) -> CallClass {
+    CallClass::Unavailable { why, retry_after, throttled: false, configuration: false }
+}
+
+/// A fault that may pass by itself.
+pub(super) fn fault(why: impl Into<String>) -> LookUpFault {
+    LookUpFault { why: why.into(), retry_after: None, throttled: false, configuration: false }
+}
+
+/// A fault that only an operator can mend.
+pub(super) fn misconfigured(why: impl Into<String>) -> LookUpFault {
+    LookUpFault { configuration: true, ..fault(why) }
+}
+
+/// The beginning of a body, on one line.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    let window = &body[..body.len().min(EXCERPT * 8)];
+    let text: Vec<_> = String::from_utf8_lossy(window).split_whitespace().map(str::to_owned).collect();
+    if text.is_empty() { String::from("(no body)") } else { shorten(&text.join(" ")) }
+}
+
+/// At most [`EXCERPT`] characters.
+pub(super) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,355 @@
+//! The quick path: filters that only pick members and put them into new objects and arrays.
+//!
+//! Recognised: `.`, `.a.b`, `."a b"`, `.["a"]`, literals, `x // y`, `{a, b: x}`, `[x, y]`, `x | y`, and one iteration
+//! `.a[]`, `.a[].b`, `.a[] | x`, bare or inside `[…]`. Everything else is left to the interpreter. Same results and the
+//! same failures as there; a property test compares the two.
+
+use std::borrow::Cow;
+
+use jaq_core::load::lex::StrPart;
+use jaq_core::load::parse::{BinaryOp, Term};
+use jaq_core::path::{Opt, Part, Path};
+use serde_json::{Map, Number, Value};
+
+use super::interpreter::too_many;
+use super::value::{Budget, write_text, write_value};
+use super::RunFault;
+
+/// A recognised filter.
+pub(super) enum Native {
+    /// Answers one value.
+    Single(Shape),
+    /// Answers one value per element.
+    Stream(Stream),
+}
+
+/// An expression with exactly one output.
+pub(super) enum Shape {
+    Path(Vec<String>),
+    Literal(Value),
+    Else(Box<Shape>, Box<Shape>),
+    Then(Box<Shape>, Box<Shape>),
+    Object(Vec<(String, Shape)>),
+    Array(Vec<Shape>),
+    Collect(Box<Stream>),
+}
+
+/// `source[] | each`.
+pub(super) struct Stream {
+    source: Shape,
+    each: Shape,
+}
+
+impl Native {
+    /// The filter, if it is simple enough.
+    pub(super) fn recognise(term: &Term<&str>) -> Option<Self> {
+        if let Some(shape) = single(term) {
+            return Some(Self::Single(shape));
+        }
+        stream(term).map(Self::Stream)
+    }
+
+    /// Whether it reads a member of that name anywhere, or its whole input.
+    pub(super) fn may_read(&self, name: &str) -> bool {
+        match self {
+            Self::Single(shape) => shape.may_read(name),
+            Self::Stream(stream) => stream.source.may_read(name) || stream.each.may_read(name),
+        }
+    }
+
+    pub(super) fn run(&self, input: &Value, limit: usize) -> Result<Vec<Value>, RunFault> {
+        match self {
+            Self::Single(_) if limit == 0 => Err(too_many(limit)),
+            Self::Single(shape) => Ok(vec![shape.eval(input)?.into_owned()]),
+            Self::Stream(stream) => {
+                let mut outputs = Vec::new();
+                let mut budget = Budget::new();
+                stream.each(input, |value| {
+                    if outputs.len() >= limit {
+                        return Err(too_many(limit));
+                    }
+                    budget.spend(8)?;
+                    outputs.push(value.into_owned());
+                    Ok(())
+                })?;
+                Ok(outputs)
+            }
+        }
+    }
+
+    pub(super) fn write(&self, input: &Value) -> Result<Vec<u8>, RunFault> {
+        let mut out = Vec::new();
+        match self {
+            Self::Single(shape) => shape.write(input, &mut out)?,
+            Self::Stream(_) => {
+                let mut outputs = self.run(input, 1)?;
+                let one = outputs.pop().ok_or_else(|| {
+                    RunFault(String::from("the expression answers nothing; it must answer one value"))
+                })?;
+                write_value(&one, &mut out)?;
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Shape {
+    fn may_read(&self, name: &str) -> bool {
+        match self {
+            Self::Path(steps) => steps.is_empty() || steps.iter().any(|step| step == name),
+            Self::Literal(_) => false,
+            Self::Else(left, right) | Self::Then(left, right) => left.may_read(name) || right.may_read(name),
+            Self::Object(members) => members.iter().any(|(_, shape)| shape.may_read(name)),
+            Self::Array(items) => items.iter().any(|shape| shape.may_read(name)),
+            Self::Collect(stream) => stream.source.may_read(name) || stream.each.may_read(name),
+        }
+    }
+
+    fn eval<'a>(&'a self, input: &'a Value) -> Result<Cow<'a, Value>, RunFault> {
+        Ok(match self {
+            Self::Path(steps) => walk(input, steps)?,
+            Self::Literal(value) => Cow::Borrowed(value),
+            Self::Else(left, right) => {
+                let value = left.eval(input)?;
+                if matches!(*value, Value::Null | Value::Bool(false)) { right.eval(input)? } else { value }
+            }
+            Self::Then(left, right) => match left.eval(input)? {
+                Cow::Borrowed(value) => right.eval(value)?,
+                Cow::Owned(value) => Cow::Owned(right.eval(&value)?.into_owned()),
+            },
+            Self::Object(members) => {
+                let mut object = Map::new();
+                for (name, shape) in members {
+                    object.insert(name.clone(), shape.eval(input)?.into_owned());
+                }
+                Cow::Owned(Value::Object(object))
+            }
+            Self::Array(items) => {
+                let items: Result<_, _> = items.iter().map(|shape| Ok(shape.eval(input)?.into_owned())).collect();
+                Cow::Owned(Value::Array(items?))
+            }
+            Self::Collect(stream) => {
+                let mut items = Vec::new();
+                stream.each(input, |value| {
+                    items.push(value.into_owned());
+                    Ok(())
+                })?;
+                Cow::Owned(Value::Array(items))
+            }
+        })
+    }
+
+    /// As [`Shape::eval`], straight into compact JSON.
+    fn write(&self, input: &Value, out: &mut Vec<u8>) -> Result<(), RunFault> {
+        match self {
+            Self::Object(members) => {
+                out.push(b'{');
+                for (place, (name, shape)) in members.iter().enumerate() {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    write_text(name, out)?;
+                    out.push(b':');
+                    shape.write(input, out)?;
+                }
+                out.push(b'}');
+                Ok(())
+            }
+            Self::Array(items) => {
+                out.push(b'[');
+                for (place, shape) in items.iter().enumerate() {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    shape.write(input, out)?;
+                }
+                out.push(b']');
+                Ok(())
+            }
+            Self::Collect(stream) => {
+                out.push(b'[');
+                let source = stream.source.eval(input)?;
+                for (place, element) in elements(&source)?.enumerate() {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    stream.each.write(element, out)?;
+                }
+                out.push(b']');
+                Ok(())
+            }
+            Self::Then(left, right) => right.write(&*left.eval(input)?, out),
+            // Objects and arrays are never null or false, so the other side does not matter.
+            Self::Else(left, _) if matches!(**left, Self::Object(_) | Self::Array(_) | Self::Collect(_)) => {
+                left.write(input, out)
+            }
+            Self::Path(_) | Self::Literal(_) | Self::Else(..) => write_value(&*self.eval(input)?, out),
+        }
+    }
+}
+
+impl Stream {
+    fn each(
+        &self,
+        input: &Value,
+        mut take: impl FnMut(Cow<'_, Value>) -> Result<(), RunFault>,
+    ) -> Result<(), RunFault> {
+        let source = self.source.eval(input)?;
+        elements(&source)?.try_for_each(|element| take(self.each.eval(element)?))
+    }
+}
+
+fn elements(value: &Value) -> Result<Box<dyn Iterator<Item = &Value> + '_>, RunFault> {
+    match value {
+        Value::Array(items) => Ok(Box::new(items.iter())),
+        Value::Object(members) => Ok(Box::new(members.values())),
+        other => Err(RunFault(format!("cannot use {} as iterable (array or object)", kind(other)))),
+    }
+}
+
+fn walk<'a>(input: &'a Value, steps: &[String]) -> Result<Cow<'a, Value>, RunFault> {
+    let mut value = input;
+    for step in steps {
+        value = match value {
+            Value::Object(members) => match members.get(step) {
+                Some(value) => value,
+                // A member of null is null, however far the path goes on.
+                None => return Ok(Cow::Owned(Value::Null)),
+            },
+            Value::Null => return Ok(Cow::Owned(Value::Null)),
+            other => return Err(RunFault(format!("cannot index {} with \"{step}\"", kind(other)))),
+        };
+    }
+    Ok(Cow::Borrowed(value))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn single(term: &Term<&str>) -> Option<Shape> {
+    Some(match term {
+        Term::Id => Shape::Path(Vec::new()),
+        Term::Num(text) => Shape::Literal(Value::Number(number(text)?)),
+        Term::Str(None, parts) => Shape::Literal(Value::String(text(parts)?)),
+        Term::Call(name, arguments) if arguments.is_empty() => match *name {
+            "null" => Shape::Literal(Value::Null),
+            "true" => Shape::Literal(Value::Bool(true)),
+            "false" => Shape::Literal(Value::Bool(false)),
+            _ => return None,
+        },
+        Term::Path(base, Path(parts)) => {
+            let steps = steps(parts)?;
+            match single(base)? {
+                Shape::Path(mut path) => {
+                    path.extend(steps);
+                    Shape::Path(path)
+                }
+                other => Shape::Then(Box::new(other), Box::new(Shape::Path(steps))),
+            }
+        }
+        Term::Obj(members) => {
+            let mut shapes: Vec<(String, Shape)> = Vec::with_capacity(members.len());
+            for (key, value) in members {
+                let Shape::Literal(Value::String(name)) = single(key)? else {
+                    return None;
+                };
+                if shapes.iter().any(|(known, _)| *known == name) {
+                    return None;
+                }
+                let shape = match value {
+                    Some(value) => single(value)?,
+                    None => Shape::Path(vec![name.clone()]),
+                };
+                shapes.push((name, shape));
+            }
+            Shape::Object(shapes)
+        }
+        Term::Arr(None) => Shape::Array(Vec::new()),
+        Term::Arr(Some(inner)) => {
+            let mut items = Vec::new();
+            if commas(inner, &mut items).is_some() {
+                Shape::Array(items)
+            } else {
+                Shape::Collect(Box::new(stream(inner)?))
+            }
+        }
+        Term::BinOp(left, BinaryOp::Alt, right) => Shape::Else(Box::new(single(left)?), Box::new(single(right)?)),
+        Term::BinOp(left, BinaryOp::Pipe(None), right) => {
+            Shape::Then(Box::new(single(left)?), Box::new(single(right)?))
+        }
+        _ => return None,
+    })
+}
+
+fn stream(term: &Term<&str>) -> Option<Stream> {
+    match term {
+        Term::Path(base, Path(parts)) => {
+            let at = parts.iter().position(|(part, _)| matches!(part, Part::Range(None, None)))?;
+            if !matches!(parts[at].1, Opt::Essential) {
+                return None;
+            }
+            let before = steps(&parts[..at])?;
+            let source = match single(base)? {
+                Shape::Path(mut path) => {
+                    path.extend(before);
+                    Shape::Path(path)
+                }
+                other => Shape::Then(Box::new(other), Box::new(Shape::Path(before))),
+            };
+            Some(Stream { source, each: Shape::Path(steps(&parts[at + 1..])?) })
+        }
+        Term::BinOp(left, BinaryOp::Pipe(None), right) => {
+            if let Some(left) = stream(left) {
+                let each = Shape::Then(Box::new(left.each), Box::new(single(right)?));
+                return Some(Stream { source: left.source, each });
+            }
+            let right = stream(right)?;
+            Some(Stream { source: Shape::Then(Box::new(single(left)?), Box::new(right.source)), each: right.each })
+        }
+        _ => None,
+    }
+}
+
+fn commas(term: &Term<&str>, items: &mut Vec<Shape>) -> Option<()> {
+    if let Term::BinOp(left, BinaryOp::Comma, right) = term {
+        commas(left, items)?;
+        commas(right, items)
+    } else {
+        items.push(single(term)?);
+        Some(())
+    }
+}
+
+fn steps(parts: &[(Part<Term<&str>>, Opt)]) -> Option<Vec<String>> {
+    parts
+        .iter()
+        .map(|(part, opt)| match (part, opt) {
+            (Part::Index(Term::Str(None, parts)), Opt::Essential) => text(parts),
+            _ => None,
+        })
+        .collect()
+}
+
+fn text(parts: &[StrPart<&str, Term<&str>>]) -> Option<String> {
+    let mut whole = String::new();
+    for part in parts {
+        match part {
+            StrPart::Str(text) => whole.push_str(text),
+            StrPart::Char(character) => whole.push(*character),
+            StrPart::Term(_) => return None,
+        }
+    }
+    Some(whole)
+}
+
+fn number(text: &str) -> Option<Number> {
+    text.parse::<i64>().ok().map(Number::from)
+}

@@ -1,0 +1,220 @@
+//! Writes: a batch becomes a request, an answer becomes outcomes, each attributed by key.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use ticketbridge_core::effect::{CallClass, Operation, Outcome, Refusal, RemoteIds};
+
+use super::classify::{Class, excerpt, refusal, shorten};
+use super::file::{CodeClass, Identity};
+use super::load::{Operations, Write};
+use crate::{Answer, Decoded, EncodeFault, HttpCall, Item, Transport};
+
+/// The request for a batch.
+pub(super) fn encode(all: &Operations, operation: Operation, items: &[Item]) -> Result<HttpCall, EncodeFault> {
+    let general = |why: String| EncodeFault { item: None, why };
+    let write = all.write(operation).ok_or_else(|| general(format!("{} does not support {operation}", all.name)))?;
+    if items.is_empty() || items.len() > write.max_batch {
+        let why = format!("{operation}: {} items; a request takes 1 to {}", items.len(), write.max_batch);
+        return Err(general(why));
+    }
+    let with_ticket = write.request.may_read("ticket");
+    let mut rows = Vec::with_capacity(items.len());
+    for item in items {
+        rows.push(row(all, operation, item, with_ticket)?);
+    }
+    match write.request.call(&input(all, rows)) {
+        Ok(call) => Ok(call),
+        // One bad item must not stop its neighbours: which one is it?
+        Err(why) => {
+            for item in items {
+                let alone = input(all, vec![row(all, operation, item, with_ticket)?]);
+                if let Err(why) = write.request.call(&alone) {
+                    return Err(EncodeFault { item: Some(item.id), why: format!("{operation}: {why}") });
+                }
+            }
+            Err(general(format!("{operation}: {why}")))
+        }
+    }
+}
+
+fn input(all: &Operations, rows: Vec<Value>) -> Value {
+    json!({"items": rows, "constants": all.constants})
+}
+
+/// One item, as the expressions see it. Everything that an operation needs must be there.
+fn row(all: &Operations, operation: Operation, item: &Item, with_ticket: bool) -> Result<Value, EncodeFault> {
+    let fail = |why: String| EncodeFault { item: Some(item.id), why };
+    let lacks = |what: &str| fail(format!("{operation}: the item has no {what}"));
+    if item.ticket.is_none() && operation != Operation::CreateTicket {
+        return Err(lacks("ticket number"));
+    }
+    if item.work_order.is_none() && operation == Operation::LinkWorkOrder {
+        return Err(lacks("work-order number"));
+    }
+    if item.note.is_none() && operation == Operation::AddNote {
+        return Err(lacks("note text"));
+    }
+    let ticket = if with_ticket {
+        serde_json::from_str(&item.body).map_err(|error| fail(format!("the stored ticket is no JSON: {error}")))?
+    } else {
+        Value::Null
+    };
+    let reference = item.ticket.as_ref();
+    Ok(json!({
+        "origin_id": item.origin.to_string(),
+        "dedupe_key": item.key.as_str(),
+        "kind": all.kinds.get(&item.kind).unwrap_or(&item.kind),
+        "ticket_number": reference.map(|ticket| &ticket.number),
+        "ticket_record": reference.and_then(|ticket| ticket.record.as_ref()),
+        "work_order_number": item.work_order,
+        "note_text": item.note,
+        "note_ref": item.origin.to_string(),
+        "ticket": ticket,
+    }))
+}
+
+/// What the answer to a batch means.
+pub(super) fn decode(all: &Operations, operation: Operation, items: &[Item], transport: &Transport) -> Decoded {
+    let Some(write) = all.write(operation) else {
+        return call(unknown(format!("{} does not support {operation}", all.name)));
+    };
+    let answer = match write.rules.write(transport, items.len(), write.atomic) {
+        Class::Proper(answer) => answer,
+        Class::Call(class) => return call(class),
+        Class::Item(refusal, code, message) => {
+            let refused = Outcome::Refused { refusal, code, message };
+            return Decoded { call: CallClass::Answered, outcomes: vec![refused; items.len()] };
+        }
+    };
+    match read(write, operation, items, answer) {
+        Ok(outcomes) => Decoded { call: CallClass::Answered, outcomes },
+        // A success that can't be read: whatever was done was done.
+        Err(why) => call(unknown(format!("{}, but {why}", answer.status))),
+    }
+}
+
+fn call(class: CallClass) -> Decoded {
+    Decoded { call: class, outcomes: Vec::new() }
+}
+
+fn unknown(why: String) -> CallClass {
+    CallClass::Unknown { why, timed_out: false, retry_after: None }
+}
+
+fn read(write: &Write, operation: Operation, items: &[Item], answer: &Answer) -> Result<Vec<Outcome>, String> {
+    if write.empty_is_applied && answer.body.trim_ascii().is_empty() && items.len() == 1 {
+        return Ok(vec![Outcome::Applied { ids: RemoteIds::default() }]);
+    }
+    let Some(results) = &write.results else {
+        return Err(format!("a body came where none was expected: {}", excerpt(&answer.body)));
+    };
+    let body: Value = serde_json::from_slice(&answer.body)
+        .map_err(|error| format!("the body is no JSON ({error}): {}", excerpt(&answer.body)))?;
+    if let Some(accept) = &write.accept {
+        let verdict = accept.run_one(&body).map_err(|fault| format!("`accept` failed: {fault}"))?;
+        if verdict != Value::Bool(true) {
+            return Err(format!("`accept` does not take it: {}", excerpt(&answer.body)));
+        }
+    }
+    // Four times as many results as items are surely no answer to them.
+    let rows = results.run(&body, items.len() * 4 + 64).map_err(|fault| format!("`results` failed: {fault}"))?;
+    let mut by_key = HashMap::new();
+    for (place, item) in items.iter().enumerate() {
+        for identity in &write.matched_by {
+            if let Some(key) = identity_of(*identity, item) {
+                by_key.entry(key).or_insert_with(Vec::new).push(place);
+            }
+        }
+    }
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; items.len()];
+    for row in rows {
+        let row = row.as_array().filter(|row| (2..=7).contains(&row.len())).ok_or_else(|| {
+            String::from("`results` does not answer [key, ok, id, code, message, retryable] per item")
+        })?;
+        let Some(key) = text(&row[0]) else {
+            continue; // Names no item at all: whoever it is about keeps having no result.
+        };
+        let Some(places) = by_key.get(&key) else {
+            continue; // About an item that nobody sent.
+        };
+        let outcome = match places.as_slice() {
+            [_] => outcome(write, operation, row),
+            _ => Outcome::Unknown { why: format!("the key `{}` names several items of the batch", shorten(&key)) },
+        };
+        for place in places {
+            match &mut outcomes[*place] {
+                empty @ None => *empty = Some(outcome.clone()),
+                Some(earlier) if *earlier == outcome => {}
+                Some(earlier) => {
+                    let why = format!("there are several results for `{}`, and they differ", shorten(&key));
+                    *earlier = Outcome::Unknown { why };
+                }
+            }
+        }
+    }
+    let missing = || Outcome::Unknown { why: String::from("the answer has no result for this item") };
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect())
+}
+
+fn outcome(write: &Write, operation: Operation, row: &[Value]) -> Outcome {
+    let unclear = |why: String| Outcome::Unknown { why };
+    let field = |place: usize| row.get(place).unwrap_or(&Value::Null);
+    let code = text(field(3));
+    match field(1) {
+        Value::Bool(true) => {
+            if let Some(code) = code {
+                return unclear(format!("the result says that it worked, and gives the error {}", shorten(&code)));
+            }
+            match ids(operation, text(field(2)), text(field(6))) {
+                Some(ids) => Outcome::Applied { ids },
+                None => unclear(String::from("the result says that it worked, but gives no number")),
+            }
+        }
+        Value::Bool(false) => {
+            let code = code.unwrap_or_default();
+            let message = text(field(4)).unwrap_or_default();
+            let class = write.rules.codes.get(&code).copied();
+            match class.map(|class| (class, refusal(class))) {
+                Some((_, Some(refusal))) => Outcome::Refused { refusal, code: shorten(&code), message: shorten(&message) },
+                Some((CodeClass::Unavailable, _)) => {
+                    Outcome::Unavailable { why: shorten(&format!("{code}: {message}")) }
+                }
+                Some(_) => unclear(shorten(&format!("{code}: {message}"))),
+                None => {
+                    let refusal = if field(5) == &Value::Bool(false) { Refusal::ItemForGood } else { Refusal::Item };
+                    Outcome::Refused { refusal, code: shorten(&code), message: shorten(&message) }
+                }
+            }
+        }
+        other => unclear(format!("the result says neither that it worked nor that it failed, but {other}")),
+    }
+}
+
+fn ids(operation: Operation, id: Option<String>, record: Option<String>) -> Option<RemoteIds> {
+    let nothing = RemoteIds::default();
+    match operation {
+        Operation::CreateTicket => Some(RemoteIds { ticket_number: Some(id?), ticket_record: record, ..nothing }),
+        Operation::CreateWorkOrder => Some(RemoteIds { work_order_number: Some(id?), ..nothing }),
+        Operation::AddNote | Operation::LinkWorkOrder => Some(nothing),
+    }
+}
+
+fn identity_of(identity: Identity, item: &Item) -> Option<String> {
+    match identity {
+        Identity::OriginId => Some(item.origin.to_string()),
+        Identity::DedupeKey => Some(item.key.as_str().to_owned()),
+        Identity::TicketNumber => item.ticket.as_ref().map(|ticket| ticket.number.clone()),
+        Identity::TicketRecord => item.ticket.as_ref().and_then(|ticket| ticket.record.clone()),
+        Identity::WorkOrderNumber => item.work_order.clone(),
+    }
+}
+
+/// A text that says something, or a whole number as text. Blank is nothing.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        _ => None,
+    }
+}

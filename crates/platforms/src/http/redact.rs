@@ -1,0 +1,125 @@
+//! Masks secrets in text that is kept or shown.
+
+use std::sync::{PoisonError, RwLock};
+
+use super::Secret;
+
+/// What stands in place of a secret.
+const MASK: &str = "***";
+/// Most forms of secrets remembered; the oldest token leaves first. Six forms per secret at most.
+const MAX_FORMS: usize = 128;
+
+/// Knows the secrets of one platform and replaces each by `***`, also where it stands percent-encoded or escaped.
+#[derive(Default)]
+pub struct Redactor {
+    fixed: Vec<String>,
+    tokens: RwLock<Vec<String>>,
+}
+
+impl Redactor {
+    /// Masks these secrets.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut fixed: Vec<String> = secrets.into_iter().flat_map(|secret| forms(secret.expose())).collect();
+        // Longest first: a secret that contains another is masked whole.
+        fixed.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        fixed.dedup();
+        Self { fixed, tokens: RwLock::default() }
+    }
+
+    /// Masks this text, too, from now on (a token that was just issued).
+    pub(super) fn remember(&self, secret: &Secret) {
+        let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        tokens.extend(forms(secret.expose()));
+        let surplus = tokens.len().saturating_sub(MAX_FORMS);
+        tokens.drain(..surplus);
+    }
+
+    /// `text` without secrets.
+    pub fn redact(&self, text: &str) -> String {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        let mut clean = text.to_owned();
+        for form in self.fixed.iter().chain(tokens.iter()) {
+            if clean.contains(form.as_str()) {
+                clean = clean.replace(form.as_str(), MASK);
+            }
+        }
+        clean
+    }
+
+    /// The first `limit` bytes of a body as text without secrets. A huge body is not copied whole: only a window of it
+    /// is looked at, and its last bytes, which may be the first half of a secret, are left out.
+    pub(crate) fn capture(&self, body: &[u8], limit: usize) -> String {
+        let longest = self.longest();
+        let window = &body[..body.len().min(limit.saturating_add(longest).saturating_mul(2))];
+        let mut clean = self.redact(&String::from_utf8_lossy(window));
+        let whole = window.len() == body.len();
+        let end = if whole { clean.len() } else { clean.len().saturating_sub(longest) };
+        if end > limit || !whole {
+            clean.truncate(clean.floor_char_boundary(end.min(limit)));
+            clean.push_str(&format!("… ({} bytes)", body.len()));
+        }
+        clean
+    }
+
+    fn longest(&self) -> usize {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        self.fixed.iter().chain(tokens.iter()).map(String::len).max().unwrap_or(0)
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} forms)", self.fixed.len())
+    }
+}
+
+/// The forms in which a secret may turn up: as it is, percent-encoded, inside a JSON string.
+fn forms(secret: &str) -> Vec<String> {
+    if secret.is_empty() {
+        return Vec::new();
+    }
+    let json = serde_json::Value::from(secret).to_string();
+    let mut forms = vec![
+        secret.to_owned(),
+        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        json[1..json.len() - 1].to_owned(),
+    ];
+    forms.dedup();
+    forms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_in_every_form() {
+        let redactor = Redactor::new([&Secret::known("p\"ss w/rd")]);
+        let text = r#"plain p"ss w/rd, json "p\"ss w/rd", query p%22ss%20w%2Frd, form p%22ss+w%2Frd"#;
+        let clean = redactor.redact(text);
+        assert_eq!(clean, r#"plain ***, json "***", query ***, form ***"#);
+    }
+
+    #[test]
+    fn a_cut_never_shows_half_a_secret() {
+        let redactor = Redactor::new([&Secret::known("abcdefghij")]);
+        assert_eq!(redactor.capture(b"12345abcdefghij67890", 8), "12345***… (20 bytes)");
+        assert_eq!(redactor.capture("ñandú ñandú".as_bytes(), 3), "ña… (15 bytes)");
+        let body = "abcdefghij".repeat(100);
+        for cut in 0..60 {
+            let shown = redactor.capture(&body.as_bytes()[cut..], 20);
+            assert!(!shown.contains("abcde"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_remembered_within_a_bound() {
+        let redactor = Redactor::default();
+        for number in 0..1000 {
+            redactor.remember(&Secret::known(&format!("token-{number}-end")));
+        }
+        assert!(redactor.tokens.read().unwrap().len() <= MAX_FORMS);
+        assert_eq!(redactor.redact("token-999-end"), "***");
+    }
+}
