@@ -1,3 +1,14 @@
-//! Room `engine`.
+//! The loops that move data: files in, runs, tickets to their platforms. Everything async lives here; what is decided
+//! is decided in `core`.
+//!
+//! * [`offload`]: CSV files into the sample store.
+//! * [`delivery`]: tickets through their lifecycle on the platforms.
 
+pub mod app;
+pub mod clock;
+pub mod delivery;
+pub mod identity;
+pub mod intake;
 pub mod offload;
+pub mod platforms;
+pub mod telemetry;

@@ -13,10 +13,20 @@ pub struct Delivery {
     pub match_ttl: Span,
     /// Count outages of a platform as attempts of its tickets: the literal counting of the original.
     pub charge_outages: bool,
+    /// Kinds whose open tickets are always retrieved; the kinds of waiting tickets are added.
+    pub kinds: Vec<String>,
+    /// Text of a note: `{description}`, `{incidents}`, `{as_of}`, `{kind}` and `{severity}` are replaced; the marker
+    /// `[ref:ORIGIN ID]` is always put at its end.
+    pub note_template: String,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { match_ttl: Span::seconds(60), charge_outages: false }
+        Self {
+            match_ttl: Span::seconds(60),
+            charge_outages: false,
+            kinds: vec![String::from("Falla de Linea"), String::from("SNR")],
+            note_template: String::from("{description}\n{incidents}\n{as_of}"),
+        }
     }
 }

@@ -77,8 +77,8 @@ pub struct ConnectorTicket {
     pub adopt: Option<String>,
     /// States that count as open, in place of those of the connector file. Empty: those of the connector file.
     pub open_states: Vec<String>,
-    /// Our kind → the platform's spellings of it. A kind that is not named is sent and asked for as it is.
-    pub kinds: BTreeMap<String, Vec<String>>,
+    /// Our kind → the platform's word for it. A kind that is not named is sent and asked for as it is.
+    pub kinds: BTreeMap<String, String>,
     /// Values that the connector file's expressions find under `$constants`.
     pub constants: BTreeMap<String, serde_json::Value>,
 }

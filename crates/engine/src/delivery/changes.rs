@@ -1,0 +1,84 @@
+//! What others changed: new rows, operator acts, settings. Looked for twice a second at the cost of one number, and
+//! at once when this process itself received something.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use ticketbridge_core::delivery::{Event, LaneId};
+use ticketbridge_core::ticket::{PlatformName, TicketId};
+use ticketbridge_store::{Change, StoreError};
+
+use super::settings;
+use super::shell::Shared;
+
+/// How often others' changes are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Watches until it is aborted.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    let mut seen = Seen::default();
+    // Changes from before the lanes were taken are in the rows already.
+    if let Ok(changes) = shared.store.changes(0).await {
+        seen.change = changes.last().map_or(0, |(number, _)| *number);
+    }
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = shared.news.notified() => {}
+        }
+        if let Err(error) = look(&shared, &mut seen).await {
+            tracing::warn!(error = %error, "Changes could not be read from the store; trying again.");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    mark: Option<i64>,
+    ticket: TicketId0,
+    change: i64,
+}
+
+/// The highest row seen.
+type TicketId0 = i64;
+
+async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
+    let mark = shared.store.change_mark().await?;
+    if seen.mark == Some(mark) {
+        return Ok(());
+    }
+    let last = shared.store.last_ticket().await?;
+    let changes = shared.store.changes(seen.change).await?;
+    let lanes: BTreeMap<LaneId, PlatformName> =
+        shared.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if last.0 > seen.ticket {
+        for lane in lanes.keys() {
+            shared.event(Event::News { lane: *lane }).await;
+        }
+        seen.ticket = last.0;
+    }
+    let mut tickets: Vec<TicketId> = Vec::new();
+    for (number, change) in changes {
+        match change {
+            Change::Ticket(id) => tickets.push(id),
+            Change::Settings => {
+                let settings =
+                    settings::delivery_settings(&shared.config, &shared.platforms, &*shared.store).await?;
+                shared.event(Event::Settings { settings: Arc::new(settings) }).await;
+            }
+            Change::LossAccepted(platform) => shared.event(Event::LossAccepted { platform }).await,
+        }
+        seen.change = number;
+    }
+    if !tickets.is_empty() {
+        for lane in lanes.keys() {
+            let found = shared.store.tickets_by_id(*lane, &tickets).await?;
+            if !found.is_empty() {
+                shared.event(Event::Changed { lane: *lane, tickets: found }).await;
+            }
+        }
+    }
+    seen.mark = Some(mark);
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Committing decisions: encode the requests of the intents, fill in their hashes, write it all in one transaction.
+//!
+//! One committer per lane takes jobs in order. The writes enter the store's queue in that order, but the next ones
+//! need not wait for the disk: the store commits them in groups.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use sha2::{Digest, Sha256};
+use ticketbridge_core::delivery::{Event, Intent, Receipt, TransactionId, Writes};
+use ticketbridge_core::effect::Operation;
+use ticketbridge_core::ticket::{TicketId, TicketRow, note_text};
+use ticketbridge_platforms::{EncodeFault, HttpCall, Item};
+use ticketbridge_store::{StoreError, TicketBody};
+use tokio::sync::mpsc;
+
+use super::exchange::Prepared;
+use super::shell::Shared;
+
+/// One decision to commit.
+pub(super) struct Job {
+    pub(super) transaction: TransactionId,
+    pub(super) writes: Writes,
+}
+
+/// Starts a committer; it ends when the loop drops its sender.
+pub(super) fn start(shared: Arc<Shared>) -> mpsc::UnboundedSender<Job> {
+    // Unbounded, but never long: the state machine has at most one transaction per row and window under way.
+    let (jobs, mut inbox) = mpsc::unbounded_channel::<Job>();
+    tokio::spawn(async move {
+        let mut under_way = FuturesUnordered::new();
+        let mut open = true;
+        while open || !under_way.is_empty() {
+            tokio::select! {
+                biased;
+                Some(event) = under_way.next(), if !under_way.is_empty() => shared.event(event).await,
+                job = inbox.recv(), if open => match job {
+                    None => open = false,
+                    Some(job) => match prepare(&shared, job).await {
+                        Ok((transaction, writes)) => under_way.push(apply(Arc::clone(&shared), transaction, writes)),
+                        Err(event) => shared.event(event).await,
+                    },
+                },
+            }
+        }
+    });
+    jobs
+}
+
+async fn apply(shared: Arc<Shared>, transaction: TransactionId, writes: Writes) -> Event {
+    let batches: Vec<_> = writes.intents.iter().map(|intent| intent.batch).collect();
+    let event = match shared.store.apply(writes).await {
+        Ok(receipt) => Event::Committed { transaction, receipt },
+        Err(StoreError::Refused(why)) => Event::CommitFailed { transaction, why },
+        Err(error) => {
+            let why = error.to_string();
+            shared.die(error);
+            Event::CommitFailed { transaction, why }
+        }
+    };
+    if !matches!(event, Event::Committed { receipt: Receipt::Done, .. }) {
+        let mut prepared = shared.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.iter().for_each(|batch| drop(prepared.remove(batch)));
+    }
+    event
+}
+
+/// Encodes the requests of all intents; an item that can't be encoded sends the decision back.
+async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Writes), Event> {
+    let Job { transaction, mut writes } = job;
+    if writes.intents.is_empty() {
+        return Ok((transaction, writes));
+    }
+    let rows: HashMap<TicketId, &TicketRow> = writes.rows.iter().map(|update| (update.row.id, &update.row)).collect();
+    for intent in &mut writes.intents {
+        let bodies = match shared.store.bodies(&intent.items).await {
+            Ok(bodies) => bodies,
+            Err(error) => return Err(Event::CommitFailed { transaction, why: error.to_string() }),
+        };
+        let items = items(shared, intent, &rows, &bodies);
+        match encode(shared, intent, &items) {
+            Ok(call) => {
+                intent.body_hash = Sha256::digest(call.body.as_deref().unwrap_or_default()).into();
+                let prepared = Prepared { call, items };
+                shared.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(intent.batch, prepared);
+            }
+            Err(EncodeFault { item, why }) => {
+                return Err(Event::NotEncodable { transaction, batch: intent.batch, item, why });
+            }
+        }
+    }
+    Ok((transaction, writes))
+}
+
+fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<HttpCall, EncodeFault> {
+    let fault = |why: String| EncodeFault { item: None, why };
+    let platform = shared.platforms.usable(&intent.platform).map_err(fault)?;
+    platform.platform.encode(intent.operation, items)
+}
+
+fn items(
+    shared: &Shared,
+    intent: &Intent,
+    rows: &HashMap<TicketId, &TicketRow>,
+    bodies: &[TicketBody],
+) -> Vec<Item> {
+    let by_id: HashMap<TicketId, &TicketBody> = bodies.iter().map(|body| (body.id, body)).collect();
+    let item = |id: &TicketId| {
+        let (row, body) = (rows.get(id)?, by_id.get(id)?);
+        let note = (intent.operation == Operation::AddNote).then(|| {
+            let ticket = serde_json::from_str(&body.body).unwrap_or_default();
+            note_text(&shared.config.delivery.note_template, &ticket, row.origin)
+        });
+        Some(Item {
+            id: *id,
+            origin: row.origin,
+            key: row.key.clone(),
+            kind: row.kind.to_string(),
+            ticket: row.ticket.clone(),
+            work_order: row.work_order.clone(),
+            note,
+            body: Arc::clone(&body.body),
+        })
+    };
+    intent.items.iter().filter_map(item).collect()
+}

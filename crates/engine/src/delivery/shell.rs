@@ -1,0 +1,238 @@
+//! The loop: event in, decision, commands out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ticketbridge_config::Config;
+use ticketbridge_core::delivery::{BatchId, Command, Delivery, Event, LaneId, Report, Status};
+use ticketbridge_core::ticket::PlatformName;
+use ticketbridge_store::{Store, StoreError};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::record::FlightRecorder;
+use super::{changes, commit, exchange, lanes, settings};
+use crate::clock::Clock;
+use crate::platforms::PlatformSet;
+use crate::telemetry;
+
+/// Events that may wait for the loop.
+const EVENTS: usize = 1_024;
+
+/// What delivery runs on.
+pub struct DeliveryOptions {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The platforms.
+    pub platforms: Arc<PlatformSet>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Seed of the state machine's randomness.
+    pub seed: u64,
+    /// The store was restored or cloned: every open row starts with look-ups.
+    pub suspect: bool,
+    /// Where every event and its commands are written down, if anywhere.
+    pub recorder: Option<FlightRecorder>,
+}
+
+/// What all parts of the shell share.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) platforms: Arc<PlatformSet>,
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Clock,
+    pub(super) suspect: bool,
+    pub(super) events: mpsc::Sender<Event>,
+    /// Encoded requests between their commit and their sending.
+    pub(super) prepared: Mutex<HashMap<BatchId, exchange::Prepared>>,
+    /// Lanes in our hands.
+    pub(super) lanes: Mutex<BTreeMap<LaneId, PlatformName>>,
+    /// Something was received in this process: look for new rows at once.
+    pub(super) news: Notify,
+    /// The first fatal error; the service ends with it.
+    fatal: Mutex<Option<StoreError>>,
+    /// Set once: no new lanes, no renewals.
+    pub(super) stopping: tokio::sync::watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Hands an event to the loop. The loop gone: nobody needs it any more.
+    pub(super) async fn event(&self, event: Event) {
+        let _gone = self.events.send(event).await;
+    }
+
+    /// After this nothing may be written: the service ends with the error.
+    pub(super) fn die(&self, error: StoreError) {
+        tracing::error!(error = %error, "The store failed for good; delivery stops.");
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stopping.send_replace(true);
+        self.news.notify_waiters();
+    }
+}
+
+enum Request {
+    Status(oneshot::Sender<Status>),
+    Drain,
+}
+
+/// A cheap handle to a running service.
+#[derive(Clone)]
+pub struct DeliveryHandle {
+    shared: Arc<Shared>,
+    requests: mpsc::Sender<Request>,
+}
+
+impl DeliveryHandle {
+    /// New rows are in the store: they are looked for at once.
+    pub fn news(&self) {
+        self.shared.news.notify_one();
+    }
+
+    /// What is going on. `None`: the service has ended.
+    pub async fn status(&self) -> Option<Status> {
+        let (answer, wait) = oneshot::channel();
+        self.requests.send(Request::Status(answer)).await.ok()?;
+        wait.await.ok()
+    }
+
+    /// Starts nothing new; the service ends when all that is in flight is settled.
+    pub async fn drain(&self) {
+        let _gone = self.requests.send(Request::Drain).await;
+    }
+}
+
+/// The service; [`DeliveryService::run`] it.
+pub struct DeliveryService {
+    shared: Arc<Shared>,
+    delivery: Delivery,
+    events: mpsc::Receiver<Event>,
+    requests: mpsc::Receiver<Request>,
+    committers: BTreeMap<LaneId, mpsc::UnboundedSender<commit::Job>>,
+    recorder: Option<FlightRecorder>,
+    draining: bool,
+}
+
+impl DeliveryService {
+    /// A service and its handle. Nothing happens before [`DeliveryService::run`].
+    pub async fn new(options: DeliveryOptions) -> Result<(Self, DeliveryHandle), StoreError> {
+        let DeliveryOptions { store, platforms, config, clock, seed, suspect, mut recorder } = options;
+        let settings = Arc::new(settings::delivery_settings(&config, &platforms, &*store).await?);
+        if let Some(recorder) = &mut recorder {
+            recorder.begin(seed, &settings);
+        }
+        let (events, inbox) = mpsc::channel(EVENTS);
+        let (requests, asked) = mpsc::channel(16);
+        let (stopping, _) = tokio::sync::watch::channel(false);
+        let shared = Arc::new(Shared {
+            store,
+            platforms,
+            config,
+            clock,
+            suspect,
+            events,
+            prepared: Mutex::default(),
+            lanes: Mutex::default(),
+            news: Notify::new(),
+            fatal: Mutex::default(),
+            stopping,
+        });
+        let handle = DeliveryHandle { shared: Arc::clone(&shared), requests };
+        let service = Self {
+            shared,
+            delivery: Delivery::new(settings, seed),
+            events: inbox,
+            requests: asked,
+            committers: BTreeMap::new(),
+            recorder,
+            draining: false,
+        };
+        Ok((service, handle))
+    }
+
+    /// Runs until it is drained, or the store fails for good.
+    pub async fn run(mut self) -> Result<(), StoreError> {
+        let keepers = lanes::keep(&self.shared);
+        let watcher = tokio::spawn(changes::watch(Arc::clone(&self.shared)));
+        let mut stopping = self.shared.stopping.subscribe();
+        let mut commands = Vec::new();
+        let mut wake = None;
+        loop {
+            let deadline = wake.map(|at| self.shared.clock.deadline(at));
+            let event = tokio::select! {
+                biased;
+                Some(request) = self.requests.recv() => match request {
+                    Request::Status(answer) => {
+                        let _gone = answer.send(self.delivery.status(self.shared.clock.now().mono));
+                        continue;
+                    }
+                    Request::Drain => Event::Drain,
+                },
+                Some(event) = self.events.recv() => event,
+                () = sleep_until(deadline) => Event::Wake,
+                _ = stopping.changed() => break,
+            };
+            self.draining |= matches!(event, Event::Drain);
+            let now = self.shared.clock.now();
+            let recorded = self.recorder.as_ref().map(|_| event.clone());
+            self.delivery.handle(now, event, &mut commands);
+            if let (Some(recorder), Some(event)) = (&mut self.recorder, recorded) {
+                recorder.write(now, &event, &commands);
+            }
+            for command in commands.drain(..) {
+                match command {
+                    Command::WakeAt { at } => wake = at,
+                    other => self.perform(other),
+                }
+            }
+            if self.draining && self.delivery.load().1 == 0 {
+                break;
+            }
+        }
+        self.shared.stopping.send_replace(true);
+        watcher.abort();
+        keepers.release(&self.shared).await;
+        match self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::Commit { transaction, writes } => {
+                let lane = writes.lane;
+                let shared = &self.shared;
+                let committer = self.committers.entry(lane).or_insert_with(|| commit::start(Arc::clone(shared)));
+                let _gone = committer.send(commit::Job { transaction, writes });
+            }
+            Command::Send(permit) => {
+                tokio::spawn(exchange::send(Arc::clone(&self.shared), permit));
+            }
+            Command::LookUp { probe, platform, query } => {
+                tokio::spawn(exchange::look_up(Arc::clone(&self.shared), probe, platform, query));
+            }
+            Command::Load { lane, after, limit } => {
+                tokio::spawn(lanes::load(Arc::clone(&self.shared), lane, after, limit));
+            }
+            Command::Report(report) => {
+                telemetry::emit(&report);
+                if matches!(report, Report::CreatingStopped { .. } | Report::CreatingResumed { .. }) {
+                    tokio::spawn(lanes::keep_stop(Arc::clone(&self.shared), report));
+                }
+            }
+            Command::WakeAt { .. } => {}
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How often a failed read of the store is tried again before the caller gives up waiting.
+pub(super) const STORE_RETRY: Duration = Duration::from_secs(1);

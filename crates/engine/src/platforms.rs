@@ -1,0 +1,168 @@
+//! The platforms of a configuration, ready to be talked to; or, for each that is not, why.
+//!
+//! A platform that cannot be used never stops the service: its tickets are received and wait, and what is wrong stands
+//! in its status.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use secrecy::ExposeSecret;
+use ticketbridge_config::Config;
+use ticketbridge_config::sections::Platform as PlatformConfig;
+use ticketbridge_config::sections::platforms::{Auth as AuthConfig, ConnectorSettings as ConnectorConfig, PlatformSettings};
+use ticketbridge_config::types::SecretReference;
+use ticketbridge_core::ticket::PlatformName;
+use ticketbridge_platforms::Platform;
+use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
+use ticketbridge_platforms::http::{Auth, ClientSettings, ExchangeObserver, Grant, HttpClient, OAuth2, Secret};
+
+/// One platform that can be talked to.
+#[derive(Clone)]
+pub struct PlatformHandle {
+    /// Encoding and decoding.
+    pub platform: Arc<dyn Platform>,
+    /// The wire.
+    pub client: HttpClient,
+    /// Longest time of a write request.
+    pub write_timeout: Duration,
+    /// Longest time of one request of a look-up.
+    pub read_timeout: Duration,
+}
+
+/// All platforms of a configuration.
+pub struct PlatformSet(BTreeMap<PlatformName, Result<PlatformHandle, String>>);
+
+/// The environment, for secrets by reference.
+pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+impl PlatformSet {
+    /// Loads every platform that tickets or work orders live on.
+    pub fn load(config: &Config, environment: &Environment, observer: Option<&Arc<dyn ExchangeObserver>>) -> Self {
+        let load = |(name, platform): (&PlatformName, &PlatformConfig)| {
+            let loaded = load_one(name, platform, environment, observer);
+            if let Err(why) = &loaded {
+                tracing::error!(platform = %name, why, "Platform cannot be used; its tickets wait.");
+            }
+            (name.clone(), loaded)
+        };
+        Self(config.platforms.iter().filter(|(_, platform)| platform.kind().carries_tickets()).map(load).collect())
+    }
+
+    /// A platform, or why it cannot be used.
+    pub fn usable(&self, name: &PlatformName) -> Result<PlatformHandle, String> {
+        match self.0.get(name) {
+            Some(loaded) => loaded.clone(),
+            None => Err(format!("no platform `{name}` is configured for tickets")),
+        }
+    }
+
+    /// All platforms, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&PlatformName, &Result<PlatformHandle, String>)> {
+        self.0.iter()
+    }
+
+    /// The longest that a write request may take on any of them: a lease must outlive it.
+    pub fn longest_request(&self) -> Duration {
+        self.0.values().flatten().map(|handle| handle.write_timeout).max().unwrap_or(Duration::from_secs(60))
+    }
+}
+
+fn load_one(
+    name: &PlatformName,
+    platform: &PlatformConfig,
+    environment: &Environment,
+    observer: Option<&Arc<dyn ExchangeObserver>>,
+) -> Result<PlatformHandle, String> {
+    match &platform.settings {
+        PlatformSettings::Connector(settings) => connector(name, platform, settings, environment, observer),
+        other => Err(format!(
+            "TB0205: this version of ticketbridge carries no platform of type `{}`; give `{name}` type = \"connector\" and a connector file, or use a version that does",
+            kind_name(other),
+        )),
+    }
+}
+
+fn kind_name(settings: &PlatformSettings) -> &'static str {
+    match settings {
+        PlatformSettings::Connector(_) => "connector",
+        PlatformSettings::Cherwell(_) => "cherwell",
+        PlatformSettings::Tixngo(_) => "tixngo",
+        PlatformSettings::S360(_) => "s360",
+    }
+}
+
+fn connector(
+    name: &PlatformName,
+    platform: &PlatformConfig,
+    settings: &ConnectorConfig,
+    environment: &Environment,
+    observer: Option<&Arc<dyn ExchangeObserver>>,
+) -> Result<PlatformHandle, String> {
+    let request = settings.timeouts.request.get();
+    let of_connector = ConnectorSettings {
+        request_timeout: request,
+        max_in_flight: Some(settings.max_in_flight as usize),
+        open_states: (!settings.ticket.open_states.is_empty()).then(|| settings.ticket.open_states.clone()),
+        adopt: settings.ticket.adopt.clone(),
+        constants: settings.ticket.constants.clone().into_iter().collect(),
+        kinds: settings.ticket.kinds.clone(),
+    };
+    let loaded = Connector::load(&settings.file.to_string(), &of_connector)
+        .map_err(|error| format!("TB0204: {error}"))?;
+    let mut of_client = ClientSettings::new(name.as_str(), &settings.base_url());
+    of_client.auth = auth(settings, environment)?;
+    of_client.bypass_proxy = platform.common.bypass_proxy;
+    of_client.connect_timeout = settings.timeouts.connect.get();
+    of_client.observer = observer.cloned();
+    let client = HttpClient::new(of_client).map_err(|error| error.to_string())?;
+    Ok(PlatformHandle { platform: Arc::new(loaded), client, write_timeout: request, read_timeout: request })
+}
+
+fn auth(settings: &ConnectorConfig, environment: &Environment) -> Result<Auth, String> {
+    let secret = |reference: &Option<SecretReference>, key: &str| -> Result<Secret, String> {
+        let Some(reference) = reference else {
+            return Err(format!("TB0002: `{key}` is missing; write `{key} = \"env:NAME\"` or \"file:PATH\""));
+        };
+        let value = reference.resolve(environment).map_err(|error| error.to_string())?;
+        Ok(Secret::known(value.expose_secret()))
+    };
+    let text = |value: &Option<String>, key: &str| -> Result<String, String> {
+        value.clone().ok_or_else(|| format!("`{key}` is missing for this kind of `auth`"))
+    };
+    let oauth = |grant: Grant| -> Result<Auth, String> {
+        Ok(Auth::OAuth2(OAuth2 {
+            token_url: text(&settings.token_url, "token_url")?,
+            grant,
+            client_id: text(&settings.client_id, "client_id")?,
+            client_secret: match &settings.client_secret {
+                Some(_) => Some(secret(&settings.client_secret, "client_secret")?),
+                None => None,
+            },
+            client_in_header: false,
+            scope: settings.scope.clone(),
+            parameters: BTreeMap::new(),
+        }))
+    };
+    Ok(match settings.auth {
+        AuthConfig::None => Auth::None,
+        AuthConfig::Basic => Auth::Basic {
+            username: text(&settings.username, "username")?,
+            password: secret(&settings.password, "password")?,
+        },
+        AuthConfig::Bearer => Auth::Bearer { token: secret(&settings.token, "token")? },
+        AuthConfig::ApiKey => {
+            let name = settings.api_key_header.as_deref().unwrap_or("X-API-Key");
+            let header = HeaderName::try_from(name).map_err(|_| {
+                format!("`api_key_header`: `{name}` is no header name; use letters, digits and hyphens")
+            })?;
+            Auth::ApiKey { header, key: secret(&settings.api_key, "api_key")? }
+        }
+        AuthConfig::Oauth2ClientCredentials => oauth(Grant::ClientCredentials)?,
+        AuthConfig::Oauth2Password => oauth(Grant::Password {
+            username: text(&settings.username, "username")?,
+            password: secret(&settings.password, "password")?,
+        })?,
+    })
+}
