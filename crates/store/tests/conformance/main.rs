@@ -1,0 +1,13 @@
+//! One suite over every store: what the contract promises, and a random walk that compares all of them step by step.
+
+mod fixture;
+mod intake;
+mod journal;
+mod lanes;
+mod listing;
+mod operators;
+mod purging;
+mod random;
+mod sqlite;
+mod transactions;
+mod workflow;
