@@ -6,10 +6,12 @@
 //! * [`network`]: CSV rows → samples → incidents → aggregations → tickets.
 //! * [`ticket`]: what a ticket is, its states, what intake accepts.
 //! * [`effect`]: the intended changes on a platform, their outcomes, and what can be asked of a platform.
+//! * [`error_code`]: the codes of errors that operators meet, with their pages.
 //! * [`delivery`]: every scheduling decision of the lifecycle, as one state machine.
 
 pub mod delivery;
 pub mod effect;
+pub mod error_code;
 pub mod network;
 pub mod ticket;
 pub mod time;

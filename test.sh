@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is shared: format, lints, tests; with --audit also licences, sources,
+# banned and unused dependencies. Works in a fresh clone; the first run builds the tools it lacks (some minutes).
+#
+#   ./test.sh            format, clippy, doc tests, tests
+#   ./test.sh --audit    the same, and the dependencies
+#
+# Tools: cargo-nextest goes where `cargo install` puts programs; cargo-deny and cargo-machete go into target/tools.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+NEXTEST_VERSION=0.9.151
+DENY_VERSION=0.20.2
+MACHETE_VERSION=0.9.2
+
+audit=no
+for argument in "$@"; do
+    case "$argument" in
+        --audit) audit=yes ;;
+        -h | --help)
+            sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
+        *)
+            echo "test.sh: unknown argument \`$argument\`; there are --audit and --help" >&2
+            exit 2
+            ;;
+    esac
+done
+
+say() { printf '\n==> %s\n' "$*"; }
+
+need() {
+    command -v "$1" >/dev/null 2>&1 && return
+    echo "test.sh: \`$1\` is missing; $2" >&2
+    exit 1
+}
+
+tools="$PWD/target/tools"
+export PATH="$tools/bin:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH"
+need cargo "install Rust with rustup, https://rustup.rs"
+need git "install it with the system's package manager"
+need cc "install a C compiler (SQLite and zstd are built from source), for instance the package build-essential"
+
+# Components of the pinned toolchain, in case it was installed with the minimal profile.
+if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
+    say "Installing rustfmt and clippy"
+    need rustup "install the components rustfmt and clippy of the toolchain in rust-toolchain.toml"
+    rustup component add rustfmt clippy
+fi
+
+if ! cargo nextest --version >/dev/null 2>&1; then
+    say "Installing cargo-nextest $NEXTEST_VERSION"
+    cargo install --locked "cargo-nextest@$NEXTEST_VERSION" --no-default-features --features default-no-update
+fi
+
+say "Format: cargo fmt --all --check"
+cargo fmt --all --check
+
+say "Lints: cargo clippy --workspace --all-targets"
+cargo clippy --locked --workspace --all-targets -- -D warnings
+
+if [ "$audit" = yes ]; then
+    if ! cargo deny --version >/dev/null 2>&1; then
+        say "Installing cargo-deny $DENY_VERSION into target/tools"
+        cargo install --locked --root "$tools" "cargo-deny@$DENY_VERSION"
+    fi
+    if ! cargo machete --version >/dev/null 2>&1; then
+        say "Installing cargo-machete $MACHETE_VERSION into target/tools"
+        cargo install --locked --root "$tools" "cargo-machete@$MACHETE_VERSION"
+    fi
+    say "Dependencies: bans, licences, sources"
+    cargo deny --locked check bans licenses sources
+    say "Dependencies: unused ones"
+    cargo machete crates
+fi
+
+say "Doc tests"
+cargo test --locked --doc --workspace
+
+say "Tests: cargo nextest run --workspace"
+cargo nextest run --locked --workspace
