@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use http::header::AUTHORIZATION;
@@ -25,6 +25,10 @@ pub(super) async fn serve<M: StandIn>(
     let mut call = Call::new(parts.method, below);
     call.authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     call.reused_connection = is_reused;
+    // A body that is declared too large is not waited for.
+    if request_body.size_hint().lower() > MAX_BODY as u64 {
+        return too_large();
+    }
     call.body = match to_bytes(request_body, MAX_BODY).await {
         Ok(bytes) => bytes,
         Err(_) => return too_large(),

@@ -1,0 +1,13 @@
+//! What the stand-ins promise, tried from outside: the model under a made-up time, and the shell over real sockets.
+
+mod control;
+mod counters;
+mod determinism;
+mod faults_in_time;
+mod faults_over_http;
+mod login;
+mod operator;
+mod reading;
+mod shell;
+mod support;
+mod writing;
