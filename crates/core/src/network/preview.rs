@@ -94,12 +94,12 @@ impl Preview {
 
     /// Evaluates what was loaded, as in a fresh store.
     pub fn evaluate(&self) -> Evaluation<'_> {
-        self.evaluate_at(self.as_of)
+        self.evaluate_at(self.as_of, Horizon::default())
     }
 
-    /// Evaluates what was loaded at another instant.
-    pub fn evaluate_at(&self, as_of: Timestamp) -> Evaluation<'_> {
-        let mut evaluator = Evaluator::new(&self.topology, &self.settings, as_of, Horizon::default());
+    /// Evaluates what was loaded at another instant, or after earlier evaluations.
+    pub fn evaluate_at(&self, as_of: Timestamp, horizon: Horizon) -> Evaluation<'_> {
+        let mut evaluator = Evaluator::new(&self.topology, &self.settings, as_of, horizon);
         self.samples.push_all(&self.topology, &mut evaluator);
         evaluator.finish()
     }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod plant;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
