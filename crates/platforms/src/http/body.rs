@@ -22,17 +22,22 @@ pub(super) enum Progress {
     HandedOut,
 }
 
+const UNTOUCHED: u8 = 0;
+const WITHHELD: u8 = 1;
+const HANDED_OUT: u8 = 2;
+
 /// Shared view on a body's progress, readable after the request is gone.
 #[derive(Debug, Clone)]
 pub(super) struct Watch(Arc<AtomicU8>);
 
 impl Watch {
-    /// How far the body came.
-    pub(super) fn progress(&self) -> Progress {
-        match self.0.load(Ordering::Acquire) {
-            0 => Progress::Untouched,
-            1 => Progress::Withheld,
-            _ => Progress::HandedOut,
+    /// How far the body came, for good: one that was not asked for by now is withheld from whoever asks later. So the
+    /// answer can't be overtaken by a connection that is served on another thread.
+    pub(super) fn settle(&self) -> Progress {
+        match self.0.compare_exchange(UNTOUCHED, WITHHELD, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Progress::Untouched,
+            Err(WITHHELD) => Progress::Withheld,
+            Err(_) => Progress::HandedOut,
         }
     }
 }
@@ -50,7 +55,7 @@ pub(super) struct OnceBody {
 impl OnceBody {
     /// A body that leaves only if `check` agrees.
     pub(super) fn new(data: Bytes, check: Option<LastCheck>) -> (Self, Watch) {
-        let progress = Arc::new(AtomicU8::new(0));
+        let progress = Arc::new(AtomicU8::new(UNTOUCHED));
         let length = data.len() as u64;
         let watch = Watch(Arc::clone(&progress));
         (Self { data: Some(data), length, check: Mutex::new(check), progress }, watch)
@@ -63,7 +68,7 @@ pub(super) struct CheckFailed;
 
 impl fmt::Display for CheckFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the last check before the write said no")
+        f.write_str("the body was withheld")
     }
 }
 
@@ -82,12 +87,11 @@ impl Body for OnceBody {
             return Poll::Ready(None);
         };
         let check = self.check.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if check.is_none_or(|check| check()) {
-            self.progress.store(2, Ordering::Release);
-            Poll::Ready(Some(Ok(Frame::data(data))))
-        } else {
-            self.progress.store(1, Ordering::Release);
-            Poll::Ready(Some(Err(CheckFailed)))
+        let wanted = if check.is_none_or(|check| check()) { HANDED_OUT } else { WITHHELD };
+        let settled = self.progress.compare_exchange(UNTOUCHED, wanted, Ordering::AcqRel, Ordering::Acquire);
+        match (settled, wanted) {
+            (Ok(_), HANDED_OUT) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            _ => Poll::Ready(Some(Err(CheckFailed))),
         }
     }
 

@@ -261,7 +261,7 @@ impl Inner {
         }
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) => return classify(&error, watch.map(|watch| watch.progress())),
+            Err(error) => return classify(&error, watch.map(|watch| watch.settle())),
         };
         let status = answer.status();
         let mut headers = answer.headers().clone();

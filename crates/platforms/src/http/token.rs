@@ -108,12 +108,8 @@ impl TokenCache {
         }
     }
 
-    async fn fetch(
-        &self,
-        client: &reqwest::Client,
-        redactor: &Redactor,
-        refresh: Option<&Secret>,
-    ) -> Result<(Secret, Duration, Option<Secret>), String> {
+    /// The form of a token request. Built apart, since the serializer must not be held over an await.
+    fn form(&self, refresh: Option<&Secret>) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         match (refresh, &self.oauth.grant) {
             (Some(refresh), _) => {
@@ -127,14 +123,7 @@ impl TokenCache {
                 form.append_pair("username", username).append_pair("password", password.expose());
             }
         }
-        let mut request = client.post(self.url.clone()).timeout(self.timeout);
-        let nothing = Secret::known("");
-        if self.oauth.client_in_header {
-            let secret = self.oauth.client_secret.as_ref().unwrap_or(&nothing);
-            let value = sensitive(&format!("Basic {}", basic(&self.oauth.client_id, secret)))
-                .map_err(|error| error.to_string())?;
-            request = request.header(http::header::AUTHORIZATION, value);
-        } else {
+        if !self.oauth.client_in_header {
             form.append_pair("client_id", &self.oauth.client_id);
             if let Some(secret) = &self.oauth.client_secret {
                 form.append_pair("client_secret", secret.expose());
@@ -146,10 +135,27 @@ impl TokenCache {
         for (name, value) in &self.oauth.parameters {
             form.append_pair(name, value);
         }
+        form.finish()
+    }
+
+    async fn fetch(
+        &self,
+        client: &reqwest::Client,
+        redactor: &Redactor,
+        refresh: Option<&Secret>,
+    ) -> Result<(Secret, Duration, Option<Secret>), String> {
+        let mut request = client.post(self.url.clone()).timeout(self.timeout);
+        let nothing = Secret::known("");
+        if self.oauth.client_in_header {
+            let secret = self.oauth.client_secret.as_ref().unwrap_or(&nothing);
+            let value = sensitive(&format!("Basic {}", basic(&self.oauth.client_id, secret)))
+                .map_err(|error| error.to_string())?;
+            request = request.header(http::header::AUTHORIZATION, value);
+        }
         let request = request
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(http::header::ACCEPT, "application/json")
-            .body(form.finish());
+            .body(self.form(refresh));
         let answer = request.send().await.map_err(|error| format!("no token: {}", super::client::chain(&error)))?;
         let status = answer.status();
         let body = super::client::read_body(answer, MAX_TOKEN_ANSWER).await.map_err(|why| format!("no token: {why}"))?;
