@@ -1,6 +1,7 @@
 //! A random walk over all stores at once: the same actions, the same answers, the same contents after every step, and
 //! a journal that gives the same rows at the end.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 use ticketbridge_core::delivery::{
-    Audit, BatchId, Fence, KnownTicket, LaneId, Problem, Settle, UnsettledBatch, Writes,
+    Audit, BatchId, Fence, KnownTicket, LaneId, Problem, Receipt, Settle, UnsettledBatch, Writes,
 };
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, PlatformName, State, TicketId, TicketReference, TicketRow};
@@ -57,7 +58,7 @@ enum Action {
 
 fn flaw() -> impl Strategy<Value = Flaw> {
     prop_oneof![
-        12 => Just(Flaw::None),
+        20 => Just(Flaw::None),
         1 => Just(Flaw::StaleFence),
         1 => Just(Flaw::WrongState),
         1 => Just(Flaw::WrongGeneration),
@@ -70,9 +71,9 @@ fn action() -> impl Strategy<Value = Action> {
     let tickets = || vec((0..40_u8, 0..KEYS, any::<bool>()), 0..6);
     let lane = || 0..4_u8;
     prop_oneof![
-        4 => tickets().prop_map(Action::Receive),
+        5 => tickets().prop_map(Action::Receive),
         1 => tickets().prop_map(Action::Run),
-        3 => (0..2_u8, 0..LANES + 1, 0..3_u8, prop::bool::weighted(0.7))
+        2 => (0..2_u8, 0..LANES + 1, prop_oneof![3 => Just(0_u8), 1 => Just(1_u8)], prop::bool::weighted(0.7))
             .prop_map(|(platform, index, holder, long)| Action::Take { platform, index, holder, long }),
         1 => (lane(), any::<bool>()).prop_map(|(lane, long)| Action::Renew { lane, long }),
         1 => lane().prop_map(|lane| Action::Release { lane }),
@@ -103,11 +104,15 @@ fn key_of(number: u8) -> String {
 }
 
 /// The walk: what a caller knows, so that its next call makes sense now and then.
+#[derive(Default)]
 struct Walk {
     now: i64,
     origins: u128,
     lanes: Vec<LaneGrant>,
-    sequences: std::collections::BTreeMap<LaneId, i64>,
+    sequences: BTreeMap<LaneId, i64>,
+    unsettled: BTreeMap<BatchId, (LaneId, UnsettledBatch)>,
+    /// A flawed decision came through: no store can tell, but its journal says less than its rows.
+    flawed: bool,
 }
 
 impl Walk {
@@ -167,9 +172,8 @@ impl Walk {
         flaw: Flaw,
     ) -> Option<Writes> {
         let (lane, fence) = self.lane(place.0);
-        let grant = self.lanes.iter().find(|grant| grant.lane == lane)?;
-        let open: &Vec<UnsettledBatch> = &grant.unsettled;
-        let batch = open.get(usize::from(place.1) % open.len().max(1))?.clone();
+        let open: Vec<_> = self.unsettled.values().filter(|(of, _)| *of == lane).map(|(_, batch)| batch).collect();
+        let batch = (*open.get(usize::from(place.1) % open.len().max(1))?).clone();
         let mut writes = nothing(lane, fence);
         let mut settle = Settle { batch: batch.id, results: Vec::new(), remaining: Vec::new(), at: Wall(self.now) };
         for (number, item) in batch.items.iter().enumerate() {
@@ -203,6 +207,24 @@ impl Walk {
         Some(writes)
     }
 
+    async fn apply(&mut self, store: &dyn Store, writes: Writes, flaw: Flaw) -> String {
+        let answer = store.apply(writes.clone()).await;
+        if answer == Ok(Receipt::Done) {
+            self.flawed |= flaw != Flaw::None;
+            for settle in writes.settles {
+                if let Some((_, batch)) = self.unsettled.get_mut(&settle.batch) {
+                    batch.items = settle.remaining;
+                }
+            }
+            for intent in writes.intents {
+                let batch = UnsettledBatch { id: intent.batch, operation: intent.operation, items: intent.items };
+                self.unsettled.insert(intent.batch, (writes.lane, batch));
+            }
+            self.unsettled.retain(|_, (_, batch)| !batch.items.is_empty());
+        }
+        format!("{answer:?}")
+    }
+
     /// Carries an action out on one store, with what this walk knows, and answers what the store said.
     async fn act(&mut self, store: &dyn Store, reference: &dyn Store, action: &Action) -> String {
         match action {
@@ -225,6 +247,8 @@ impl Walk {
                 };
                 self.sequences.insert(grant.lane, grant.next_sequence);
                 self.lanes.retain(|known| known.lane != grant.lane);
+                self.unsettled.retain(|_, (lane, _)| *lane != grant.lane);
+                self.unsettled.extend(grant.unsettled.iter().map(|batch| (batch.id, (grant.lane, batch.clone()))));
                 self.lanes.push((*grant).clone());
                 format!("{grant:?}")
             }
@@ -238,11 +262,11 @@ impl Walk {
             }
             Action::Begin { lane, operation, picks, flaw } => {
                 let writes = self.begin(reference, *lane, *operation, picks, *flaw).await;
-                format!("{:?}", store.apply(writes).await)
+                self.apply(store, writes, *flaw).await
             }
             Action::Settle { lane, batch, how, chain, flaw } => {
                 match self.settle(reference, (*lane, *batch), how, *chain, *flaw).await {
-                    Some(writes) => format!("{:?}", store.apply(writes).await),
+                    Some(writes) => self.apply(store, writes, *flaw).await,
                     None => String::from("nothing to settle"),
                 }
             }
@@ -379,8 +403,12 @@ async fn contents(store: &dyn Store) -> String {
 async fn walk(actions: &[Action]) {
     let model = memory(LANES);
     let (durable, _folder) = sqlite(LANES);
-    let fresh = || Walk { now: 0, origins: 0, lanes: Vec::new(), sequences: std::collections::BTreeMap::new() };
+    let fresh = || Walk::default();
     let (mut of_model, mut of_durable) = (fresh(), fresh());
+    // With every lane in hand, most decisions come through.
+    let take = |lane: u8| Action::Take { platform: lane / 2, index: u32::from(lane) % LANES, holder: 0, long: true };
+    let begin = (0..4).map(take);
+    let actions: Vec<_> = begin.chain(actions.iter().cloned()).collect();
     for (number, action) in actions.iter().enumerate() {
         for walk in [&mut of_model, &mut of_durable] {
             walk.now = (number as i64 + 1) * 10;
@@ -392,16 +420,16 @@ async fn walk(actions: &[Action]) {
         let (durable, model) = (contents(&*durable).await, contents(&*model).await);
         assert_eq!(durable, model, "contents differ after step {number}: {action:?}");
     }
-    for view in everything(&*durable).await {
-        replays(&*durable, &view).await;
+    for view in everything(&*durable).await.iter().filter(|_| !of_durable.flawed) {
+        replays(&*durable, view).await;
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn all_stores_give_the_same_answers(actions in vec(action(), 1..60)) {
+    fn all_stores_give_the_same_answers(actions in vec(action(), 1..80)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(walk(&actions));
     }
