@@ -6,7 +6,8 @@
 //! workspace: it knows the platforms' contracts, not us.
 //!
 //! Guarantees: the same seed, calls and times give the same answers and effects; nothing is written to disk; nothing is
-//! sent anywhere. Limits: bodies of 16 MiB, 512 connections at once, `max_records` records of each sort.
+//! sent anywhere. Limits: bodies of 16 MiB, `max_connections` connections at once,
+//! `max_records` records of each sort.
 
 mod call;
 mod clock;
@@ -20,7 +21,5 @@ mod traffic;
 pub use call::{Act, Call, Reply, StandIn};
 pub use clock::Millis;
 pub use credentials::TOKEN;
-pub use shell::{
-    MAX_BODY, MAX_CONNECTIONS, MAX_PENDING_EFFECTS, Running, SHUTDOWN_LIMIT, Sandbox, SandboxConfig, SandboxError,
-};
+pub use shell::{MAX_BODY, MAX_PENDING_EFFECTS, Running, SHUTDOWN_LIMIT, Sandbox, SandboxConfig, SandboxError};
 pub use traffic::{OperationTraffic, Traffic};

@@ -1,7 +1,5 @@
 //! `/sandbox/…`: faults, counters and reset of all platforms. Needs no login and is never hit by a fault.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -9,16 +7,14 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::desk::Desk;
-use super::{body, control_sfyc};
+use super::{House, body, control_sfyc};
 use crate::call::Reply;
 use crate::credentials::TOKEN;
 use crate::faults::{FaultError, Rule};
-use crate::sfyc::SfycModel;
 
-pub(super) type Sfyc = State<Arc<Desk<SfycModel>>>;
+pub(super) type Roof = State<House>;
 
-pub(super) fn routes() -> Router<Arc<Desk<SfycModel>>> {
+pub(super) fn routes() -> Router<House> {
     Router::new()
         .route("/sandbox", get(about))
         .route("/sandbox/faults", get(list_faults).put(replace_faults).post(add_faults).delete(remove_faults))
@@ -32,21 +28,21 @@ async fn about() -> Response {
     ok(&json!({"platforms": {"sfyc": {"base_path": "/sfyc", "token": TOKEN}}, "control": control}))
 }
 
-async fn list_faults(State(sfyc): Sfyc) -> Response {
-    ok(&json!({"faults": sfyc.with(|model, _| model.faults().to_json())}))
+async fn list_faults(State(house): Roof) -> Response {
+    ok(&json!({"faults": house.sfyc.with(|model, _| model.faults().to_json())}))
 }
 
-async fn add_faults(State(sfyc): Sfyc, body: Bytes) -> Response {
-    let added = read_rules(&body).and_then(|rules| sfyc.with(|model, _| model.faults_mut().add_all(rules)));
+async fn add_faults(State(house): Roof, body: Bytes) -> Response {
+    let added = read_rules(&body).and_then(|rules| house.sfyc.with(|model, _| model.faults_mut().add_all(rules)));
     answer_ids(added)
 }
 
-async fn replace_faults(State(sfyc): Sfyc, body: Bytes) -> Response {
-    let added = read_rules(&body).and_then(|rules| sfyc.with(|model, _| model.faults_mut().replace(rules)));
+async fn replace_faults(State(house): Roof, body: Bytes) -> Response {
+    let added = read_rules(&body).and_then(|rules| house.sfyc.with(|model, _| model.faults_mut().replace(rules)));
     answer_ids(added)
 }
 
-async fn remove_faults(State(sfyc): Sfyc, Query(filters): Query<Vec<(String, String)>>) -> Response {
+async fn remove_faults(State(house): Roof, Query(filters): Query<Vec<(String, String)>>) -> Response {
     let (mut id, mut knob) = (None, None);
     for (name, value) in filters {
         match (name.as_str(), value.parse()) {
@@ -55,15 +51,15 @@ async fn remove_faults(State(sfyc): Sfyc, Query(filters): Query<Vec<(String, Str
             _ => return refused(400, "INVALID_FILTER", "only `id` (a whole number) and `knob` can be given"),
         }
     }
-    ok(&json!({"removed": sfyc.with(|model, _| model.faults_mut().remove(id, knob.as_deref()))}))
+    ok(&json!({"removed": house.sfyc.with(|model, _| model.faults_mut().remove(id, knob.as_deref()))}))
 }
 
-async fn stats(State(sfyc): Sfyc) -> Response {
-    ok(&json!({"sfyc": sfyc.with(|model, _| model.stats())}))
+async fn stats(State(house): Roof) -> Response {
+    ok(&json!({"sfyc": house.sfyc.with(|model, _| model.stats())}))
 }
 
-async fn reset(State(sfyc): Sfyc) -> Response {
-    sfyc.reset();
+async fn reset(State(house): Roof) -> Response {
+    house.sfyc.reset();
     ok(&json!({"reset": true}))
 }
 

@@ -1,7 +1,5 @@
 //! `/sandbox/sfyc/…`: older tickets, an operator at work, and all that is stored.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -10,14 +8,14 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::control::{Sfyc, ok, refused};
-use super::desk::Desk;
-use crate::sfyc::{OperatorAct, OperatorError, SeedTicket, SfycModel};
+use super::House;
+use super::control::{Roof, ok, refused};
+use crate::sfyc::{OperatorAct, OperatorError, SeedTicket};
 
 /// The most records of one answer, and how many there are if none is asked for.
 const MAX_DUMP: usize = 10_000;
 
-pub(super) fn routes() -> Router<Arc<Desk<SfycModel>>> {
+pub(super) fn routes() -> Router<House> {
     Router::new()
         .route("/sandbox/sfyc/tickets", get(tickets).post(seed))
         .route("/sandbox/sfyc/tickets/{number}", get(ticket).post(operate))
@@ -49,26 +47,26 @@ impl Window {
     }
 }
 
-async fn tickets(State(sfyc): Sfyc, Query(window): Query<Window>) -> Response {
-    window.answer(|offset, limit| sfyc.with(|model, _| model.dump_tickets(offset, limit)))
+async fn tickets(State(house): Roof, Query(window): Query<Window>) -> Response {
+    window.answer(|offset, limit| house.sfyc.with(|model, _| model.dump_tickets(offset, limit)))
 }
 
-async fn work_orders(State(sfyc): Sfyc, Query(window): Query<Window>) -> Response {
-    window.answer(|offset, limit| sfyc.with(|model, _| model.dump_work_orders(offset, limit)))
+async fn work_orders(State(house): Roof, Query(window): Query<Window>) -> Response {
+    window.answer(|offset, limit| house.sfyc.with(|model, _| model.dump_work_orders(offset, limit)))
 }
 
-async fn notes(State(sfyc): Sfyc, Query(window): Query<Window>) -> Response {
-    window.answer(|offset, limit| sfyc.with(|model, _| model.dump_notes(offset, limit)))
+async fn notes(State(house): Roof, Query(window): Query<Window>) -> Response {
+    window.answer(|offset, limit| house.sfyc.with(|model, _| model.dump_notes(offset, limit)))
 }
 
-async fn ticket(State(sfyc): Sfyc, Path(number): Path<String>) -> Response {
-    match sfyc.with(|model, _| model.dump_ticket(&number)) {
+async fn ticket(State(house): Roof, Path(number): Path<String>) -> Response {
+    match house.sfyc.with(|model, _| model.dump_ticket(&number)) {
         Some(row) => ok(&row),
         None => operator_refused(&OperatorError::NoSuchTicket(number)),
     }
 }
 
-async fn seed(State(sfyc): Sfyc, body: Bytes) -> Response {
+async fn seed(State(house): Roof, body: Bytes) -> Response {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Seeds {
@@ -78,7 +76,7 @@ async fn seed(State(sfyc): Sfyc, body: Bytes) -> Response {
         Ok(seeds) => seeds,
         Err(error) => return refused(400, "MALFORMED_BODY", &error.to_string()),
     };
-    let added = sfyc.with(|model, now| {
+    let added = house.sfyc.with(|model, now| {
         let numbers = model.seed_tickets(now, seeds.items)?;
         Ok(numbers.iter().filter_map(|number| model.dump_ticket(number)).collect::<Vec<_>>())
     });
@@ -88,12 +86,12 @@ async fn seed(State(sfyc): Sfyc, body: Bytes) -> Response {
     }
 }
 
-async fn operate(State(sfyc): Sfyc, Path(number): Path<String>, body: Bytes) -> Response {
+async fn operate(State(house): Roof, Path(number): Path<String>, body: Bytes) -> Response {
     let act: OperatorAct = match serde_json::from_slice(&body) {
         Ok(act) => act,
         Err(error) => return refused(400, "MALFORMED_BODY", &error.to_string()),
     };
-    let done = sfyc.with(|model, now| {
+    let done = house.sfyc.with(|model, now| {
         let left = model.operate(now, &number, &act)?;
         Ok(left.and_then(|number| model.dump_ticket(&number)))
     });

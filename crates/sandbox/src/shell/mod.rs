@@ -4,8 +4,7 @@
 //! platform) · `control` and `control_sfyc` (`/sandbox/…`) · `body` (answers on the wire).
 //!
 //! Guarantees: an effect takes place at its time even if the caller is gone by then; a shutdown ends within
-//! [`SHUTDOWN_LIMIT`]; effects still to come are dropped by it. Limits: bodies of [`MAX_BODY`] bytes, [`MAX_CONNECTIONS`]
-//! connections, [`MAX_PENDING_EFFECTS`] delayed effects.
+//! [`SHUTDOWN_LIMIT`]; effects still to come are dropped by it. Limits: bodies of [`MAX_BODY`] bytes, `max_connections` at once, [`MAX_PENDING_EFFECTS`] delayed effects.
 
 mod body;
 mod control;
@@ -20,7 +19,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -33,8 +31,6 @@ use crate::sfyc::{SfycModel, Stats};
 
 /// The largest body of a request, in bytes.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
-/// The most connections at once; further ones wait to be accepted.
-pub const MAX_CONNECTIONS: usize = 512;
 /// The most delayed effects that wait for their time; one more takes place at once.
 pub const MAX_PENDING_EFFECTS: usize = 10_000;
 /// How long a shutdown waits for answers on their way.
@@ -49,12 +45,19 @@ pub struct SandboxConfig {
     pub seed: u64,
     /// The most tickets, work orders and notes that a platform holds, each.
     pub max_records: usize,
+    /// The most connections at once; further ones wait to be accepted.
+    pub max_connections: usize,
 }
 
 impl Default for SandboxConfig {
-    /// A free port of this machine, seed 0, a million records.
+    /// A free port of this machine, seed 0, a million records, 512 connections.
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), seed: 0, max_records: 1_000_000 }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            seed: 0,
+            max_records: 1_000_000,
+            max_connections: 512,
+        }
     }
 }
 
@@ -71,6 +74,12 @@ pub enum SandboxError {
     },
 }
 
+/// The stand-ins under this roof.
+#[derive(Debug, Clone)]
+struct House {
+    sfyc: Arc<Desk<SfycModel>>,
+}
+
 /// Starts stand-ins.
 #[derive(Debug)]
 pub struct Sandbox;
@@ -83,21 +92,20 @@ impl Sandbox {
         let address = listener.local_addr().map_err(failed)?;
         let (closing, closed) = watch::channel(false);
         let sfyc = Arc::new(Desk::new(SfycModel::new(config.max_records), config.seed, Clock::start(), closed.clone()));
+        let house = House { sfyc };
         let router = Router::new()
-            .merge(control::routes())
-            .route("/sfyc", any(platform::serve::<SfycModel>))
-            .route("/sfyc/{*path}", any(platform::serve::<SfycModel>))
+            .merge(control::routes().with_state(house.clone()))
+            .merge(platform::routes("/sfyc", &house.sfyc))
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(Arc::clone(&sfyc))
             .into_make_service_with_connect_info::<Grip>();
-        let serving = axum::serve(Lines::new(listener, MAX_CONNECTIONS), router)
+        let serving = axum::serve(Lines::new(listener, config.max_connections), router)
             .with_graceful_shutdown(async move { desk::until_closing(closed).await });
         let server = tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::warn!(%error, "the sandbox stopped serving");
             }
         });
-        Ok(Running { address, sfyc, closing, server })
+        Ok(Running { address, house, closing, server })
     }
 }
 
@@ -105,7 +113,7 @@ impl Sandbox {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
-    sfyc: Arc<Desk<SfycModel>>,
+    house: House,
     closing: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -123,27 +131,27 @@ impl Running {
 
     /// Adds a fault rule to SFyC; answers its id.
     pub fn add_sfyc_fault(&self, rule: impl Into<Rule>) -> Result<u64, FaultError> {
-        self.sfyc.with(|model, _| model.faults_mut().add(rule))
+        self.house.sfyc.with(|model, _| model.faults_mut().add(rule))
     }
 
     /// Takes all fault rules of all platforms away; what fired stays counted.
     pub fn clear_faults(&self) {
-        self.sfyc.with(|model, _| model.faults_mut().remove(None, None));
+        self.house.sfyc.with(|model, _| model.faults_mut().remove(None, None));
     }
 
     /// The counters of SFyC now.
     pub fn sfyc_stats(&self) -> Stats {
-        self.sfyc.with(|model, _| model.stats())
+        self.house.sfyc.with(|model, _| model.stats())
     }
 
     /// Works on the model of SFyC and the time of now, between two calls.
     pub fn with_sfyc<R>(&self, work: impl FnOnce(&mut SfycModel, crate::Millis) -> R) -> R {
-        self.sfyc.with(work)
+        self.house.sfyc.with(work)
     }
 
     /// Forgets all records, faults and counters and begins the randomness anew; effects still to come are dropped.
     pub fn reset(&self) {
-        self.sfyc.reset();
+        self.house.sfyc.reset();
     }
 
     /// Answers what is on its way, hangs up on calls that were to wait, and stops.

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use axum::routing::any;
 use http::header::AUTHORIZATION;
 
 use super::desk::{Desk, Ending};
@@ -12,8 +14,15 @@ use super::line::{Cut, Grip};
 use super::{MAX_BODY, body};
 use crate::call::{Call, Reply, StandIn};
 
-/// Serves every path below the platform's base path, which is the first part of the path.
-pub(super) async fn serve<M: StandIn>(
+/// Serves a stand-in below a base path of one part, `/sfyc` for instance.
+pub(super) fn routes<M: StandIn>(base_path: &str, desk: &Arc<Desk<M>>) -> Router {
+    Router::new()
+        .route(base_path, any(serve::<M>))
+        .route(&format!("{base_path}/{{*path}}"), any(serve::<M>))
+        .with_state(Arc::clone(desk))
+}
+
+async fn serve<M: StandIn>(
     State(desk): State<Arc<Desk<M>>>,
     ConnectInfo(grip): ConnectInfo<Grip>,
     request: Request,

@@ -1,6 +1,7 @@
 //! The HTTP shell: connections, bodies, shutdown.
 
 use serde_json::json;
+use ticketbridge_sandbox::faults::{Knob, Rule};
 use ticketbridge_sandbox::{MAX_BODY, Sandbox, SandboxConfig, SandboxError, TOKEN};
 
 use crate::support::{Client, Failure, Site, items, ticket};
@@ -105,4 +106,62 @@ async fn many_callers_at_once_are_all_served() {
     }
     assert_eq!(site.stats().tickets, 40);
     assert_eq!(site.stats().duplicates.total, 0);
+}
+
+#[tokio::test]
+async fn connections_are_limited_and_a_caller_who_hangs_up_frees_a_place() {
+    let config = SandboxConfig { max_connections: 2, ..SandboxConfig::default() };
+    let site = Site { sandbox: Sandbox::start(config).await.expect("a start") };
+    let sandbox = &site.sandbox;
+    sandbox
+        .add_sfyc_fault(Rule::from(Knob::CommitThenStall { answer_after_ms: None }).on("health").times(2))
+        .expect("a rule");
+    let mut stalled = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::connect(sandbox.address()).await;
+        client.send("GET", "/sfyc/health", "").await.expect("sent");
+        stalled.push(client);
+    }
+    let mut waiting = Client::connect(sandbox.address()).await;
+    waiting.send("GET", "/sfyc/health", "").await.expect("sent");
+    site.until("both stalls", |stats| stats.traffic.answers.get("never") == Some(&2)).await;
+    stalled.pop();
+    assert_eq!(waiting.answer().await.expect("an answer").status, 200);
+}
+
+#[tokio::test]
+async fn an_effect_from_before_a_reset_does_not_come_after_it() {
+    let site = Site::with_faults(json!([{"knob": "delayed_effect", "effect_after_ms": 30, "answer": "applied"}])).await;
+    site.create(&["before"]).await.expect("an answer");
+    site.sandbox.reset();
+    site.set_faults(json!([{"knob": "delayed_effect", "effect_after_ms": 60, "answer": "applied"}])).await;
+    site.create(&["after"]).await.expect("an answer");
+    site.until("the later effect", |stats| stats.tickets > 0).await;
+    assert_eq!(site.get("/sandbox/sfyc/tickets").await["items"][0]["externalRef"], "SNR|after");
+    assert_eq!(site.stats().tickets, 1);
+}
+
+#[tokio::test]
+async fn hostile_requests_are_answered_and_change_nothing() {
+    let site = Site::start().await;
+    let deep = format!("{{\"items\":{}1{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    let odd = r#"{"items":[{"externalRef":{"a":[[]]},"originRef":null,"kind":1e400,"topology":"}"}]}"#;
+    for (target, body) in [
+        ("/sfyc/tickets", deep.as_str()),
+        ("/sfyc/tickets", odd),
+        ("/sfyc/tickets?externalRef=%ff%00", "{}"),
+        ("/sfyc/notes", "\u{0}\u{1}"),
+        ("/sfyc/work-orders?%=%&&&=", r#"{"items":[null,1,"x",[],{}]}"#),
+        ("/sfyc/%2e%2e/tickets", ""),
+        ("/sandbox/faults", deep.as_str()),
+        ("/sandbox/sfyc/tickets", odd),
+        ("/sandbox/sfyc/tickets/%ff", r#"{"action":"close"}"#),
+    ] {
+        for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS"] {
+            let answer = site.request(method, target, body).await.expect("an answer");
+            assert!(answer.status < 500, "{method} {target}: {}", answer.status);
+        }
+    }
+    let stats = site.stats();
+    assert_eq!((stats.tickets, stats.notes, stats.work_orders), (0, 0, 0));
 }
