@@ -70,7 +70,7 @@ if [ "$audit" = yes ]; then
         cargo install --locked --root "$tools" "cargo-machete@$MACHETE_VERSION"
     fi
     say "Dependencies: bans, licences, sources"
-    cargo deny --locked check bans licenses sources
+    cargo deny --locked check --hide-inclusion-graph bans licenses sources
     say "Dependencies: unused ones"
     cargo machete crates
 fi

@@ -8,6 +8,7 @@ use crate::types::Schedule;
 
 /// `[workflow]`: when runs start, and the rules by which they make tickets, in one table.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(extend("additionalProperties" = false))]
 pub struct Workflow {
     /// When runs start.
     #[serde(flatten)]

@@ -79,7 +79,7 @@ pub struct ConnectorTicket {
     pub open_states: Vec<String>,
     /// Our kind → the platform's word for it. A kind that is not named is sent and asked for as it is.
     pub kinds: BTreeMap<String, String>,
-    /// Values that the connector file's expressions find under `$constants`.
+    /// Values that the connector file's expressions find under `.constants`, put over the file's own.
     pub constants: BTreeMap<String, serde_json::Value>,
 }
 
