@@ -8,7 +8,9 @@ use ticketbridge_store::Store;
 use crate::clock::Clock;
 use crate::delivery::DeliveryHandle;
 use crate::intake::Intake;
+use crate::offload::Offload;
 use crate::platforms::PlatformSet;
+use crate::workflow::Workflow;
 
 /// Handles of a running service. Cheap to clone.
 #[derive(Clone)]
@@ -25,4 +27,8 @@ pub struct App {
     pub delivery: DeliveryHandle,
     /// The platforms.
     pub platforms: Arc<PlatformSet>,
+    /// CSV files in.
+    pub offload: Arc<Offload>,
+    /// Runs and aggregation tables.
+    pub workflow: Arc<Workflow>,
 }

@@ -19,3 +19,11 @@ pub fn holder() -> Uuid {
     rand::fill(&mut bytes);
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
+
+/// A seed from the operating system: new for each process.
+#[must_use]
+pub fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    rand::fill(&mut seed);
+    seed
+}

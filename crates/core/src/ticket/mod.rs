@@ -2,10 +2,12 @@
 
 mod id;
 mod intake;
+mod note;
 mod row;
 mod state;
 
 pub use id::{BackendName, DedupeKey, KeyError, OriginId, PlatformName, TicketId};
 pub use intake::{IntakeError, IntakeItem, IntakeOutcome, MAX_INTAKE_ITEMS, MAX_MESSAGE_ID, NewTicket, parse_intake};
+pub use note::{MAX_NOTE, note_text};
 pub use row::{Attempts, OperationSet, TicketReference, TicketRow};
 pub use state::{State, UnknownState};
