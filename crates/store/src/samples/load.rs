@@ -6,7 +6,7 @@ use ticketbridge_core::network::{KpiFile, Sample, Timestamp};
 use ticketbridge_core::time::Wall;
 
 use super::encoding::{Decoder, Encoder, MAX_CHUNK_ROWS};
-use super::lock::LoadLock;
+use super::lock::{HostLock, Purpose};
 use super::{FileKind, SampleStore, block_of, database, day_of};
 use crate::StoreError;
 
@@ -61,7 +61,7 @@ impl Stored {
 /// A load in progress. Dropped before [`LoadWriter::finish`] it leaves nothing that a reader sees.
 pub struct LoadWriter<'s> {
     store: &'s SampleStore,
-    _lock: LoadLock,
+    _lock: HostLock,
     source: LoadSource,
     file: KpiFile,
     sequence: Option<i64>,
@@ -100,7 +100,7 @@ impl SampleStore {
                 source.file, source.kind
             )));
         };
-        let lock = LoadLock::take(self.path.as_deref())?;
+        let lock = HostLock::take(self.path.as_deref(), Purpose::Loading)?;
         self.discard_open_loads()?;
         let zstd = |error| StoreError::Refused(format!("zstd could not be set up for {}: {error}", self.place()));
         Ok(LoadWriter {

@@ -1,7 +1,7 @@
-//! One loader at a time, over all processes of this machine.
+//! One loader and one run at a time, over all processes of this machine.
 //!
-//! Guarantee: whoever holds the lock may take any open load for one that was cut off, because nobody else is
-//! loading. The operating system gives the lock back when its process ends, however it ends.
+//! Guarantee: whoever holds the loader's lock may take any open load for one that was cut off, because nobody else is
+//! loading. The operating system gives a lock back when its process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -15,18 +15,29 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Looks before it is given up: 60 s, about the time of a load of a whole day at the design limit.
 const LOOKS: u32 = 1_200;
 
-/// The right to load; given back when dropped.
-#[derive(Debug)]
-pub(super) struct LoadLock(#[expect(dead_code, reason = "held for its lock")] Option<File>);
+/// What a lock is for; a lock file each.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    Loading,
+    Running,
+}
 
-impl LoadLock {
+/// The right to do what the lock is for; given back when dropped.
+#[derive(Debug)]
+pub struct HostLock(#[expect(dead_code, reason = "held for its lock")] Option<File>);
+
+impl HostLock {
     /// Waits for the lock beside `store`; `None`: a store in memory, which no other process sees.
-    pub(super) fn take(store: Option<&Path>) -> Result<Self, StoreError> {
+    pub(super) fn take(store: Option<&Path>, purpose: Purpose) -> Result<Self, StoreError> {
         let Some(store) = store else {
             return Ok(Self(None));
         };
         let mut path = store.as_os_str().to_owned();
-        path.push("-loading");
+        let (suffix, doing) = match purpose {
+            Purpose::Loading => ("-loading", "been loading into"),
+            Purpose::Running => ("-running", "had a workflow run over"),
+        };
+        path.push(suffix);
         let path = Path::new(&path);
         let refuse = |error: &dyn std::fmt::Display| {
             StoreError::Refused(format!(
@@ -43,7 +54,7 @@ impl LoadLock {
             }
         }
         Err(StoreError::Refused(format!(
-            "another process has been loading into `{}` for more than {} s; nothing was loaded. Try again when it is done",
+            "another process has {doing} `{}` for more than {} s; nothing was done. Try again when it is done",
             store.display(),
             u64::from(LOOKS) * PAUSE.as_millis() as u64 / 1_000
         )))

@@ -32,6 +32,7 @@ use self::database::Place;
 use crate::StoreError;
 
 pub use load::{LoadRecord, LoadSource, LoadWriter, PART_ROWS, Stored};
+pub use lock::HostLock;
 pub use snapshot::Snapshot;
 pub use ticketbridge_core::network::load::FileKind;
 pub use topology::{StoredTopology, TopologyState, TopologyVersion};
@@ -138,6 +139,12 @@ impl SampleStore {
             .map_err(fault)?;
         transaction.commit().map_err(fault)?;
         Ok(gone as u64)
+    }
+
+    /// The right to evaluate and report: one holder at a time over all processes of this machine. Blocks for up to
+    /// 60 s; given back when dropped. A store in memory does not lock.
+    pub fn lock_run(&self) -> Result<HostLock, StoreError> {
+        HostLock::take(self.path.as_deref(), lock::Purpose::Running)
     }
 
     /// How long a write waits for another process instead of 10 s.

@@ -8,7 +8,8 @@ use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Sample, Timestamp};
 
 use super::encoding::Decoder;
 use super::merge::Merge;
-use super::{SampleStore, database, day_of};
+use super::topology::version_of;
+use super::{SampleStore, TopologyState, TopologyVersion, database, day_of};
 use crate::StoreError;
 
 /// The store as it was when the snapshot was taken. Loads that complete later are not seen. Held for a minute it
@@ -128,6 +129,11 @@ impl Snapshot<'_> {
                 }
             }
         }
+    }
+
+    /// Version of the active topology, if there is one.
+    pub fn topology_version(&self) -> Result<Option<TopologyVersion>, StoreError> {
+        version_of(&self.connection, self.store, TopologyState::Active)
     }
 
     pub(super) fn connection(&self) -> &Connection {

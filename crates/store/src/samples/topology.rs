@@ -116,12 +116,7 @@ impl SampleStore {
 
     /// Version of the topology in `state`, if there is one: cheap, for telling whether a cached one is still good.
     pub fn topology_version(&self, state: TopologyState) -> Result<Option<TopologyVersion>, StoreError> {
-        self.writer()
-            .query_row("SELECT version FROM topology WHERE state = ?1", [state.code()], |row| {
-                row.get(0).map(TopologyVersion)
-            })
-            .optional()
-            .map_err(|error| self.place().fault("asked for its topology", &error))
+        version_of(&self.writer(), self, state)
     }
 
     /// The topology in `state`, if there is one.
@@ -135,6 +130,19 @@ impl Snapshot<'_> {
     pub fn topology(&self) -> Result<Option<StoredTopology>, StoreError> {
         read(self.connection(), self.store(), TopologyState::Active)
     }
+}
+
+pub(super) fn version_of(
+    connection: &Connection,
+    store: &SampleStore,
+    state: TopologyState,
+) -> Result<Option<TopologyVersion>, StoreError> {
+    connection
+        .query_row("SELECT version FROM topology WHERE state = ?1", [state.code()], |row| {
+            row.get(0).map(TopologyVersion)
+        })
+        .optional()
+        .map_err(|error| store.place().fault("asked for its topology", &error))
 }
 
 fn read(

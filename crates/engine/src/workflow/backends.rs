@@ -1,0 +1,100 @@
+//! Which backend takes a key (SPEC §3.5, telecom contract §7.6).
+//!
+//! 1. A key with a ticket of ours that is not done stays with that ticket's backend, also while it is away.
+//! 2. A key with a ticket known open follows the platform that holds it.
+//! 3. Otherwise the rendezvous hash over the available backends decides; if none is, over all: the ticket waits there.
+
+use std::collections::BTreeMap;
+
+use ticketbridge_core::network::tickets::backend_order;
+use ticketbridge_core::ticket::{BackendName, DedupeKey, PlatformName, State};
+use ticketbridge_store::{Page, Store, TicketFilter};
+
+use super::WorkflowError;
+
+/// A backend, as the split sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendChoice {
+    /// Its name.
+    pub name: BackendName,
+    /// Its ticket platform.
+    pub tickets: PlatformName,
+    /// Active, and the last probe of its platform was good. One with processing disabled still is available.
+    pub available: bool,
+}
+
+/// The backend of each key, in the order of the keys.
+pub(super) async fn assign<'b>(
+    store: &dyn Store,
+    backends: &'b [BackendChoice],
+    keys: &[DedupeKey],
+) -> Result<Vec<&'b BackendChoice>, WorkflowError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut holders: BTreeMap<DedupeKey, Vec<PlatformName>> = BTreeMap::new();
+    for (platform, known) in store.ledger(keys).await? {
+        holders.entry(known.key).or_default().push(platform);
+    }
+    let open: Vec<State> = State::ALL.into_iter().filter(|state| state.is_open()).collect();
+    let mut assigned = Vec::with_capacity(keys.len());
+    for key in keys {
+        let filter = TicketFilter { states: open.clone(), key: Some(key.clone()), ..TicketFilter::default() };
+        let newest = store.tickets(&filter, Page { before: None, limit: 1 }).await?.pop();
+        let bound = newest.and_then(|ticket| backends.iter().find(|backend| backend.name == ticket.row.backend));
+        let chosen = match bound {
+            Some(backend) => Some(backend),
+            None => by_hash(backends, holders.get(key).map_or(&[], Vec::as_slice), key),
+        };
+        assigned.push(chosen.ok_or(WorkflowError::NoBackends)?);
+    }
+    Ok(assigned)
+}
+
+fn by_hash<'b>(backends: &'b [BackendChoice], holders: &[PlatformName], key: &DedupeKey) -> Option<&'b BackendChoice> {
+    let of_holder = |backend: &&BackendChoice| holders.contains(&backend.tickets);
+    // A platform that no backend serves any more can't be followed.
+    let is_bound = backends.iter().any(|backend| of_holder(&backend));
+    let candidates = || backends.iter().filter(|backend| !is_bound || of_holder(backend));
+    winner(candidates().filter(|backend| backend.available), key).or_else(|| winner(candidates(), key))
+}
+
+fn winner<'b>(backends: impl Iterator<Item = &'b BackendChoice>, key: &DedupeKey) -> Option<&'b BackendChoice> {
+    let backends: Vec<&BackendChoice> = backends.collect();
+    let best = *backend_order(backends.iter().map(|backend| backend.name.as_str()), key.as_str()).first()?;
+    backends.into_iter().find(|backend| backend.name.as_str() == best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backend(name: &str, platform: &str, available: bool) -> BackendChoice {
+        BackendChoice { name: BackendName::new(name), tickets: PlatformName::new(platform), available }
+    }
+
+    fn chosen(backends: &[BackendChoice], holders: &[&str]) -> String {
+        let holders: Vec<_> = holders.iter().map(|name| PlatformName::new(name)).collect();
+        let key = DedupeKey::new("SNR|USSG-1041").unwrap();
+        by_hash(backends, &holders, &key).unwrap().name.to_string()
+    }
+
+    #[test]
+    fn the_best_available_backend_takes_a_key_and_the_best_of_all_if_none_is() {
+        // Order of this key: be-2, be-3, be-1.
+        let all = [backend("be-1", "p", true), backend("be-2", "p", true), backend("be-3", "q", true)];
+        assert_eq!(chosen(&all, &[]), "be-2");
+        let away = [backend("be-1", "p", true), backend("be-2", "p", false), backend("be-3", "q", true)];
+        assert_eq!(chosen(&away, &[]), "be-3");
+        let none = [backend("be-1", "p", false), backend("be-2", "p", false), backend("be-3", "q", false)];
+        assert_eq!(chosen(&none, &[]), "be-2");
+    }
+
+    #[test]
+    fn a_key_follows_the_platform_that_holds_its_open_ticket() {
+        let all = [backend("be-1", "p", true), backend("be-2", "p", false), backend("be-3", "q", false)];
+        assert_eq!(chosen(&all, &["q"]), "be-3");
+        assert_eq!(chosen(&all, &["p"]), "be-1");
+        assert_eq!(chosen(&all, &["gone"]), "be-1");
+    }
+}
