@@ -1,5 +1,7 @@
 //! CSV form, reject reasons, counters and refusals (telecom contract §3, §4).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 mod common;
 
 use common::plant::{Plant, row_of};

@@ -1,5 +1,7 @@
 //! Severity, incidents with hysteresis, late samples, identity, the window (telecom contract §5).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 mod common;
 
 use common::at;

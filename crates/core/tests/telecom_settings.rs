@@ -1,7 +1,12 @@
 //! Settings: names, defaults, what is refused (telecom contract §5.1, §11).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use serde_json::{Value, json};
 use ticketbridge_core::network::settings::{CountMode, Settings, Thousandths};
+
+/// A text and the change that leads to it.
+type Case = (&'static str, fn(&mut Settings));
 
 fn parse(text: Value) -> Result<Settings, String> {
     serde_json::from_value(text).map_err(|error| error.to_string())
@@ -82,7 +87,7 @@ fn unknown_keys_are_errors_at_every_level() {
 
 #[test]
 fn contradictions_name_the_key_and_the_way_out() {
-    let zero: [(&str, fn(&mut Settings)); 5] = [
+    let zero: [Case; 5] = [
         ("window_h", |settings| settings.window_h = 0),
         ("sample_interval_s", |settings| settings.sample_interval_s = 0),
         ("open_after", |settings| settings.open_after = 0),
@@ -92,7 +97,7 @@ fn contradictions_name_the_key_and_the_way_out() {
     for (key, change) in zero {
         assert_eq!(errors(change), [format!("`{key}` is 0; set it to 1 or more")]);
     }
-    let others: [(&str, fn(&mut Settings)); 12] = [
+    let others: [Case; 12] = [
         ("`retention_h` is 12, shorter than `window_h` 24; keep", |settings| settings.retention_h = 12),
         ("`retention_h` is 100000; set", |settings| settings.retention_h = 100_000),
         ("`max_topology_shrink_pct` is 101; set", |settings| settings.max_topology_shrink_pct = 101),
@@ -101,7 +106,7 @@ fn contradictions_name_the_key_and_the_way_out() {
         ("`clear_offset_util_pct` is -0.5; set", |settings| settings.clear_offset_util_pct = Thousandths(-500)),
         ("`count_mode` is samples", |settings| settings.count_mode = CountMode::Samples),
         ("`bands.us_snr_db.16QAM` has thresholds", |settings| {
-            settings.bands.us_snr_db.qam16.critical = Thousandths(19_001)
+            settings.bands.us_snr_db.qam16.critical = Thousandths(19_001);
         }),
         ("`bands.ds_utilization_pct` has thresholds", |settings| {
             settings.bands.ds_utilization_pct.minor = Some(Thousandths(79_000));

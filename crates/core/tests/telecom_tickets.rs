@@ -1,5 +1,7 @@
 //! Trigger, ticket JSON, merging, texts and only-on-news (telecom contract §7).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 mod common;
 
 use common::plant::Plant;

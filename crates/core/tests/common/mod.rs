@@ -71,7 +71,8 @@ fn compare(path: &str, expected: &Value, found: &Value, list: &mut Vec<String>) 
         }
         (Value::Object(a), Value::Object(b)) => {
             for (key, value) in a {
-                compare(&format!("{path}.{key}"), value, b.get(key).unwrap_or(&Value::String("(no key)".into())), list);
+                let missing = Value::String("(no key)".into());
+                compare(&format!("{path}.{key}"), value, b.get(key).unwrap_or(&missing), list);
             }
             // A reason that did not occur must not be there.
             if path.ends_with("rejected_by_reason") && a.len() != b.len() {

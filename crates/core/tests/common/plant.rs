@@ -1,5 +1,7 @@
 //! A small network, written as the five files.
 
+use std::fmt::Write;
+
 use ticketbridge_core::network::Timestamp;
 use ticketbridge_core::network::evaluation::AggregationRow;
 use ticketbridge_core::network::preview::Preview;
@@ -32,47 +34,47 @@ impl Plant {
     }
 
     pub(crate) fn group(mut self, row: &str) -> Self {
-        self.groups.push_str(&format!("{row}\n"));
+        writeln!(self.groups, "{row}").unwrap();
         self
     }
 
     pub(crate) fn channel(mut self, row: &str) -> Self {
-        self.channels.push_str(&format!("{row}\n"));
+        writeln!(self.channels, "{row}").unwrap();
         self
     }
 
     /// SNR samples of a channel, one every 15 minutes from `begin`.
     pub(crate) fn snr(mut self, channel: &str, begin: &str, values: &[&str]) -> Self {
         for (time, value) in series(begin, values) {
-            self.snr.push_str(&format!("{time},{channel},{value},,\n"));
+            writeln!(self.snr, "{time},{channel},{value},,").unwrap();
         }
         self
     }
 
     /// A whole SNR row: time, channel, value, modulation, modems.
     pub(crate) fn snr_row(mut self, row: &str) -> Self {
-        self.snr.push_str(&format!("{row}\n"));
+        writeln!(self.snr, "{row}").unwrap();
         self
     }
 
     /// Upstream utilisation of a channel, one sample every 15 minutes from `begin`.
     pub(crate) fn us(mut self, channel: &str, begin: &str, values: &[&str]) -> Self {
         for (time, value) in series(begin, values) {
-            self.us.push_str(&format!("{time},{channel},{value},\n"));
+            writeln!(self.us, "{time},{channel},{value},").unwrap();
         }
         self
     }
 
     /// A whole upstream utilisation row: time, channel, value, modems.
     pub(crate) fn us_row(mut self, row: &str) -> Self {
-        self.us.push_str(&format!("{row}\n"));
+        writeln!(self.us, "{row}").unwrap();
         self
     }
 
     /// Downstream utilisation of a channel, one sample every 15 minutes from `begin`.
     pub(crate) fn ds(mut self, channel: &str, begin: &str, values: &[&str]) -> Self {
         for (time, value) in series(begin, values) {
-            self.ds.push_str(&format!("{time},{channel},{value},\n"));
+            writeln!(self.ds, "{time},{channel},{value},").unwrap();
         }
         self
     }

@@ -220,7 +220,10 @@ impl<'a> Evaluator<'a> {
         if breaches.is_empty() {
             return;
         }
-        let object_id = channel.map_or(&topology.group(group).id, |channel| &topology.channel(channel).id);
+        let object_id = match channel {
+            Some(channel) => &topology.channel(channel).id,
+            None => &topology.group(group).id,
+        };
         let known = self.known_of(kpi, object_id);
         let ids = identity::ids(kpi, object_id, &breaches, known);
         let mut found = Vec::with_capacity(breaches.len());

@@ -119,7 +119,9 @@ impl<'e, 'a> Rows<'e, 'a> {
         let channels_of = |group: GroupIndex| topology.channels_of(group).len() as u64;
         let channels = members.iter().map(|group| channels_of(*group)).sum::<u64>();
         let mut tally = Tally::default();
-        members.iter().for_each(|group| tally.merge(self.tally(*group)));
+        for group in members {
+            tally.merge(self.tally(*group));
+        }
         let incidents = evaluation.counted_of(self.aggregation, members);
         let worst = incidents.iter().copied().reduce(worse);
         let is_snr = self.aggregation == Aggregation::SnrUpstream;

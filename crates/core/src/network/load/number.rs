@@ -23,8 +23,7 @@ pub(crate) fn parse_decimal(text: &str, places: u32, decimal: Decimal) -> Option
     }
     let (negative, digits) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
     };
     let is_sign = |byte: &u8| *byte == b'.' || (*byte == b',' && decimal == Decimal::PointOrComma);
     let (whole, fraction) = match digits.iter().position(is_sign) {

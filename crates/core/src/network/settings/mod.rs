@@ -149,6 +149,6 @@ impl Settings {
 
     /// `stale_after_s`, or 2 × `sample_interval_s` where it is absent.
     pub fn stale_after(&self) -> i64 {
-        self.stale_after_s.map_or(2 * i64::from(self.sample_interval_s), i64::from)
+        i64::from(self.stale_after_s.unwrap_or_else(|| self.sample_interval_s.saturating_mul(2)))
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::{Impact, Kpi, Source, TicketTopology, Window};
 use super::text;
-use crate::network::evaluation::{AggregationRow, CountedIncident, Evaluation, Severity, common, worse};
+use crate::network::evaluation::{AggregationRow, CountedIncident, Evaluation, Severity, Value, common, worse};
 use crate::network::settings::Settings;
 use crate::network::topology::{GroupIndex, ServiceGroup, Topology};
 use crate::network::{Aggregation, KpiFile, Timestamp, dedupe_key};
@@ -127,7 +127,7 @@ fn build(evaluation: &Evaluation<'_>, row: &AggregationRow, members: &[GroupInde
             name: kpi_file.kpi().into(),
             unit: row.aggregation.unit().into(),
             worst: row.worst_value,
-            last: worst.and_then(|found| found.object_last).map(|value| value.as_f64()),
+            last: worst.and_then(|found| found.object_last).map(Value::as_f64),
             avg_24h: row.kpi_avg,
             threshold: worst.map(|found| found.incident.threshold.as_f64()),
             comparison: if kpi_file == KpiFile::UsChannelSnr { "lt" } else { "ge" }.into(),

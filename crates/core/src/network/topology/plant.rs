@@ -75,7 +75,8 @@ impl Topology {
             .into_values()
             .filter_map(|(group, direction, channel)| {
                 let place = groups.binary_search_by(|known| known.id.as_bytes().cmp(group.as_bytes())).ok()?;
-                (groups[place].direction == direction).then(|| Channel { group: GroupIndex(place as u32), ..channel })
+                let is_joined = groups[place].direction == direction;
+                is_joined.then_some(Channel { group: GroupIndex(place as u32), ..channel })
             })
             .collect();
         let left_out = total - channels.len();
