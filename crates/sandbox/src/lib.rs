@@ -8,6 +8,25 @@
 //! Guarantees: the same seed, calls and times give the same answers and effects; nothing is written to disk; nothing is
 //! sent anywhere. Limits: bodies of 16 MiB, `max_connections` connections at once,
 //! `max_records` records of each sort.
+//!
+//! ```
+//! use http::Method;
+//! use rand_chacha::ChaCha8Rng;
+//! use rand_chacha::rand_core::SeedableRng;
+//! use ticketbridge_sandbox::faults::{EarlyAnswer, Knob};
+//! use ticketbridge_sandbox::sfyc::SfycModel;
+//! use ticketbridge_sandbox::{Act, Call, StandIn, TOKEN};
+//!
+//! let mut platform = SfycModel::new(1_000);
+//! platform.faults_mut().add(Knob::DelayedEffect { effect_after_ms: 900, answer: EarlyAnswer::Applied })?;
+//! let body = r#"{"items":[{"externalRef":"SNR|USSG-1041","originRef":"0199d2c4","kind":"SNR"}]}"#;
+//! let call = Call::new(Method::POST, "/tickets").with_bearer(TOKEN).with_body(body);
+//!
+//! let acts = platform.handle(5_000, &call, &mut ChaCha8Rng::seed_from_u64(1));
+//! assert!(matches!(acts[0], (5_000, Act::Reply(_))), "the caller hears of success");
+//! assert!(matches!(acts[1], (5_900, Act::Commit(_))), "before it is true");
+//! # Ok::<(), ticketbridge_sandbox::faults::FaultError>(())
+//! ```
 
 mod call;
 mod clock;

@@ -48,9 +48,9 @@ pub enum Knob {
         #[serde(default)]
         after_ms: u64,
     },
-    /// A 5xx answer in JSON.
+    /// A 5xx answer in JSON, or 409, which says as little about what was done.
     ServerError {
-        /// The status, 500 to 599.
+        /// The status, 409 or 500 to 599.
         #[serde(default = "default_server_error")]
         status: u16,
         /// Whether the effect takes place all the same.

@@ -115,7 +115,9 @@ impl Knob {
             Self::CommitThenStall { answer_after_ms } => time("answer_after_ms", answer_after_ms.unwrap_or(0)),
             Self::DelayedEffect { effect_after_ms, .. } => time("effect_after_ms", *effect_after_ms),
             Self::ResetBeforeCommit { after_ms } | Self::ResetAfterCommit { after_ms } => time("after_ms", *after_ms),
-            Self::ServerError { status: given, .. } => status((500..=599).contains(given), "must be one of 500 to 599"),
+            Self::ServerError { status: given, .. } => {
+                status(*given == 409 || (500..=599).contains(given), "must be 409 or one of 500 to 599")
+            }
             Self::HtmlAnswer { status: given, .. } => {
                 status(*given == 200 || (400..=599).contains(given), "must be 200 or one of 400 to 599")
             }

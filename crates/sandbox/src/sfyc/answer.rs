@@ -93,18 +93,24 @@ pub(super) enum Row<'a> {
 impl Serialize for Row<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Ticket(ticket) => TicketRow {
-                ticket_number: ticket_number(ticket.sequence),
-                external_ref: ticket.content.external_ref.as_deref(),
-                origin_ref: ticket.content.origin_ref.as_deref(),
-                kind: &ticket.content.kind,
-                status: ticket.status,
-                work_order_number: ticket.work_order_number.as_deref(),
-                title: ticket.content.title.as_deref(),
-                created_at: rfc3339(ticket.created_at),
-                updated_at: rfc3339(ticket.updated_at),
+            Self::Ticket(ticket) => {
+                let created_at = rfc3339(ticket.created_at);
+                // Most tickets never change; writing a time is the dearest part of a row.
+                let is_unchanged = ticket.updated_at == ticket.created_at;
+                let updated_at = if is_unchanged { created_at.clone() } else { rfc3339(ticket.updated_at) };
+                TicketRow {
+                    ticket_number: ticket_number(ticket.sequence),
+                    external_ref: ticket.content.external_ref.as_deref(),
+                    origin_ref: ticket.content.origin_ref.as_deref(),
+                    kind: &ticket.content.kind,
+                    status: ticket.status,
+                    work_order_number: ticket.work_order_number.as_deref(),
+                    title: ticket.content.title.as_deref(),
+                    created_at,
+                    updated_at,
+                }
+                .serialize(serializer)
             }
-            .serialize(serializer),
             Self::WorkOrder(work_order) => WorkOrderRow {
                 work_order_number: work_order_number(work_order.sequence),
                 ticket_number: &work_order.content.ticket_number,

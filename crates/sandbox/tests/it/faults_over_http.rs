@@ -100,6 +100,9 @@ async fn server_error() {
     site.set_faults(json!([{"knob": "server_error", "status": 500, "effect": true}])).await;
     assert_eq!(site.create(&["a"]).await.expect("an answer").status, 500);
     assert_eq!(site.stats().tickets, 1);
+    site.set_faults(json!([{"knob": "server_error", "status": 409}])).await;
+    assert_eq!(site.create(&["b"]).await.expect("an answer").status, 409);
+    assert_eq!(site.stats().tickets, 1);
 }
 
 #[tokio::test]
