@@ -95,6 +95,19 @@ fn every_key_is_documented() {
     assert!(missing.is_empty(), "not in the default file: {missing:?}");
 }
 
+/// An editor that checks against the schema has to find typos, also where structs are put together.
+#[test]
+fn the_schema_knows_no_other_keys() {
+    let schema = ticketbridge_config::schema();
+    let schema = schema.as_value();
+    let closed = |name: &str, word: &str| schema.pointer(&format!("/$defs/{name}/{word}")) == Some(&false.into());
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(closed("Platform", "unevaluatedProperties"));
+    for name in ["Backend", "Delivery", "Feedback", "Mail", "Offload", "Retention", "Server", "Store", "Workflow"] {
+        assert!(closed(name, "additionalProperties"), "{name}");
+    }
+}
+
 #[test]
 fn no_line_is_both_text_and_setting() {
     for (number, line) in DEFAULT_FILE.lines().enumerate() {

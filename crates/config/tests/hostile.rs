@@ -30,7 +30,7 @@ fn setting() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
     fn any_text_is_answered(text in "\\PC{0,200}") {

@@ -59,7 +59,6 @@ fn variables_find_entries_by_name_and_values_by_type() {
             ("TICKETBRIDGE_PLATFORMS__OWN_DESK__TIMEOUTS", "{ connect = \"1s\" }"),
             ("TICKETBRIDGE_PLATFORMS__OWN_DESK__TICKET__OPEN_STATES", "open, inProgress"),
             ("TICKETBRIDGE_WORKFLOW__BANDS__US_UTILIZATION_PCT__CRITICAL", "92.5"),
-            ("TICKETBRIDGE_WORKFLOW__BANDS__US_UTILIZATION_PCT__WARNING", "70"),
             ("TICKETBRIDGE_MAIL__ERROR_RECIPIENTS", "[\"noc@example.org\"]"),
         ],
     );
@@ -80,15 +79,26 @@ fn variables_find_entries_by_name_and_values_by_type() {
 }
 
 #[test]
+fn tables_are_merged_key_by_key_all_the_way_down() {
+    let loaded = load("[workflow.bands.us_snr_db]\n\"64QAM\" = { critical = 21.0 }\n", &[]);
+    let bands = &loaded.config.workflow.rules.bands.us_snr_db;
+    assert_eq!((bands.qam64.critical.0, bands.qam64.warning.0), (21_000, 25_000));
+    assert_eq!(bands.qpsk.critical.0, 10_000);
+    assert_eq!(*loaded.origin("workflow.bands.us_snr_db.64QAM.critical"), Origin::File { line: 2 });
+    assert_eq!(*loaded.origin("workflow.bands.us_snr_db.64QAM.warning"), Origin::Default);
+}
+
+#[test]
 fn variables_that_are_no_settings_are_left_alone() {
     let noise = [
         ("TICKETBRIDGE_CONFIG", "x.toml"),
         ("TICKETBRIDGE_LOG", "debug"),
         ("TICKETBRIDGE_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
         ("TICKETBRIDGE__DESK__TOKEN", "s3cret"),
+        ("TICKETBRIDGE_PLATFORMS__OWN_DESK__TOKEN", "env:TICKETBRIDGE__DESK__TOKEN"),
         ("PATH", "/bin"),
     ];
-    assert_eq!(load(OWN, &noise), load(OWN, &[]));
+    assert_eq!(load(OWN, &noise).config, load(OWN, &[]).config);
 }
 
 #[test]

@@ -100,8 +100,14 @@ timeouts = { connect = "5 seconds", reqest = "60s" }
     case("a schedule with four fields", "[workflow]\nschedule = \"*/15 * * *\"\n", &[]);
     case("a setting of the rules with a typo", "[workflow]\nwindow_hours = 24\n", &[]);
     case("rules that contradict each other", "[workflow]\ncount_mode = \"samples\"\nwindow_h = 0\n", &[]);
+    case("a setting that contradicts a default", "[workflow]\nwindow_h = 200\n", &[]);
     case("an unknown kind of file", "[offload.us_chanel_snr]\npath = \"x.csv\"\n", &[]);
     case("an offload without a source", "[offload.us_channel_snr]\nscan_interval = \"1m\"\n", &[]);
+    case(
+        "one file for two kinds",
+        "[offload.us_channel_snr]\npath = \"x.csv\"\n[offload.us_channel_utilization]\npath = \"x.csv\"\n",
+        &[],
+    );
     case("a duration of zero", &good.replace("token", "in_doubt_for = \"0s\"\ntoken"), &[]);
     case("pauses the wrong way round", &good.replace("token", "retry = { initial = \"2m\" }\ntoken"), &[]);
     case(

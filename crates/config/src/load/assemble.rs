@@ -24,18 +24,28 @@ const SECTIONS: [&str; 10] =
 /// Keys of the settings that every platform has.
 const COMMON_KEYS: [&str; 5] = ["bypass_proxy", "in_doubt_for", "on_unresolved", "retry", "settling_time"];
 
-/// Gives the file the default's backends, functions, offloads and platforms where it has no section of its own.
+/// Lays the file over the default file: key by key, but the entries of the whole sections are the default's only where
+/// the file has no such section.
 pub(crate) fn graft_defaults(root: &mut Node) {
-    let Some(table) = root.table_mut() else { return };
-    if WHOLE_SECTIONS.iter().all(|section| table.contains_key(*section)) {
-        return;
-    }
     let mut defaults = file::parse(DEFAULT_FILE, &mut Vec::new());
-    let Some(defaults) = defaults.table_mut() else { return };
-    for section in WHOLE_SECTIONS {
-        if let (false, Some(mut node)) = (table.contains_key(section), defaults.remove(section)) {
-            mark_default(&mut node);
-            table.insert(section.to_owned(), node);
+    mark_default(&mut defaults);
+    let (Some(table), Value::Table(defaults)) = (root.table_mut(), defaults.value) else { return };
+    for (section, default) in defaults {
+        match table.get_mut(&section) {
+            None => drop(table.insert(section, default)),
+            Some(given) if !WHOLE_SECTIONS.contains(&section.as_str()) => underlay(given, default),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Adds what `given` does not say.
+fn underlay(given: &mut Node, default: Node) {
+    let (Some(table), Value::Table(defaults)) = (given.table_mut(), default.value) else { return };
+    for (key, default) in defaults {
+        match table.get_mut(&key) {
+            None => drop(table.insert(key, default)),
+            Some(given) => underlay(given, default),
         }
     }
 }

@@ -53,7 +53,12 @@ pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, 
     for (name, platform) in &config.platforms {
         checker.platform(&format!("platforms.{name}"), platform);
     }
+    let mut paths = BTreeMap::new();
     for (kind, offload) in &config.offload {
+        if let Some(first) = offload.path.as_ref().and_then(|path| paths.insert(path, kind.name())) {
+            let text = format!("is the file of `{first}` already; a file holds one kind");
+            checker.refuse(&format!("offload.{}.path", kind.name()), text);
+        }
         if offload.path.is_none() && offload.folder.is_none() {
             let text = "has neither `path` nor `folder`; give a file, a folder to watch, or both";
             checker.refuse(&format!("offload.{}", kind.name()), text);
@@ -63,10 +68,10 @@ pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, 
 
 impl Checker<'_> {
     fn refuse(&mut self, key: &str, text: impl Into<String>) {
-        // A key that stands nowhere is a default: the table it belongs to is the next best place.
+        // A default is not what has to be changed: the table it belongs to is the next best place.
         let mut place = key;
         let origin = loop {
-            if let Some(origin) = self.places.get(place) {
+            if let Some(origin) = self.places.get(place).filter(|origin| **origin != Origin::Default) {
                 break origin.clone();
             }
             match place.rsplit_once('.') {

@@ -19,15 +19,15 @@ pub(crate) fn overlay(
     environment: impl IntoIterator<Item = (String, String)>,
     problems: &mut Vec<Problem>,
 ) {
-    let mut secrets = BTreeSet::new();
-    references(root, &mut secrets);
     let mut variables: Vec<_> = environment
         .into_iter()
-        .filter(|(name, _)| {
-            name.strip_prefix(ENVIRONMENT_PREFIX).is_some_and(|rest| rest.contains("__")) && !secrets.contains(name)
-        })
+        .filter(|(name, _)| name.strip_prefix(ENVIRONMENT_PREFIX).is_some_and(|rest| rest.contains("__")))
         .collect();
     variables.sort();
+    let mut secrets = BTreeSet::new();
+    references(root, &mut secrets);
+    secrets.extend(variables.iter().filter_map(|(_, text)| text.strip_prefix("env:")).map(str::to_owned));
+    variables.retain(|(name, _)| !secrets.contains(name));
     for (variable, text) in variables {
         let path = variable[ENVIRONMENT_PREFIX.len()..].to_ascii_lowercase();
         let origin = Origin::Environment { variable: variable.clone() };

@@ -29,7 +29,7 @@ pub enum SecretReference {
 pub enum SecretReferenceError {
     /// The secret itself, in all likelihood.
     #[error(
-        "a secret must not stand in the file itself; write where it is found: \"env:NAME\" for an environment \
+        "a secret must not be written out; write where it is found: \"env:NAME\" for an environment \
          variable, \"file:/path\" for a file"
     )]
     Literal,
