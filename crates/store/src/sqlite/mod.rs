@@ -77,10 +77,11 @@ pub struct Opened {
 /// The store in one SQLite file. Dropping it waits for what was begun.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Dropped in this order: the writer ends before the host lock is given back.
-    writer: Writer,
+    // Dropped in this order: the writer's connection closes last, which copies the log into the database, and the host
+    // lock is given back after that.
     readers: Readers,
     watch: Arc<Mutex<Connection>>,
+    writer: Writer,
     health: Arc<Health>,
     path: PathBuf,
     lanes: u32,

@@ -20,7 +20,7 @@ use ticketbridge_store::{
 use uuid::Uuid;
 
 /// Long enough never to end within a test.
-pub(crate) const LONG: Duration = Duration::from_secs(3_600);
+pub(crate) const LONG: Duration = Duration::from_hours(1);
 
 /// Makes the tests named run over every store; each takes `&dyn Store`.
 macro_rules! over_each_store {

@@ -1,5 +1,7 @@
 //! One suite over every store: what the contract promises, and a random walk that compares all of them step by step.
 
+#![allow(clippy::unwrap_used)] // A test that meets the unexpected is to panic.
+
 mod fixture;
 mod intake;
 mod journal;

@@ -371,7 +371,7 @@ fn spoil(writes: &mut Writes, flaw: Flaw) {
 }
 
 /// All that a store shows.
-async fn contents(store: &dyn Store) -> String {
+pub(crate) async fn contents(store: &dyn Store) -> String {
     let mut text = String::new();
     let views = everything(store).await;
     let ids: Vec<_> = views.iter().map(|view| view.row.id).collect();
@@ -414,9 +414,9 @@ async fn walk(actions: &[Action]) {
             walk.now = (number as i64 + 1) * 10;
         }
         // Both walks decide by what the model showed before the action: it goes last.
-        let durably = of_durable.act(&*durable, &*model, action).await;
+        let answer = of_durable.act(&*durable, &*model, action).await;
         let modelled = of_model.act(&*model, &*model, action).await;
-        assert_eq!(durably, modelled, "answers differ at step {number}: {action:?}");
+        assert_eq!(answer, modelled, "answers differ at step {number}: {action:?}");
         let (durable, model) = (contents(&*durable).await, contents(&*model).await);
         assert_eq!(durable, model, "contents differ after step {number}: {action:?}");
     }
