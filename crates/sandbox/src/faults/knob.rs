@@ -135,6 +135,8 @@ pub enum Knob {
         #[serde(default = "default_poison_status")]
         status: u16,
     },
+    /// Notes and links on a ticket that is not open any more are refused one by one with `TICKET_CLOSED`.
+    ClosedTicketRefused {},
     /// Look-ups answer nothing, as if no record were there.
     EmptyLookups {},
     /// Filters are ignored as if the platform did not know them: every row matches.

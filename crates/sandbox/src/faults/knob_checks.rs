@@ -30,6 +30,7 @@ impl Knob {
             Self::PartialFailure { .. } => "partial_failure",
             Self::PoisonItem { .. } => "poison_item",
             Self::PoisonCall { .. } => "poison_call",
+            Self::ClosedTicketRefused {} => "closed_ticket_refused",
             Self::EmptyLookups {} => "empty_lookups",
             Self::UnknownFilterIgnored { .. } => "unknown_filter_ignored",
             Self::OriginField { .. } => "origin_field",
@@ -80,7 +81,8 @@ impl Knob {
             Self::DelayedEffect { .. }
             | Self::PartialFailure { .. }
             | Self::PoisonItem { .. }
-            | Self::PoisonCall { .. } => &[Create, Update],
+            | Self::PoisonCall { .. }
+            | Self::ClosedTicketRefused {} => &[Create, Update],
             Self::ShortResults { .. } | Self::ReorderedResults {} | Self::DuplicatedResults { .. } => {
                 &[List, Find, Create, Update]
             }

@@ -45,6 +45,11 @@ impl ItemError {
         Self { code: "INVALID_FIELD".to_owned(), message, retryable: false }
     }
 
+    pub(super) fn ticket_closed(number: &str) -> Self {
+        let message = format!("ticket {number} is not open any more");
+        Self { code: "TICKET_CLOSED".to_owned(), message, retryable: false }
+    }
+
     pub(super) fn unknown_ticket(number: &str) -> Self {
         let message = format!("ticket {number} does not exist here");
         Self { code: "UNKNOWN_TICKET".to_owned(), message, retryable: false }

@@ -184,6 +184,13 @@ impl SfycModel {
             Knob::PoisonItem { text, .. } | Knob::PoisonCall { text, .. } => {
                 items.as_ref().is_ok_and(|items| items.iter().any(|item| item.contains(text)))
             }
+            Knob::ClosedTicketRefused {} => {
+                let is_about_a_ticket = matches!(operation, Operation::AddNotes | Operation::LinkWorkOrders);
+                let is_closed = |item: &Item| {
+                    item.own_ticket(&self.shelves).is_some_and(|sequence| self.shelves.is_closed(sequence))
+                };
+                is_about_a_ticket && items.as_ref().is_ok_and(|items| items.iter().any(is_closed))
+            }
             Knob::EmptyPage { from_page, .. } => read::page_of(call) >= *from_page,
             _ => true,
         });

@@ -143,6 +143,11 @@ impl Shelves {
         ticket_sequence(number).filter(|sequence| self.tickets.contains_key(sequence))
     }
 
+    /// Whether a stored ticket is neither open nor in progress.
+    pub(super) fn is_closed(&self, sequence: u32) -> bool {
+        self.tickets.get(&sequence).is_some_and(|ticket| !ticket.status.is_open())
+    }
+
     pub(super) fn tickets(&self) -> impl Iterator<Item = &Ticket> {
         self.tickets.values()
     }

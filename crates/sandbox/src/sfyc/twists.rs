@@ -15,6 +15,7 @@ pub(super) struct Twists<'a> {
     refusals: Vec<(Refused<'a>, ItemError)>,
     origin: Option<(OriginChange, usize, OriginField)>,
     pub(super) shaping: Shaping,
+    pub(super) refuse_closed: bool,
     pub(super) empty_lookups: bool,
     pub(super) empty_page: Option<(usize, bool)>,
     pub(super) ignored_filters: Option<&'a [String]>,
@@ -42,6 +43,7 @@ impl<'a> Twists<'a> {
                 Knob::PoisonItem { text, code, message, retryable } => {
                     twists.refusals.push((Refused::Text(text), error(code, message, *retryable)));
                 }
+                Knob::ClosedTicketRefused {} => twists.refuse_closed = true,
                 Knob::EmptyLookups {} => twists.empty_lookups = true,
                 Knob::UnknownFilterIgnored { filters } => twists.ignored_filters = Some(filters),
                 Knob::OriginField { change, length, field } => {

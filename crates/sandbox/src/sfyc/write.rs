@@ -85,6 +85,11 @@ impl Item {
             .any(|value| value.as_ref().and_then(Value::as_str).is_some_and(|value| value.contains(text)))
     }
 
+    /// The number of a ticket of this platform that the item is about.
+    pub(super) fn own_ticket(&self, shelves: &Shelves) -> Option<u32> {
+        self.ticket_number.as_ref().and_then(Value::as_str).and_then(|number| shelves.own_ticket(number))
+    }
+
     /// The keys that the item's result repeats, as they came.
     fn keys(&self, operation: Operation) -> Keys {
         let echo = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(Into::into);
@@ -209,7 +214,11 @@ impl Planner<'_> {
     }
 
     fn own_ticket(&self, number: &str) -> Result<u32, ItemError> {
-        self.shelves.own_ticket(number).ok_or_else(|| ItemError::unknown_ticket(number))
+        let sequence = self.shelves.own_ticket(number).ok_or_else(|| ItemError::unknown_ticket(number))?;
+        if self.twists.refuse_closed && self.shelves.is_closed(sequence) {
+            return Err(ItemError::ticket_closed(number));
+        }
+        Ok(sequence)
     }
 }
 

@@ -1,7 +1,8 @@
 //! `/sandbox/…` over HTTP.
 
 use serde_json::{Value, json};
-use ticketbridge_sandbox::faults::{Knob, Rule};
+use ticketbridge_sandbox::faults::Rule;
+use ticketbridge_sandbox::sfyc::CATALOGUE;
 
 use crate::support::{Site, column};
 
@@ -132,14 +133,21 @@ async fn tickets_are_seeded_worked_on_and_dumped() {
 }
 
 #[test]
-fn every_knob_has_its_page_in_the_documentation_and_its_name_in_json() {
+fn every_knob_has_a_test_and_a_documented_example_that_works() {
     let documentation = include_str!("../../../../docs/sandbox.md");
-    let names = knob_names();
-    assert!(names.len() >= 23, "{names:?}");
-    for name in names {
-        assert!(documentation.contains(&format!("### `{name}`")), "docs/sandbox.md says nothing about `{name}`");
-        let tests = include_str!("faults_over_http.rs");
-        assert!(tests.contains(&format!("\"knob\": \"{name}\"")) || name == "origin_field", "no test of `{name}`");
+    let tests = include_str!("faults_over_http.rs");
+    let examples = documentation.lines().filter_map(|line| line.strip_prefix("rule '")?.strip_suffix('\''));
+    let shown: Vec<_> = examples
+        .map(|example| {
+            let rule = Rule::from_json(serde_json::from_str(example).expect("JSON")).expect("a rule");
+            rule.check(&CATALOGUE).expect("an example that is taken");
+            assert_eq!(rule.to_json()["knob"], rule.knob.name());
+            rule.knob.name()
+        })
+        .collect();
+    for name in knob_names() {
+        assert!(shown.contains(&name.as_str()), "docs/sandbox.md has no example of `{name}`");
+        assert!(documentation.contains(&format!("### `{name}`")), "docs/sandbox.md has no heading for `{name}`");
+        assert!(tests.contains(&format!("async fn {name}")), "no test over HTTP of `{name}`");
     }
-    assert_eq!(Rule::from(Knob::KeepAliveClosed {}).to_json()["knob"], Knob::KeepAliveClosed {}.name());
 }

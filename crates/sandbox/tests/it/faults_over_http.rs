@@ -219,6 +219,26 @@ async fn poison_call() {
 }
 
 #[tokio::test]
+async fn closed_ticket_refused() {
+    let site = Site::with_faults(json!([{"knob": "closed_ticket_refused"}])).await;
+    site.create(&["a", "b"]).await.expect("an answer");
+    site.request("POST", "/sandbox/sfyc/tickets/T00000001", r#"{"action":"close"}"#).await.expect("an answer");
+    let note = |number: &str| json!({"ticketNumber": number, "noteRef": format!("n-{number}"), "text": "x"});
+    let notes = items([note("T00000001"), note("T00000002")]).to_string();
+    let answer = site.request("POST", "/sfyc/notes", &notes).await.expect("an answer").json();
+    assert_eq!(column(&answer, "results", "ok"), [false, true]);
+    assert_eq!(answer["results"][0]["error"]["code"], "TICKET_CLOSED");
+    let link = items([json!({"ticketNumber": "T00000001", "workOrderNumber": "OT1"})]).to_string();
+    let answer = site.request("POST", "/sfyc/tickets/work-order", &link).await.expect("an answer").json();
+    assert_eq!(answer["results"][0]["error"]["code"], "TICKET_CLOSED");
+    assert_eq!((site.stats().notes, site.stats().linked, site.fired("closed_ticket_refused")), (1, 0, 2));
+
+    site.sandbox.clear_faults();
+    let answer = site.request("POST", "/sfyc/notes", &notes).await.expect("an answer").json();
+    assert_eq!(column(&answer, "results", "ok"), [true, true], "the contract itself takes them");
+}
+
+#[tokio::test]
 async fn empty_lookups() {
     let site = Site::with_faults(json!([{"knob": "empty_lookups"}])).await;
     site.create(&["a"]).await.expect("an answer");
