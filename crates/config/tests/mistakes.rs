@@ -101,6 +101,7 @@ timeouts = { connect = "5 seconds", reqest = "60s" }
     case("a setting of the rules with a typo", "[workflow]\nwindow_hours = 24\n", &[]);
     case("rules that contradict each other", "[workflow]\ncount_mode = \"samples\"\nwindow_h = 0\n", &[]);
     case("a setting that contradicts a default", "[workflow]\nwindow_h = 200\n", &[]);
+    case("a placeholder with a typo", "[delivery]\nnote_template = \"{descripton} {colour} {as_of}\"\n", &[]);
     case("an unknown kind of file", "[offload.us_chanel_snr]\npath = \"x.csv\"\n", &[]);
     case("an offload without a source", "[offload.us_channel_snr]\nscan_interval = \"1m\"\n", &[]);
     case(

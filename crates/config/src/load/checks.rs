@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use ticketbridge_core::ticket::PlatformName;
 
 use super::problem::Problem;
-use super::suggest::nearest;
+use super::suggest::{hint, nearest};
 use super::tree::{Node, Origin, Value, element_name};
 use crate::Config;
 use crate::sections::platforms::{Auth, ConnectorSettings, PlatformSettings};
-use crate::sections::{Backend, Feedback, Launch, Platform, PlatformKind, StoreUrl};
+use crate::sections::{Backend, Delivery, Feedback, Launch, Platform, PlatformKind, StoreUrl};
 use crate::types::WebAddress;
 
 /// Dotted key → where it stands, tables and entries included.
@@ -45,6 +45,12 @@ struct Checker<'a> {
 pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, problems: &mut Vec<Problem>) {
     let mut checker = Checker { places, problems };
     checker.server(config);
+    for word in placeholders(&config.delivery.note_template) {
+        if !Delivery::NOTE_PLACEHOLDERS.contains(&word) {
+            let hint = hint(word, &Delivery::NOTE_PLACEHOLDERS);
+            checker.refuse("delivery.note_template", format!("`{{{word}}}` is no placeholder{hint}"));
+        }
+    }
     checker.backends(config, all_platforms);
     checker.feedback(config, all_platforms);
     for error in config.workflow.rules.check() {
@@ -64,6 +70,12 @@ pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, 
             checker.refuse(&format!("offload.{}", kind.name()), text);
         }
     }
+}
+
+/// The words that stand between braces.
+fn placeholders(template: &str) -> impl Iterator<Item = &str> {
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    template.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).filter(is_word)
 }
 
 impl Checker<'_> {

@@ -20,6 +20,11 @@ pub struct Delivery {
     pub note_template: String,
 }
 
+impl Delivery {
+    /// What stands between braces in `note_template`.
+    pub(crate) const NOTE_PLACEHOLDERS: [&str; 5] = ["as_of", "description", "incidents", "kind", "severity"];
+}
+
 impl Default for Delivery {
     fn default() -> Self {
         Self {
