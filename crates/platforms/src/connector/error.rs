@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// One thing that is wrong with a connector file.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// Line in the file, from 1; `None`: the file as a whole, or a setting outside it.
     pub line: Option<usize>,
@@ -68,6 +70,11 @@ impl<'f> Problems<'f> {
             1
         };
         self.at(start + opening + offset, operation, why);
+    }
+
+    /// All that was found.
+    pub(super) fn into_inner(self) -> Vec<Problem> {
+        self.found
     }
 
     /// Nowhere in particular.

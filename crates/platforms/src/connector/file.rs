@@ -102,6 +102,32 @@ pub(super) struct LookUpPart {
     pub(super) paging: Option<Spanned<PagingPart>>,
     #[serde(default)]
     pub(super) statuses: BTreeMap<Spanned<String>, StatusClass>,
+    #[serde(default)]
+    pub(super) samples: Vec<Spanned<ReadSample>>,
+}
+
+/// `samples = [ … ]` of a read: an answer of the platform, and how many rows it holds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadSample {
+    #[serde(default = "two_hundred")]
+    pub(super) status: u16,
+    pub(super) answer: String,
+    pub(super) rows: Option<usize>,
+}
+
+/// `samples = [ … ]` of a write: an answer to the sample items, and what it means for each of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WriteSample {
+    #[serde(default = "two_hundred")]
+    pub(super) status: u16,
+    pub(super) answer: String,
+    pub(super) expect: Vec<String>,
+}
+
+fn two_hundred() -> u16 {
+    200
 }
 
 /// `paging = { … }`.
@@ -166,6 +192,8 @@ pub(super) struct WritePart {
     pub(super) statuses: BTreeMap<Spanned<String>, StatusClass>,
     #[serde(default)]
     pub(super) codes: BTreeMap<String, CodeClass>,
+    #[serde(default)]
+    pub(super) samples: Vec<Spanned<WriteSample>>,
 }
 
 /// By what a result names the item that it is about.

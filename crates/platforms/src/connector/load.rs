@@ -9,7 +9,8 @@ use ticketbridge_core::effect::Operation;
 use super::classify::ErrorRules;
 use super::error::{ConnectorError, Problem, Problems};
 use super::file::{
-    CodeClass, ConnectorFile, Health, Identity, LookUpPart, PagingPart, PagingStyle, StatusClass, Text, WritePart,
+    CodeClass, ConnectorFile, Health, Identity, LookUpPart, PagingPart, PagingStyle, ReadSample, StatusClass, Text,
+    WritePart, WriteSample,
 };
 use super::filter::Filter;
 use super::paging::Paging;
@@ -37,6 +38,7 @@ pub(super) struct Write {
     pub(super) atomic: bool,
     pub(super) empty_is_applied: bool,
     pub(super) rules: ErrorRules,
+    pub(super) samples: Vec<(usize, WriteSample)>,
 }
 
 /// A read, ready to run.
@@ -51,6 +53,7 @@ pub(super) struct Read {
     pub(super) listed_by_ticket: bool,
     pub(super) paging: Paging,
     pub(super) rules: ErrorRules,
+    pub(super) samples: Vec<(usize, ReadSample)>,
 }
 
 /// The health read, ready to run.
@@ -321,6 +324,7 @@ impl Loader<'_, '_> {
             atomic: part.atomic_refusals,
             empty_is_applied: empty,
             rules,
+            samples: part.samples.into_iter().map(|sample| (sample.span().start, sample.into_inner())).collect(),
         })
     }
 
@@ -354,6 +358,7 @@ impl Loader<'_, '_> {
             listed_by_ticket: part.listed_by_ticket,
             paging: paging?,
             rules,
+            samples: part.samples.into_iter().map(|sample| (sample.span().start, sample.into_inner())).collect(),
         })
     }
 

@@ -58,13 +58,18 @@ struct Series {
 
 /// Begins a look-up.
 pub(super) fn begin(all: &Arc<Operations>, query: &Query) -> Result<Box<dyn LookUp>, LookUpFault> {
-    let (target, series) = match query {
-        Query::Health => {
-            if all.health.is_none() {
-                return Err(unsupported(all, "health"));
-            }
-            return Ok(Box::new(HealthRun { all: Arc::clone(all), asked: false, healthy: false }));
-        }
+    if *query != Query::Health {
+        return Ok(Box::new(Run::begin(all, query)?));
+    }
+    if all.health.is_none() {
+        return Err(unsupported(all, "health"));
+    }
+    Ok(Box::new(HealthRun { all: Arc::clone(all), asked: false, healthy: false }))
+}
+
+fn series_of(all: &Operations, query: &Query) -> Result<(Target, Vec<Map<String, Value>>), LookUpFault> {
+    Ok(match query {
+        Query::Health => return Err(fault("the health read has no rows")),
         Query::OpenTickets { kinds } => (Target::Retrieve, retrieve_series(all, read(all, Target::Retrieve)?, kinds)),
         Query::Tickets { wanted, known, random } => {
             let mut keys = Vec::new();
@@ -88,17 +93,7 @@ pub(super) fn begin(all: &Arc<Operations>, query: &Query) -> Result<Box<dyn Look
             let keys: Vec<_> = wanted.iter().chain(known).map(asked).chain([(*random, None)]).collect();
             (Target::WorkOrders, reference_series(read(all, Target::WorkOrders)?, &keys))
         }
-    };
-    Ok(Box::new(Run {
-        all: Arc::clone(all),
-        target,
-        waiting: series.into(),
-        current: None,
-        asked: false,
-        failed: false,
-        rows: Rows::default(),
-        count: 0,
-    }))
+    })
 }
 
 fn unsupported(all: &Operations, name: &str) -> LookUpFault {
@@ -237,6 +232,26 @@ impl LookUp for Run {
 }
 
 impl Run {
+    /// Begins a look-up of rows.
+    pub(super) fn begin(all: &Arc<Operations>, query: &Query) -> Result<Self, LookUpFault> {
+        let (target, series) = series_of(all, query)?;
+        Ok(Self {
+            all: Arc::clone(all),
+            target,
+            waiting: series.into(),
+            current: None,
+            asked: false,
+            failed: false,
+            rows: Rows::default(),
+            count: 0,
+        })
+    }
+
+    /// Rows read so far.
+    pub(super) fn rows_read(&self) -> usize {
+        self.count
+    }
+
     fn take(&mut self, transport: &Transport) -> Result<(), LookUpFault> {
         let all = Arc::clone(&self.all);
         let read = read(&all, self.target)?;

@@ -10,6 +10,8 @@
 //! Limits: files of 256 KiB, 10,000 items per request, 1,000 keys per look-up call, 100,000 pages and 1,000,000 rows
 //! per look-up, filters as in [`filter`].
 
+mod check;
+mod child;
 mod classify;
 mod error;
 mod file;
@@ -18,6 +20,7 @@ mod load;
 mod look_up;
 mod paging;
 mod request;
+mod sample;
 mod settings;
 mod write;
 
@@ -25,6 +28,8 @@ use std::sync::Arc;
 
 use ticketbridge_core::effect::{Capabilities, LookUpFault, Operation, Query};
 
+pub use check::{CheckReport, OperationReport, RemoteReport, check, check_against};
+pub use child::{ChildCommand, check_in_child, child_main};
 pub use error::{ConnectorError, Problem};
 pub use settings::{ConnectorSettings, base_url};
 

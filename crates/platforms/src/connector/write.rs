@@ -127,17 +127,23 @@ fn read(write: &Write, operation: Operation, items: &[Item], answer: &Answer) ->
             }
         }
     }
+    let alone = vec![0];
     let mut outcomes: Vec<Option<Outcome>> = vec![None; items.len()];
     for row in rows {
         let row = row.as_array().filter(|row| (2..=7).contains(&row.len())).ok_or_else(|| {
             String::from("`results` does not answer [key, ok, id, code, message, retryable] per item")
         })?;
-        let Some(key) = text(&row[0]) else {
-            continue; // Names no item at all: whoever it is about keeps having no result.
+        let key = text(&row[0]);
+        let places = match &key {
+            Some(key) => by_key.get(key),
+            // Where a request never carries more than one item, its answer needs no key.
+            None if write.max_batch == 1 => Some(&alone),
+            None => None,
         };
-        let Some(places) = by_key.get(&key) else {
-            continue; // About an item that nobody sent.
+        let Some(places) = places else {
+            continue; // About no item, or one that nobody sent: whoever it is about keeps having no result.
         };
+        let key = key.unwrap_or_default();
         let outcome = match places.as_slice() {
             [_] => outcome(write, operation, row),
             _ => Outcome::Unknown { why: format!("the key `{}` names several items of the batch", shorten(&key)) },
