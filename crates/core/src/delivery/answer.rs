@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::doubt::{Doubt, Purpose};
 use super::event::Report;
-use super::platform::SAME_REFUSAL_TICKETS;
+use super::platform::{Breaker, SAME_REFUSAL_TICKETS};
 use super::rows::Phase;
 use super::{Batch, BatchId, Delivery, ItemResult, KnownTicket, Settle, Settled};
 use crate::effect::{CallClass, NoteLookUp, Operation, Outcome, Refusal, RemoteIds, WorkOrderLookUp};
@@ -24,17 +24,21 @@ impl Delivery {
     ) {
         let Some(batch) = self.batches.get_mut(&id).filter(|batch| batch.on_wire) else { return };
         batch.on_wire = false;
+        batch.counted = false;
         let batch = batch.clone();
-        if let Some(platform) = self.platforms.get_mut(&batch.platform) {
-            platform.in_flight = platform.in_flight.saturating_sub(1);
+        let fresh = self.platforms.get_mut(&batch.platform).is_some_and(super::platform::Platform::came_back);
+        let measured = fresh.then_some(latency);
+        if batch.items.is_empty() {
+            // Its lane was lost meanwhile.
+            self.batches.remove(&id);
         }
         let (outcomes, why) = match call {
             CallClass::Answered => {
-                self.well(&batch, latency);
+                self.well(&batch, measured);
                 (self.per_item(&batch, outcomes), None)
             }
             CallClass::BatchRefused { atomic, code, message } => {
-                self.well(&batch, latency);
+                self.well(&batch, measured);
                 let why = format!("the whole batch was refused: {code} {message}");
                 (self.whole_batch_refused(&batch, atomic, &code, &message), Some(why))
             }
@@ -65,6 +69,9 @@ impl Delivery {
 
     /// The ticket that tried a held-back operation showed nothing new: the gate stays shut a while longer.
     fn close_gate_if_still_trying(&mut self, batch: &Batch, now: Now) {
+        if !batch.gate_trial {
+            return;
+        }
         let Some(platform) = self.platforms.get_mut(&batch.platform) else { return };
         if let Some(why) = platform.gates.get(&batch.operation).filter(|gate| gate.trying).map(|gate| gate.why.clone())
         {
@@ -103,6 +110,8 @@ impl Delivery {
         };
         if atomic {
             self.refused_whole.insert(batch.id);
+        } else if let Some(batch) = self.batches.get_mut(&batch.id).filter(|batch| batch.items.len() == 1) {
+            batch.refused_alone = true;
         }
         vec![outcome; batch.items.len()]
     }
@@ -138,7 +147,6 @@ impl Delivery {
                         self.unavailable(id, batch.operation, why, now)
                     } else {
                         entry.row.reason = Some(format!("unclear answer, being looked up: {why}"));
-                        self.wrote(&batch.platform, now.mono);
                         self.doubt(id, Doubt::new(batch.operation, Purpose::Unknown, now.mono, Some(batch.id)));
                         continue;
                     }
@@ -167,7 +175,6 @@ impl Delivery {
             Operation::CreateWorkOrder => self.work_order_platform(&self.rows[&id].row.backend).unwrap_or(platform),
             _ => platform,
         };
-        self.wrote(&target, now.mono);
         if let Some(platform) = self.platforms.get_mut(&target) {
             platform.last_applied = Some(now.mono);
             platform.streaks.remove(&operation);
@@ -185,6 +192,11 @@ impl Delivery {
                 let number = ids.ticket_number.clone().unwrap_or_default();
                 let reference = TicketReference { number, record: ids.ticket_record.clone() };
                 self.set_ticket(id, reference.clone(), true);
+                if let Some(entry) = self.rows.get_mut(&id).filter(|_| sent_at.is_some()) {
+                    // Made just now: nothing of what follows can have been done in a life that the store forgot.
+                    entry.row.sent.remove(Operation::CreateWorkOrder);
+                    entry.row.sent.remove(Operation::AddNote);
+                }
                 self.created(id, KnownTicket { key, reference, origin: Some(origin) }, sent_at, now);
                 self.advance(id, State::CreatingWorkOrder);
                 self.set_phase(id, Phase::New);
@@ -214,7 +226,7 @@ impl Delivery {
     fn created(&mut self, id: TicketId, known: KnownTicket, sent_at: Option<Mono>, now: Now) {
         let Some(slot) = self.key_of(id) else { return };
         if let Some(platform) = self.platforms.get_mut(&slot.0) {
-            platform.remember(known.clone());
+            platform.remember(known.clone(), now.mono);
             if let Some(sent_at) = sent_at {
                 if platform.witness.as_ref().is_none_or(|(_, at)| *at < sent_at) {
                     platform.witness = Some((known.clone(), sent_at));
@@ -227,6 +239,7 @@ impl Delivery {
         self.write_known(id, known.clone());
         if let Some(key) = self.keys.get_mut(&slot) {
             key.known = Some(known);
+            key.known_at = Some(now.mono);
             key.missed_at = None;
         }
     }
@@ -251,17 +264,19 @@ impl Delivery {
             }
             _ => {}
         }
-        if self.charge(id, operation, words) {
+        let gone = matches!(refusal, Refusal::TargetClosed | Refusal::TargetGone);
+        // A ticket that was closed before its note came is nobody's fault: matched again, no attempt used.
+        if !(is_note && gone) && self.charge(id, operation, words) {
             return State::Error;
         }
         let Some(entry) = self.rows.get_mut(&id) else { return State::Error };
-        let gone = matches!(refusal, Refusal::TargetClosed | Refusal::TargetGone);
+        entry.waits += 1;
         if operation == Operation::CreateTicket || (is_note && gone) {
             entry.row.state = State::Matching;
             entry.matched_at = None;
         }
         entry.check_target = after_create;
-        let tries = u32::from(entry.row.attempts.of(operation));
+        let tries = u32::from(entry.row.attempts.of(operation)).max(if is_note && gone { entry.waits } else { 1 });
         let state = entry.row.state;
         let wait = self.back_off(id, operation, tries);
         self.wait(id, wait, words, now);
@@ -385,14 +400,18 @@ impl Delivery {
             let pause = platform.pause(now.mono, wish, &mut self.dice);
             self.reports.push(Report::Paused { platform: name.clone(), pause });
         }
+        if let (true, Breaker::Probing { since }) = (throttled, &platform.breaker) {
+            // It is there and wants less: the probe has told nothing, and is repeated after the pause.
+            platform.breaker = Breaker::Open { until: now.mono, since: *since };
+        }
         if !throttled && platform.ill(now.mono, why, at_once, &mut self.dice) {
             self.reports.push(Report::BreakerOpened { platform: name.clone(), why: why.to_owned() });
         }
     }
 
-    fn well(&mut self, batch: &Batch, latency: Duration) {
+    fn well(&mut self, batch: &Batch, latency: Option<Duration>) {
         let Some(platform) = self.platforms.get_mut(&batch.platform) else { return };
-        if platform.well(Some(latency), true) {
+        if platform.well(latency, true) {
             self.reports.push(Report::BreakerClosed { platform: batch.platform.clone() });
         }
         // An answer of any kind shows that login and path work again; what it says of the item is judged apart.
@@ -400,12 +419,6 @@ impl Delivery {
             if !gate.why.starts_with("TB0309") {
                 platform.gates.remove(&batch.operation);
             }
-        }
-    }
-
-    fn wrote(&mut self, name: &PlatformName, now: Mono) {
-        if let Some(platform) = self.platforms.get_mut(name) {
-            platform.last_write = Some(now);
         }
     }
 

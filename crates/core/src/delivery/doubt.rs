@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::event::{Command, Report};
+use super::platform::Platform;
 use super::probe::{Ask, Probe, ProbeKind, oldest_open};
 use super::rows::{HELD_RECHECK, Phase};
 use super::settings::OnUnresolved;
 use super::{BatchId, Delivery, Problem, Settled};
 use crate::effect::{Operation, Outcome, RemoteIds, RemoteNote, RemoteTicket, RemoteWorkOrder};
-use crate::ticket::{State, TicketId, TicketReference};
+use crate::ticket::{PlatformName, State, TicketId, TicketReference};
 use crate::time::{Mono, Now};
 
 /// First wait between two look-ups of one doubt; doubles up to [`SLOWEST_LOOK`].
@@ -110,7 +111,7 @@ impl Delivery {
             let (batch, operation) = (doubt.batch, doubt.operation);
             if let Some(entry) = self.rows.get_mut(&id) {
                 entry.row.sent.remove(operation);
-                entry.suspect = false;
+                entry.returned = false;
             }
             if let Some(batch) = batch {
                 let outcome =
@@ -143,31 +144,55 @@ impl Delivery {
 
     /// Sends the look-ups that are due, as far as platforms and switches allow.
     pub(super) fn probe_doubts(&mut self, now: Now, out: &mut Vec<Command>) {
-        let mut due: BTreeMap<(crate::ticket::PlatformName, Ask), Vec<TicketId>> = BTreeMap::new();
-        for (_, id) in self.agenda.range(..=(now.mono, TicketId(i64::MAX))) {
-            let Some(doubt) = self.doubts.get(id) else { continue };
-            if doubt.probing || !self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)) {
-                continue;
-            }
-            if let Some(platform) = self.platform_of_ask(*id, doubt.ask()) {
-                due.entry((platform, doubt.ask())).or_default().push(*id);
-            }
-        }
-        for ((platform, ask), ids) in due {
+        for ((platform, ask), ids) in self.due_doubts(now.mono) {
             for chunk in ids.chunks(self.probe_items(&platform)) {
                 if !self.admits(&platform, now.mono) {
                     break;
                 }
-                for id in chunk {
-                    if let Some(doubt) = self.doubts.get_mut(id) {
-                        doubt.probing = true;
-                    }
-                }
-                let latest = chunk.iter().filter_map(|id| self.doubts.get(id)).map(|doubt| doubt.since).max();
-                let kind = ProbeKind::Doubts(ask, chunk.to_vec());
-                self.ask(&platform, kind, latest.unwrap_or(now.mono), now, out);
+                self.look(&platform, ask, chunk.to_vec(), now, out);
             }
         }
+    }
+
+    /// Doubts whose look is due, by what has to be asked and whom.
+    pub(super) fn due_doubts(&mut self, now: Mono) -> BTreeMap<(PlatformName, Ask), Vec<TicketId>> {
+        let mut due: BTreeMap<(PlatformName, Ask), Vec<TicketId>> = BTreeMap::new();
+        let mut unable = Vec::new();
+        for (_, id) in self.agenda.range(..=(now, TicketId(i64::MAX))) {
+            let Some(doubt) = self.doubts.get(id) else { continue };
+            if doubt.probing || !self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)) {
+                continue;
+            }
+            let Some(platform) = self.platform_of_ask(*id, doubt.ask()) else { continue };
+            match self.platforms.get(&platform).and_then(|platform| platform.settings.capabilities.as_ref()) {
+                Some(can) if !doubt.ask().possible(can) => unable.push(*id),
+                _ => due.entry((platform, doubt.ask())).or_default().push(*id),
+            }
+        }
+        for id in unable {
+            // Still held: only other settings or an operator change that.
+            self.look_at(id, now.after(HELD_RECHECK));
+        }
+        due
+    }
+
+    /// Sends one look-up of doubts.
+    pub(super) fn look(
+        &mut self,
+        platform: &PlatformName,
+        ask: Ask,
+        ids: Vec<TicketId>,
+        now: Now,
+        out: &mut Vec<Command>,
+    ) {
+        let mut latest = None;
+        for id in &ids {
+            if let Some(doubt) = self.doubts.get_mut(id) {
+                doubt.probing = true;
+                latest = latest.max(Some(doubt.since));
+            }
+        }
+        self.ask(platform, ProbeKind::Doubts(ask, ids), latest.unwrap_or(now.mono), now, out);
     }
 
     /// A look-up of doubts failed: all of them look again later.
@@ -200,8 +225,12 @@ impl Delivery {
                 .cloned()
                 .collect();
             match doubt.purpose {
-                Purpose::Ledger(matched_at) => self.ledger_seen(*id, &others, matched_at, void, probe, now),
-                Purpose::Target => self.target_seen(*id, &doubt, tickets, void, now),
+                Purpose::Ledger(matched_at) => match one_or_several(&ours) {
+                    // A request of ours that was given up had its effect after all.
+                    Some(Ok(ticket)) => self.found_ours(*id, &ticket.clone(), now),
+                    _ => self.ledger_seen(*id, &others, matched_at, void, probe, now),
+                },
+                Purpose::Target => self.target_seen(*id, &doubt, tickets, void, probe, now),
                 Purpose::Unknown | Purpose::Once => {
                     let nameless =
                         others.iter().find(|ticket| ticket.open && !ticket.adopted && ticket.origin.is_none());
@@ -303,18 +332,8 @@ impl Delivery {
                     applied: true,
                 });
                 let next = self.applied(id, doubt.operation, &ids, None, now);
-                let next = match (doubt.operation, open, work_order) {
-                    (Operation::CreateTicket, false, _) => {
-                        self.complete(id, Some("our ticket was closed on the platform before its work order was made"));
-                        State::Completed
-                    }
-                    (Operation::CreateTicket, true, Some(number)) => {
-                        if let Some(entry) = self.rows.get_mut(&id) {
-                            entry.row.work_order = Some(number);
-                        }
-                        self.complete(id, Some("the ticket already carries a work order"));
-                        State::Completed
-                    }
+                let next = match doubt.operation {
+                    Operation::CreateTicket => self.after_found(id, open, work_order).unwrap_or(next),
                     _ => next,
                 };
                 if let Some(batch) = doubt.batch {
@@ -326,7 +345,9 @@ impl Delivery {
                     "more than one remote record carries this ticket's origin id: {}; close all but one, the hourly look then goes on",
                     numbers.join(", ")
                 );
-                self.problem(&probe.platform.clone(), id, "TB0304", &text);
+                if !doubt.held {
+                    self.problem(&probe.platform.clone(), id, "TB0304", &text);
+                }
                 self.hold(id, "TB0304", &text);
             }
             Sight::Nameless(number) => {
@@ -335,6 +356,34 @@ impl Delivery {
             Sight::Absent if void => self.look_later(id, now.mono),
             Sight::Absent => self.absent(id, doubt, others, probe, now),
         }
+    }
+
+    /// A ticket that this row created was found otherwise than by the look-up after its create.
+    pub(super) fn found_ours(&mut self, id: TicketId, ticket: &RemoteTicket, now: Now) {
+        let ids = RemoteIds {
+            ticket_number: Some(ticket.reference.number.clone()),
+            ticket_record: ticket.reference.record.clone(),
+            work_order_number: None,
+        };
+        self.applied(id, Operation::CreateTicket, &ids, None, now);
+        self.after_found(id, ticket.open, ticket.work_order.clone());
+    }
+
+    /// Our own ticket was found: closed, or with its work order, nothing is left to do.
+    fn after_found(&mut self, id: TicketId, open: bool, work_order: Option<String>) -> Option<State> {
+        if open && work_order.is_none() {
+            return None;
+        }
+        let reason = if open {
+            "the ticket already carries a work order"
+        } else {
+            "our ticket was closed on the platform before its work order was made"
+        };
+        if let Some(entry) = self.rows.get_mut(&id) {
+            entry.row.work_order = work_order;
+        }
+        self.complete(id, Some(reason));
+        Some(State::Completed)
     }
 
     /// A negative: does it count, is it the second that counts, and what follows?
@@ -363,7 +412,7 @@ impl Delivery {
                 Some(_) => {}
             }
             let sent_again = doubt.batch.is_some()
-                || self.rows.get(&id).is_some_and(|entry| entry.row.sent.contains(doubt.operation));
+                || self.rows.get(&id).is_some_and(|entry| entry.row.sent.contains(doubt.operation) && !entry.suspect);
             if hold && sent_again && oldest_open(others).is_none() && doubt.operation != Operation::AddNote {
                 self.hold(id, "TB0307", "its effect is not found on the platform; `on_unresolved = \"hold\"` never sends twice: send it by hand, or `tickets dismiss`");
                 return;
@@ -381,17 +430,21 @@ impl Delivery {
     fn not_applied(&mut self, id: TicketId, doubt: &Doubt, others: &[RemoteTicket], now: Now) {
         let operation = doubt.operation;
         let was_sent = doubt.batch.is_some();
+        let mut maybe_sent = was_sent;
         if let Some(entry) = self.rows.get_mut(&id) {
+            maybe_sent |= entry.row.sent.contains(operation);
             entry.row.sent.remove(operation);
-            entry.suspect = false;
+            entry.row.due_at = None;
+            entry.row.reason = None;
             entry.returned = false;
         }
+        let refused = doubt.batch.and_then(|batch| self.batches.get(&batch)).is_some_and(|batch| batch.refused_alone);
         let alone = doubt.batch.and_then(|batch| self.batches.get(&batch)).is_none_or(|batch| batch.items.len() == 1);
         let platform = self.platform_of_ask(id, doubt.ask());
         let others_succeed = platform
             .and_then(|name| self.platforms.get(&name)?.last_applied)
             .is_some_and(|applied| applied > doubt.since);
-        let charged = was_sent && (self.settings.charge_outages || (alone && others_succeed));
+        let charged = was_sent && (self.settings.charge_outages || refused || (alone && others_succeed));
         let failed = charged && self.charge(id, operation, "sent, and verified as not applied");
         let next = if failed {
             State::Error
@@ -400,7 +453,7 @@ impl Delivery {
             self.write_row(id);
             State::AddingNote
         } else if operation == Operation::CreateTicket {
-            if was_sent {
+            if maybe_sent {
                 self.begin_audit(id, now);
             }
             self.match_again(id, now.mono);
@@ -427,20 +480,29 @@ impl Delivery {
             entry.row.due_at = None;
             entry.row.reason = None;
             entry.returned = false;
-            entry.suspect = false;
         }
         self.set_phase(id, Phase::New);
         self.place(id, now);
     }
 
     /// The work order or link was refused: what does its ticket look like now?
-    fn target_seen(&mut self, id: TicketId, doubt: &Doubt, tickets: &[RemoteTicket], void: bool, now: Now) {
+    fn target_seen(
+        &mut self,
+        id: TicketId,
+        doubt: &Doubt,
+        tickets: &[RemoteTicket],
+        void: bool,
+        probe: &Probe,
+        now: Now,
+    ) {
         let Some(entry) = self.rows.get(&id) else { return };
         let Some(reference) = entry.row.ticket.clone() else { return };
         let Some(ticket) = tickets.iter().find(|ticket| same_ticket(&ticket.reference, &reference)) else {
-            if void || doubt.first_negative.is_none() {
+            let settling = self.platforms.get(&probe.platform).map_or(Duration::ZERO, Platform::settling);
+            let settled = doubt.first_negative.is_some_and(|first| probe.began >= first.after(settling));
+            if void || !settled {
                 if let Some(doubt) = self.doubts.get_mut(&id).filter(|_| !void) {
-                    doubt.first_negative = Some(now.mono);
+                    doubt.first_negative.get_or_insert(probe.began);
                 }
                 self.look_later(id, now.mono);
             } else {

@@ -10,9 +10,9 @@ use super::event::{Command, Report, SendPermit, TransactionId};
 use super::platform::{Admission, Breaker};
 use super::rows::{Phase, QueueName};
 use super::{
-    Audit, Batch, BatchId, Delivery, Intent, KnownTicket, LaneId, Problem, Receipt, RowUpdate, Settle, Writes,
+    Audit, Batch, BatchId, Delivery, Intent, KnownTicket, LaneId, Problem, Receipt, RowUpdate, Settle, Settled, Writes,
 };
-use crate::effect::Operation;
+use crate::effect::{Operation, Outcome};
 use crate::ticket::{DedupeKey, PlatformName, State, TicketId};
 use crate::time::{Mono, Now};
 
@@ -154,7 +154,7 @@ impl Delivery {
                 gate.trying = true;
             }
         }
-        self.begin_batch(queue, ids, now);
+        self.begin_batch(queue, ids, gated, false, now);
         true
     }
 
@@ -182,15 +182,29 @@ impl Delivery {
         })
     }
 
-    /// Sends that single ticket.
-    pub(super) fn form_single(&mut self, queue: &QueueName, id: TicketId, now: Now) {
+    /// Sends that single ticket; false: its match was too old, so that it is matched again instead.
+    pub(super) fn form_single(&mut self, queue: &QueueName, id: TicketId, now: Now) -> bool {
         let ids = self.fresh_only(queue.1, vec![id], now);
-        if !ids.is_empty() {
-            self.begin_batch(queue, ids, now);
+        let fresh = !ids.is_empty();
+        if fresh {
+            let gate = self.platforms.get_mut(&queue.0).and_then(|platform| platform.gates.get_mut(&queue.1));
+            let gated = gate.is_some();
+            if let Some(gate) = gate {
+                gate.trying = true;
+            }
+            self.begin_batch(queue, ids, gated, true, now);
         }
+        fresh
     }
 
-    fn begin_batch(&mut self, queue: &QueueName, items: Vec<TicketId>, now: Now) {
+    fn begin_batch(
+        &mut self,
+        queue: &QueueName,
+        items: Vec<TicketId>,
+        gate_trial: bool,
+        breaker_probe: bool,
+        now: Now,
+    ) {
         let (name, operation, backend, lane_id) = queue.clone();
         let Some(lane) = self.lanes.get_mut(&lane_id) else { return };
         let id = BatchId::new(lane_id, lane.next_sequence);
@@ -232,8 +246,69 @@ impl Delivery {
             was_unknown: false,
             sent_at: now.mono,
             on_wire: false,
+            counted: true,
+            breaker_probe,
+            gate_trial,
+            settling: false,
+            refused_alone: false,
         };
         self.batches.insert(id, batch);
+    }
+
+    /// A batch that won't be sent gives back what it held: its place in the window, the turn to try a platform or an
+    /// operation.
+    pub(super) fn release(&mut self, id: BatchId) {
+        let Some(batch) = self.batches.get_mut(&id).filter(|batch| batch.counted) else { return };
+        batch.counted = false;
+        let Some(platform) = self.platforms.get_mut(&batch.platform) else { return };
+        platform.in_flight = platform.in_flight.saturating_sub(1);
+        if let Some(gate) = platform.gates.get_mut(&batch.operation).filter(|_| batch.gate_trial) {
+            gate.trying = false;
+        }
+        if let Breaker::Probing { since } = platform.breaker {
+            if batch.breaker_probe {
+                platform.breaker = Breaker::Open { until: self.now.mono, since };
+            }
+        }
+    }
+
+    /// Whether a batch whose intent has just become durable may still be sent: the commit may have taken long.
+    fn may_still_go(&self, intent: &Intent, batch: &Batch, not_after: Mono, now: Now) -> bool {
+        let Some(platform) = self.platforms.get(&batch.platform) else { return false };
+        let creating = batch.operation == Operation::CreateTicket;
+        let fresh = |id: &TicketId| {
+            let matched = self.rows.get(id).and_then(|entry| entry.matched_at);
+            matched.is_some_and(|at| now.mono.since(at) <= self.settings.match_ttl)
+        };
+        self.processing(&intent.backend)
+            && not_after > now.mono
+            && platform.settings.capabilities.is_some()
+            && platform.paused_until.is_none_or(|until| until <= now.mono)
+            && (platform.breaker == Breaker::Closed || batch.breaker_probe)
+            && (batch.gate_trial || !platform.gates.contains_key(&batch.operation))
+            && !(creating && platform.stopped.is_some())
+            && (!creating || batch.items.iter().all(fresh))
+    }
+
+    /// An intent became durable and its request must not leave any more: nothing was done, its rows go back.
+    fn recall(&mut self, id: BatchId, now: Now) {
+        self.release(id);
+        let Some(batch) = self.batches.get(&id).cloned() else { return };
+        let mut results = Vec::with_capacity(batch.items.len());
+        for id in &batch.items {
+            let Some(entry) = self.rows.get_mut(id) else { continue };
+            entry.row.sent.remove(batch.operation);
+            self.set_phase(*id, Phase::New);
+            if batch.operation == Operation::CreateTicket {
+                self.match_again(*id, now.mono);
+            } else {
+                self.set_phase(*id, Phase::Ready);
+            }
+            self.write_row(*id);
+            let why = String::from("not sent: it had to wait before its turn came");
+            results.push((*id, Outcome::Unavailable { why }, self.rows[id].row.state));
+        }
+        self.settle(id, results, Settled::Answer);
     }
 
     // ---- transactions ---------------------------------------------------------------------------------------------
@@ -242,9 +317,17 @@ impl Delivery {
     pub(super) fn flush(&mut self, out: &mut Vec<Command>) {
         for (lane, mut pending) in std::mem::take(&mut self.pending) {
             let Some(fence) = self.lanes.get(&lane).map(|lane| lane.fence) else { continue };
+            // A transaction may fail and be tried again after a later one: two that touch one thing never overlap.
+            let overlaps = pending.rows.iter().any(|id| self.rows.get(id).is_some_and(|entry| entry.writing))
+                || pending.settles.iter().any(|one| self.batches.get(&one.batch).is_some_and(|batch| batch.settling));
+            if overlaps {
+                self.pending.insert(lane, pending);
+                continue;
+            }
             for settle in &mut pending.settles {
-                if let Some(batch) = self.batches.get(&settle.batch) {
+                if let Some(batch) = self.batches.get_mut(&settle.batch) {
                     settle.remaining = batch.unresolved.iter().copied().collect();
+                    batch.settling = true;
                     if settle.remaining.is_empty() {
                         self.batches.remove(&settle.batch);
                     }
@@ -253,7 +336,8 @@ impl Delivery {
             let mut rows = Vec::with_capacity(pending.rows.len());
             for id in &pending.rows {
                 let held = self.doubts.get(id).is_some_and(|doubt| doubt.held);
-                let Some(entry) = self.rows.get(id) else { continue };
+                let Some(entry) = self.rows.get_mut(id) else { continue };
+                entry.writing = true;
                 let trail = pending.trails.get(id).copied();
                 rows.push(RowUpdate { expected: entry.stored, row: entry.row.clone(), trail });
                 if !matches!(entry.phase, Phase::InFlight(_)) && !held {
@@ -304,22 +388,33 @@ impl Delivery {
         for update in &writes.rows {
             let Some(entry) = self.rows.get_mut(&update.row.id) else { continue };
             entry.stored = update.row.state;
+            entry.writing = false;
             let (origin, from, to) = (update.row.origin, update.expected, update.row.state);
             if from != to {
                 self.reports.push(Report::Moved { origin, from, to });
             }
         }
+        for settle in &writes.settles {
+            if let Some(batch) = self.batches.get_mut(&settle.batch) {
+                batch.settling = false;
+            }
+        }
         for intent in &writes.intents {
-            let Some(batch) = self.batches.get_mut(&intent.batch) else { continue };
+            let Some(batch) = self.batches.get(&intent.batch) else { continue };
             let Some(until) = self.lanes.get(&batch.lane).map(|lane| lane.until) else { continue };
             let timeout = self
                 .platforms
                 .get(&batch.platform)
                 .and_then(|platform| platform.settings.capabilities.as_ref())
                 .map_or(Duration::ZERO, |can| can.request_timeout);
+            let not_after = Mono(until.0.saturating_sub(timeout.as_millis() as u64));
+            if !self.may_still_go(intent, batch, not_after, now) {
+                self.recall(intent.batch, now);
+                continue;
+            }
+            let Some(batch) = self.batches.get_mut(&intent.batch) else { continue };
             batch.on_wire = true;
             batch.sent_at = now.mono;
-            let not_after = Mono(until.0.saturating_sub(timeout.as_millis() as u64));
             out.push(Command::Send(SendPermit::new(batch.id, batch.platform.clone(), batch.operation, not_after)));
         }
         for update in writes.rows {
@@ -413,15 +508,7 @@ impl Delivery {
             batch.items.retain(|id| !gone.contains(id));
             batch.unresolved.retain(|id| !gone.contains(id));
             if batch.items.is_empty() {
-                if let Some(platform) = self.platforms.get_mut(&batch.platform) {
-                    platform.in_flight = platform.in_flight.saturating_sub(1);
-                    if let Some(gate) = platform.gates.get_mut(&batch.operation) {
-                        gate.trying = false;
-                    }
-                    if let Breaker::Probing { since } = platform.breaker {
-                        platform.breaker = Breaker::Open { until: Mono(0), since };
-                    }
-                }
+                self.release(intent.batch);
                 self.batches.remove(&intent.batch);
             }
         }

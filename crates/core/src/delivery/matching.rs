@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use super::doubt::{Doubt, Purpose};
 use super::event::Command;
 use super::probe::{Probe, ProbeKind, oldest_open};
+use super::platform::Platform;
 use super::rows::Phase;
 use super::{Delivery, KnownTicket};
-use crate::effect::{Operation, RemoteIds, RemoteTicket};
+use crate::effect::{Operation, RemoteTicket};
 use crate::ticket::{OriginId, PlatformName, State, TicketId};
 use crate::time::{Mono, Now};
 
@@ -20,25 +21,31 @@ impl Delivery {
         let names: Vec<PlatformName> = self
             .platforms
             .iter()
-            .filter(|(_, platform)| {
-                platform.retrieval.under_way.is_none()
-                    && platform.retrieval.not_before.is_none_or(|at| at <= now.mono)
-                    && platform
-                        .matching
-                        .iter()
-                        .any(|(_, id)| self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)))
-            })
+            .filter(|(_, platform)| self.retrieval_due(platform, now.mono))
             .map(|(name, _)| name.clone())
             .collect();
         for name in names {
-            if !self.admits(&name, now.mono) {
-                continue;
+            if self.admits(&name, now.mono) {
+                self.begin_retrieval(&name, now, out);
             }
-            let before = self.next_probe;
-            self.ask(&name, ProbeKind::Retrieval, now.mono, now, out);
-            if let Some(platform) = self.platforms.get_mut(&name) {
-                platform.retrieval.under_way = Some(super::ProbeId(before));
-            }
+        }
+    }
+
+    /// Rows wait for a retrieval, and none is under way.
+    pub(super) fn retrieval_due(&self, platform: &Platform, now: Mono) -> bool {
+        platform.retrieval.under_way.is_none()
+            && platform.retrieval.not_before.is_none_or(|at| at <= now)
+            && platform
+                .matching
+                .iter()
+                .any(|(_, id)| self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)))
+    }
+
+    pub(super) fn begin_retrieval(&mut self, name: &PlatformName, now: Now, out: &mut Vec<Command>) {
+        let before = self.next_probe;
+        self.ask(name, ProbeKind::Retrieval, now.mono, now, out);
+        if let Some(platform) = self.platforms.get_mut(name) {
+            platform.retrieval.under_way = Some(super::ProbeId(before));
         }
     }
 
@@ -89,13 +96,9 @@ impl Delivery {
         let several = matches.len() > 1;
         if let Some(ours) = matches.iter().find(|ticket| ticket.origin.as_deref() == Some(origin.as_str())) {
             // Our own create, found before its look-up: applied.
-            let ids = RemoteIds {
-                ticket_number: Some(ours.reference.number.clone()),
-                ticket_record: ours.reference.record.clone(),
-                work_order_number: None,
-            };
+            let ours = ours.clone();
             self.set_phase(id, Phase::New);
-            self.applied(id, Operation::CreateTicket, &ids, None, now);
+            self.found_ours(id, &ours, now);
             return;
         }
         if let Some(oldest) = oldest_open(matches) {
@@ -113,8 +116,12 @@ impl Delivery {
                 self.doubt(id, Doubt::new(Operation::CreateTicket, Purpose::Ledger(began), now.mono, None));
                 return;
             }
-            // It cannot be looked up: an absence counts only when we have not written for the settling time.
-            if let Some(wait) = self.unsettled_for(&platform, now.mono) {
+            // It cannot be looked up: an absence counts only when the settling time has passed since we learned of it.
+            let settling = self.platforms.get(&platform).map_or_else(Default::default, Platform::settling);
+            let known_at = self.keys.get(&(platform, entry_key(self, id))).and_then(|key| key.known_at);
+            let settled_at = known_at.unwrap_or(Mono(0)).after(settling);
+            if settled_at > now.mono {
+                let wait = settled_at.since(now.mono);
                 self.wait(id, wait, "waits until the platform has settled after our last write", now);
                 return;
             }
@@ -144,19 +151,21 @@ impl Delivery {
             self.may_create(id, matched_at);
             return;
         }
-        let unsettled = self.unsettled_for(&slot.0, now.mono);
-        let settling = self.platforms.get(&slot.0).map_or_else(Default::default, super::platform::Platform::settling);
+        let Some(platform) = self.platforms.get(&slot.0) else { return };
+        let settling = platform.settling();
         let Some(key) = self.keys.get_mut(&slot) else { return };
+        let counts_from = platform.absence_counts_from(key.known_at.unwrap_or(Mono(0)));
         let missed_before = key.missed_at.is_some_and(|at| probe.began >= at.after(settling));
-        if void || unsettled.is_some() || !missed_before {
-            if !void && unsettled.is_none() {
+        if void || !missed_before || probe.began < counts_from {
+            if !void {
                 key.missed_at.get_or_insert(probe.began);
             }
-            let wait = unsettled.unwrap_or(settling).max(super::rows::SHORTEST_WAIT);
+            let wait = if missed_before { counts_from.since(now.mono).max(settling) } else { settling };
+            let wait = wait.max(super::rows::SHORTEST_WAIT);
             self.wait(id, wait, "the ticket that we know of this key is not to be seen; looked for again", now);
             return;
         }
-        self.known_is_missing(&slot.0, &slot.1, now);
+        self.known_is_missing(&slot.0, &slot.1, Mono(0), now);
         let stopped = self.platforms.get(&slot.0).is_some_and(|platform| platform.stopped.is_some());
         if stopped {
             self.wait(
@@ -188,13 +197,6 @@ impl Delivery {
         self.set_phase(id, Phase::Ready);
     }
 
-    /// How long the platform still has to settle after our last write, if it has to.
-    fn unsettled_for(&self, name: &PlatformName, now: Mono) -> Option<std::time::Duration> {
-        let platform = self.platforms.get(name)?;
-        let until = platform.last_write?.after(platform.settling());
-        (until > now).then(|| until.since(now))
-    }
-
     /// Remembers a remote ticket as the one of this row's key.
     pub(super) fn know(&mut self, id: TicketId, ticket: &RemoteTicket) {
         if ticket.adopted {
@@ -205,11 +207,13 @@ impl Delivery {
         let Some(slot) = self.key_of(id) else { return };
         let known = KnownTicket { key: slot.1.clone(), reference: ticket.reference.clone(), origin };
         if let Some(platform) = self.platforms.get_mut(&slot.0) {
-            platform.remember(known.clone());
+            platform.remember(known.clone(), self.now.mono);
+            platform.saw(&slot.1);
         }
         self.write_known(id, known.clone());
         if let Some(key) = self.keys.get_mut(&slot) {
             key.known = Some(known);
+            key.known_at = Some(self.now.mono);
             key.missed_at = None;
         }
     }
@@ -222,6 +226,7 @@ impl Delivery {
         }
         if let Some(key) = self.keys.get_mut(&slot) {
             key.known = None;
+            key.known_at = None;
             key.missed_at = None;
         }
         self.write_forgotten(id, slot.1);

@@ -82,6 +82,16 @@ struct Batch {
     was_unknown: bool,
     sent_at: Mono,
     on_wire: bool,
+    /// It has a place in its platform's window.
+    counted: bool,
+    /// It is the single ticket that tries a platform whose breaker is open.
+    breaker_probe: bool,
+    /// It is the single ticket that tries an operation that is held back.
+    gate_trial: bool,
+    /// A part of it is being settled: the next part waits for that.
+    settling: bool,
+    /// One item alone, refused in a way that does not say that nothing was done.
+    refused_alone: bool,
 }
 
 /// The state machine. See the module's documentation.
@@ -103,6 +113,10 @@ pub struct Delivery {
     batches: BTreeMap<BatchId, Batch>,
     /// Items of batches that an earlier holder of the lane left open.
     inherited: BTreeMap<TicketId, BatchId>,
+    /// Keys without rows whose ledger entry is kept until a load that is under way has come in.
+    vacant: BTreeSet<(LaneId, (PlatformName, DedupeKey))>,
+    /// Rows that an operator changed while something of them was under way.
+    changed_meanwhile: BTreeMap<TicketId, OpenTicket>,
     refused_whole: BTreeSet<BatchId>,
     probes: BTreeMap<ProbeId, Probe>,
     audits: BTreeMap<TicketId, (LaneId, Audit)>,
@@ -137,6 +151,8 @@ impl Delivery {
             agenda: BTreeSet::new(),
             batches: BTreeMap::new(),
             inherited: BTreeMap::new(),
+            vacant: BTreeSet::new(),
+            changed_meanwhile: BTreeMap::new(),
             refused_whole: BTreeSet::new(),
             probes: BTreeMap::new(),
             audits: BTreeMap::new(),
@@ -216,6 +232,8 @@ impl Delivery {
     }
 
     fn on_lane_taken(&mut self, taken: LaneTaken, now: Now) {
+        // Taken anew without having been lost in between: what was known of it is of an earlier token.
+        self.lose_lane(taken.lane);
         let lane = Lane {
             platform: taken.platform.clone(),
             fence: taken.fence,
@@ -230,9 +248,11 @@ impl Delivery {
         self.lanes.insert(taken.lane, lane);
         if let Some(platform) = self.platforms.get_mut(&taken.platform) {
             for known in taken.canaries.into_iter().rev() {
-                platform.remember(known);
+                platform.remember(known, now.mono);
             }
-            platform.stopped = taken.stopped;
+            if taken.stopped.is_some() {
+                platform.stopped = taken.stopped;
+            }
         }
         self.take_audits(taken.lane, taken.audits);
         let rows: BTreeMap<TicketId, &OpenTicket> = taken.tickets.iter().map(|open| (open.row.id, open)).collect();
@@ -254,15 +274,25 @@ impl Delivery {
                 was_unknown: true,
                 sent_at: now.mono,
                 on_wire: false,
+                counted: false,
+                breaker_probe: false,
+                gate_trial: false,
+                settling: false,
+                refused_alone: false,
             };
             self.batches.insert(left.id, batch);
         }
         self.take_in(taken.lane, taken.tickets, now);
-        // What needs no look-up (an idempotent write) is simply sent again; its old batch is settled as unclear.
+        // What needs no look-up (an idempotent write, a row that is over) is settled as unclear.
         let idempotent: Vec<(TicketId, BatchId)> = self
             .inherited
             .iter()
-            .filter(|(_, batch)| self.batches.get(batch).is_some_and(|batch| batch.operation.is_idempotent()))
+            .filter(|(id, batch)| {
+                let batch = self.batches.get(batch);
+                batch.is_some_and(|batch| {
+                    batch.lane == taken.lane && (batch.operation.is_idempotent() || !self.rows.contains_key(id))
+                })
+            })
             .map(|(id, batch)| (*id, *batch))
             .collect();
         for (id, batch) in idempotent {
@@ -281,6 +311,7 @@ impl Delivery {
             state.loaded_to = state.loaded_to.max(last.row.id);
         }
         self.take_in(lane, tickets, now);
+        self.forget_vacant_keys(lane);
     }
 
     /// Rows that an operator acted on: read anew, unless something of them is under way (then the commit finds out).
@@ -289,6 +320,12 @@ impl Delivery {
         for open in tickets {
             let busy = self.rows.get(&open.row.id).map(|entry| entry.phase);
             if matches!(busy, Some(Phase::InFlight(_) | Phase::Committing | Phase::InDoubt)) {
+                // What is being committed now may be what the operator acted on: it comes back when that is done.
+                if open.row.state.is_open() {
+                    self.changed_meanwhile.insert(open.row.id, open);
+                } else {
+                    self.changed_meanwhile.remove(&open.row.id);
+                }
                 continue;
             }
             if busy.is_some() {
@@ -312,6 +349,7 @@ impl Delivery {
                 self.keys.remove(&(entry.platform, entry.row.key));
             }
             self.inherited.remove(id);
+            self.changed_meanwhile.remove(id);
         }
         let batches: Vec<BatchId> =
             self.batches.values().filter(|batch| batch.lane == lane).map(|batch| batch.id).collect();
@@ -320,14 +358,12 @@ impl Delivery {
             if let Some(batch) = self.batches.get_mut(&id).filter(|batch| batch.on_wire) {
                 batch.items.clear();
                 batch.unresolved.clear();
-            } else if let Some(batch) = self.batches.remove(&id) {
-                if !batch.was_unknown {
-                    if let Some(platform) = self.platforms.get_mut(&batch.platform) {
-                        platform.in_flight = platform.in_flight.saturating_sub(1);
-                    }
-                }
+            } else {
+                self.release(id);
+                self.batches.remove(&id);
             }
         }
+        self.vacant.retain(|(of, _)| *of != lane);
         self.transactions.retain(|_, transaction| transaction.lane() != lane);
         self.audits.retain(|_, (of, _)| *of != lane);
     }
@@ -381,7 +417,8 @@ impl Delivery {
                     break;
                 }
                 Some(Admission::At(until)) => at_least(Some(until)),
-                _ => {}
+                // Behind an open breaker a look that falls due may be its probe.
+                _ => at_least(Some(*at).filter(|at| *at > now)),
             }
         }
         for (name, platform) in &self.platforms {
@@ -390,6 +427,14 @@ impl Delivery {
             }
             let free = platform.in_flight < platform.window();
             let paused = platform.paused_until.filter(|until| *until > now);
+            let waits = !platform.matching.is_empty() || self.ready.keys().any(|queue| queue.0 == *name);
+            if waits {
+                let gates = platform.gates.values().filter(|gate| !gate.trying && gate.until > now);
+                at_least(gates.map(|gate| gate.until).min());
+            }
+            if !platform.matching.is_empty() && platform.retrieval.under_way.is_none() {
+                at_least(platform.retrieval.not_before.filter(|at| *at > now));
+            }
             if let Breaker::Open { until, .. } = platform.breaker {
                 let has_read = platform.settings.capabilities.as_ref().is_some_and(|can| can.has_health_read);
                 if until > now || has_read {
@@ -400,22 +445,11 @@ impl Delivery {
             if !free || matches!(platform.breaker, Breaker::Probing { .. }) {
                 continue;
             }
-            let waits = !platform.matching.is_empty() || self.ready.keys().any(|queue| queue.0 == *name);
             if waits {
                 at_least(paused);
-                at_least(
-                    platform
-                        .gates
-                        .values()
-                        .filter(|gate| !gate.trying && gate.until > now)
-                        .map(|gate| gate.until)
-                        .min(),
-                );
             }
-            if !platform.matching.is_empty() && platform.retrieval.under_way.is_none() {
-                at_least(platform.retrieval.not_before.filter(|at| *at > now));
-            }
-            at_least(platform.lag_sample.as_ref().filter(|sample| !sample.probing).map(|sample| sample.next_look));
+            let sample = platform.lag_sample.as_ref().filter(|sample| !sample.probing);
+            at_least(sample.map(|sample| paused.map_or(sample.next_look, |until| until.max(sample.next_look))));
         }
         let audit = self
             .audits
@@ -423,8 +457,11 @@ impl Delivery {
             .filter(|(id, _)| !self.audits_under_way.contains(id))
             .map(|(_, (_, audit))| audit.due_at)
             .min();
-        // The wall clock may have jumped: an audit is looked for at least every minute.
-        at_least(audit.map(|due| now.after(due.since(self.now.wall).clamp(rows::SHORTEST_WAIT, rows::AUDIT_CHECK))));
+        // The wall clock may have jumped, and the platform may be shut: an audit is looked for at least every minute.
+        at_least(audit.map(|due| {
+            let wait = due.since(self.now.wall);
+            now.after(if wait.is_zero() { rows::AUDIT_CHECK } else { wait.min(rows::AUDIT_CHECK) })
+        }));
         wake
     }
 

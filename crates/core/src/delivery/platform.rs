@@ -90,6 +90,16 @@ pub(super) struct LagSample {
     pub(super) healthy: bool,
 }
 
+/// A ticket known to exist.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Canary {
+    pub(super) ticket: KnownTicket,
+    /// Since when we know it: right after that an absence is index lag.
+    pub(super) since: Mono,
+    /// A look-up has shown it.
+    pub(super) seen: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Platform {
     pub(super) settings: PlatformSettings,
@@ -113,16 +123,13 @@ pub(super) struct Platform {
     pub(super) stopped: Option<Stop>,
     /// When any item was last applied here: a lone failure beside it is the item's own.
     pub(super) last_applied: Option<Mono>,
-    /// When we last wrote here at all.
-    pub(super) last_write: Option<Mono>,
-    pub(super) canaries: VecDeque<KnownTicket>,
+    pub(super) canaries: VecDeque<Canary>,
     /// The newest create of ours that was answered, and when it was sent: the witness.
     pub(super) witness: Option<(KnownTicket, Mono)>,
     pub(super) known_notes: VecDeque<NoteLookUp>,
     pub(super) known_work_orders: VecDeque<WorkOrderLookUp>,
-    /// Keys whose ticket we know and did not see, and how many we did see.
+    /// Keys whose ticket we know and did not see.
     pub(super) missing: BTreeSet<DedupeKey>,
-    pub(super) seen: usize,
     lag: Option<(Duration, Mono)>,
     pub(super) lag_sample: Option<LagSample>,
     pub(super) last_lag_sample: Option<Mono>,
@@ -150,13 +157,11 @@ impl Platform {
             matching: BTreeSet::new(),
             stopped: None,
             last_applied: None,
-            last_write: None,
             canaries: VecDeque::new(),
             witness: None,
             known_notes: VecDeque::new(),
             known_work_orders: VecDeque::new(),
             missing: BTreeSet::new(),
-            seen: 0,
             lag: None,
             lag_sample: None,
             last_lag_sample: None,
@@ -199,6 +204,14 @@ impl Platform {
         }
     }
 
+    /// A request is no longer in flight. True: it was sent after the last halving, so its latency says something new.
+    pub(super) fn came_back(&mut self) -> bool {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let fresh = self.stale_answers == 0;
+        self.stale_answers = self.stale_answers.saturating_sub(1);
+        fresh
+    }
+
     /// A call came back with a clear answer after `latency`. True: the breaker closed by it.
     pub(super) fn well(&mut self, latency: Option<Duration>, write: bool) -> bool {
         self.failures = 0;
@@ -219,10 +232,6 @@ impl Platform {
     }
 
     fn measure(&mut self, latency: Duration) {
-        if self.stale_answers > 0 {
-            self.stale_answers -= 1;
-            return;
-        }
         let usual = self.latency.unwrap_or(latency);
         if latency > LATENCY_FLOOR && latency > usual * 2 {
             self.halve();
@@ -317,15 +326,35 @@ impl Platform {
     }
 
     /// Remembers a ticket that exists, as a canary for look-ups.
-    pub(super) fn remember(&mut self, ticket: KnownTicket) {
-        self.canaries.retain(|known| known.key != ticket.key);
-        self.canaries.push_front(ticket);
+    pub(super) fn remember(&mut self, ticket: KnownTicket, now: Mono) {
+        self.canaries.retain(|known| known.ticket.key != ticket.key);
+        self.canaries.push_front(Canary { ticket, since: now, seen: false });
         self.canaries.truncate(CANARIES);
+    }
+
+    /// The canary for the next look-up: one that was seen before, else the one known for longest. One that is
+    /// missing is no use.
+    pub(super) fn canary(&self) -> Option<&KnownTicket> {
+        let there = || self.canaries.iter().filter(|known| !self.missing.contains(&known.ticket.key));
+        there().find(|known| known.seen).or_else(|| there().last()).map(|known| &known.ticket)
+    }
+
+    /// A look-up has shown a ticket that we know.
+    pub(super) fn saw(&mut self, key: &DedupeKey) {
+        self.missing.remove(key);
+        if let Some(known) = self.canaries.iter_mut().find(|known| known.ticket.key == *key) {
+            known.seen = true;
+        }
+    }
+
+    /// From when on the absence of a ticket known since then is a loss, and no late index any more.
+    pub(super) fn absence_counts_from(&self, since: Mono) -> Mono {
+        since.after(self.settling().max(self.settings.in_doubt_for))
     }
 
     /// Forgets a ticket: it is closed or gone, and no canary any more.
     pub(super) fn forget(&mut self, key: &DedupeKey) {
-        self.canaries.retain(|known| known.key != *key);
+        self.canaries.retain(|known| known.ticket.key != *key);
         if self.witness.as_ref().is_some_and(|(witness, _)| witness.key == *key) {
             self.witness = None;
         }

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use super::event::{Command, ProbeId, Report, Stop};
 use super::platform::{Admission, Breaker};
+use super::rows::Phase;
 use super::{Delivery, KnownTicket};
-use crate::effect::{Found, LookUpFault, NoteLookUp, Query, RemoteTicket, TicketLookUp, WorkOrderLookUp};
+use crate::effect::{Capabilities, Found, LookUpFault, NoteLookUp, Query, RemoteTicket, TicketLookUp, WorkOrderLookUp};
 use crate::ticket::{DedupeKey, OriginId, PlatformName, TicketId};
 use crate::time::{Mono, Now};
 
@@ -24,6 +25,17 @@ pub(super) enum Ask {
     Tickets,
     Notes,
     WorkOrders,
+}
+
+impl Ask {
+    /// Whether a platform can answer it.
+    pub(super) fn possible(self, can: &Capabilities) -> bool {
+        match self {
+            Self::Tickets => can.finds_tickets,
+            Self::Notes => can.finds_notes,
+            Self::WorkOrders => can.finds_work_orders,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -63,13 +75,21 @@ impl Delivery {
         let entry = self.rows.get(&id)?;
         match ask {
             Ask::Tickets | Ask::Notes => Some(entry.platform.clone()),
-            Ask::WorkOrders => self.work_order_platform(&entry.row.backend),
+            Ask::WorkOrders => {
+                // Where it was sent, should the settings have changed since.
+                let sent_to = self.doubts.get(&id).and_then(|doubt| self.batches.get(&doubt.batch?));
+                sent_to
+                    .map(|batch| batch.platform.clone())
+                    .or_else(|| self.work_order_platform(&entry.row.backend))
+            }
         }
     }
 
     /// Rows that one look-up may be about.
-    pub(super) fn probe_items(&self, _platform: &PlatformName) -> usize {
-        PROBE_ITEMS
+    pub(super) fn probe_items(&self, platform: &PlatformName) -> usize {
+        let can = self.platforms.get(platform).and_then(|platform| platform.settings.capabilities.as_ref());
+        // Two keys of each request are the known and the impossible one.
+        can.map_or(1, |can| can.max_keys.saturating_sub(2)).clamp(1, PROBE_ITEMS)
     }
 
     /// Sends a look-up. `doubtful_since`: the newest doubt it is about; a create of ours after it is the witness.
@@ -86,7 +106,7 @@ impl Delivery {
         let Some(platform) = self.platforms.get(name) else { return };
         let known_ticket = match &platform.witness {
             Some((witness, at)) if *at > doubtful_since => Some(witness.clone()),
-            _ => platform.canaries.iter().find(|known| !platform.missing.contains(&known.key)).cloned(),
+            _ => platform.canary().cloned(),
         };
         let as_look_up = |known: &KnownTicket| TicketLookUp { key: known.key.clone(), origin: known.origin };
         let mut probe = Probe {
@@ -175,20 +195,40 @@ impl Delivery {
             if reads {
                 platform.breaker = Breaker::Probing { since };
                 self.ask(&name, ProbeKind::Health, now.mono, now, out);
+            } else if self.probe_by_reading(&name, now, out) {
+                self.set_breaker(&name, Breaker::Probing { since });
             } else if let Some((queue, place)) = self.single_candidate(&name, now) {
-                if let Some(platform) = self.platforms.get_mut(&name) {
-                    platform.breaker = Breaker::Probing { since };
+                if self.form_single(&queue, place, now) {
+                    self.set_breaker(&name, Breaker::Probing { since });
                 }
-                self.form_single(&queue, place, now);
             }
         }
+    }
+
+    fn set_breaker(&mut self, name: &PlatformName, breaker: Breaker) {
+        if let Some(platform) = self.platforms.get_mut(name) {
+            platform.breaker = breaker;
+        }
+    }
+
+    /// Without a read that touches nothing, one of the reads that are due anyway finds out. False: none is due.
+    fn probe_by_reading(&mut self, name: &PlatformName, now: Now, out: &mut Vec<Command>) -> bool {
+        if self.platforms.get(name).is_some_and(|platform| self.retrieval_due(platform, now.mono)) {
+            self.begin_retrieval(name, now, out);
+            return true;
+        }
+        let due = self.due_doubts(now.mono).into_iter().find(|((platform, _), _)| platform == name);
+        let Some(((_, ask), mut ids)) = due else { return false };
+        ids.truncate(self.probe_items(name));
+        self.look(name, ask, ids, now, out);
+        true
     }
 
     /// Takes in the answer to a look-up.
     pub(super) fn on_looked_up(&mut self, id: ProbeId, result: Result<Found, LookUpFault>, now: Now) {
         let Some(probe) = self.probes.remove(&id) else { return };
         let Some(platform) = self.platforms.get_mut(&probe.platform) else { return };
-        platform.in_flight = platform.in_flight.saturating_sub(1);
+        platform.came_back();
         match result {
             Err(fault) => self.look_up_failed(&probe, &fault, now),
             Ok(found) => {
@@ -231,7 +271,7 @@ impl Delivery {
                 let known = probe.known_note.as_ref();
                 let missing =
                     known.is_some_and(|known| notes.iter().all(|note| note.origin != known.origin.to_string()));
-                let void = self.judge_others(&probe, random, missing, "notes", now);
+                let void = self.judge_others(&probe, random, missing, "notes");
                 self.doubts_saw_notes(&ids.clone(), &notes, &probe, void, now);
             }
             (ProbeKind::Doubts(Ask::WorkOrders, ids), Found::WorkOrders { work_orders }) => {
@@ -239,7 +279,7 @@ impl Delivery {
                 let known = probe.known_work_order.as_ref();
                 let missing =
                     known.is_some_and(|known| work_orders.iter().all(|order| order.origin != known.origin.to_string()));
-                let void = self.judge_others(&probe, random, missing, "work orders", now);
+                let void = self.judge_others(&probe, random, missing, "work orders");
                 self.doubts_saw_work_orders(&ids.clone(), &work_orders, &probe, void, now);
             }
             (ProbeKind::Lag, Found::Tickets { tickets }) => {
@@ -247,8 +287,8 @@ impl Delivery {
                 self.lag_look_over(&probe.platform, Some((&tickets, probe.began)), now);
             }
             (ProbeKind::Audit(ticket), Found::Tickets { tickets }) => {
-                self.judge_tickets(&probe, &tickets, now);
-                self.audited(*ticket, &probe.platform, &tickets, now);
+                let void = self.judge_tickets(&probe, &tickets, now);
+                self.audited(*ticket, &probe.platform, &tickets, void, now);
             }
             (ProbeKind::Health, _) => {}
             (_, _) => {
@@ -275,16 +315,19 @@ impl Delivery {
         });
         if seen {
             if let Some(platform) = self.platforms.get_mut(&probe.platform) {
-                platform.seen += 1;
-                platform.missing.remove(&known.key);
+                platform.saw(&known.key);
             }
         } else {
-            self.known_is_missing(&probe.platform.clone(), &known.key.clone(), now);
+            let platform = self.platforms.get(&probe.platform);
+            let since = platform.and_then(|platform| {
+                Some(platform.canaries.iter().find(|canary| canary.ticket.key == known.key)?.since)
+            });
+            self.known_is_missing(&probe.platform, &known.key, since.unwrap_or(Mono(0)), now);
         }
         !seen
     }
 
-    fn judge_others(&mut self, probe: &Probe, random: bool, missing: bool, what: &str, now: Now) -> bool {
+    fn judge_others(&mut self, probe: &Probe, random: bool, missing: bool, what: &str) -> bool {
         if random {
             self.stop_for_untrusted_search(&probe.platform, what);
             return true;
@@ -302,21 +345,19 @@ impl Delivery {
             let why = format!("{what} that are known to exist were missing from a look-up; its negatives do not count");
             self.reports.push(Report::LookUpFailed { platform: probe.platform.clone(), why });
         }
-        let _ = now;
         missing
     }
 
-    /// A ticket that we know exists was missing from a look-up without a state filter.
-    pub(super) fn known_is_missing(&mut self, name: &PlatformName, key: &DedupeKey, now: Now) {
+    /// A ticket that we know exists, since then, was missing from a look-up without a state filter.
+    pub(super) fn known_is_missing(&mut self, name: &PlatformName, key: &DedupeKey, since: Mono, now: Now) {
         let Some(platform) = self.platforms.get_mut(name) else { return };
-        // Right after a write its absence is index lag, not loss.
-        let settled = platform.last_write.is_none_or(|write| now.mono > write.after(platform.settling()));
-        if !settled {
+        // Right after it was made its absence is index lag, not loss.
+        if now.mono < platform.absence_counts_from(since) {
             return;
         }
         platform.missing.insert(key.clone());
         let lost = platform.missing.len();
-        if platform.stopped.is_none() && (lost >= MISSING_STOPS || platform.seen == 0) {
+        if platform.stopped.is_none() && lost >= platform.canaries.len().clamp(1, MISSING_STOPS) {
             let text = format!(
                 "{lost} ticket(s) that we know exist are missing from look-ups on `{name}`, so nothing is created there; check its search and the connector, or run `ticketbridge platform accept-loss {name}` if they really are gone"
             );
@@ -348,17 +389,29 @@ impl Delivery {
         for key in &missing {
             platform.forget(key);
         }
-        platform.seen = 0;
         if platform.stopped.take().is_some() {
             self.reports.push(Report::CreatingResumed { platform: name.clone() });
         }
         for key in missing {
             if let Some(state) = self.keys.get_mut(&(name.clone(), key)) {
                 state.known = None;
+                state.known_at = None;
                 state.missed_at = None;
             }
         }
-        let _ = now;
+        // Rows that wait because creating stopped go on at once.
+        let waiting: Vec<TicketId> = self
+            .rows
+            .iter()
+            .filter(|(_, entry)| entry.platform == *name && matches!(entry.phase, Phase::Waiting(_)))
+            .filter(|(_, entry)| entry.row.reason.as_deref().is_some_and(|reason| reason.starts_with("TB0301")))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in waiting {
+            self.set_due(id, None);
+            self.set_phase(id, Phase::New);
+            self.place(id, now);
+        }
     }
 
     /// Kinds whose open tickets a retrieval must bring: the configured ones and those of the rows that wait.

@@ -1,6 +1,7 @@
 //! The rows in memory: which phase each is in, who may run for its key, and where it goes next.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry as Slot;
 use std::time::Duration;
 
 use super::doubt::{Doubt, Purpose};
@@ -62,6 +63,8 @@ pub(super) struct Entry {
     pub(super) check_target: bool,
     /// Times it waited for the same reason, for back-off without attempts.
     pub(super) waits: u32,
+    /// A transaction that carries it is under way.
+    pub(super) writing: bool,
 }
 
 /// The rows of one key on one ticket platform.
@@ -69,8 +72,10 @@ pub(super) struct Entry {
 pub(super) struct KeyState {
     pub(super) running: Option<TicketId>,
     pub(super) waiting: BTreeSet<TicketId>,
-    /// The ticket that the ledger knows, and since when an absence may count.
+    /// The ticket that the ledger knows.
     pub(super) known: Option<KnownTicket>,
+    /// Since when we know it: right after that an absence is index lag.
+    pub(super) known_at: Option<Mono>,
     /// First look-up in which the known ticket was missing.
     pub(super) missed_at: Option<Mono>,
 }
@@ -82,7 +87,7 @@ impl Delivery {
     /// Takes rows into memory that the store has handed over.
     pub(super) fn take_in(&mut self, lane: LaneId, tickets: Vec<OpenTicket>, now: Now) {
         let mut taken = Vec::with_capacity(tickets.len());
-        for OpenTicket { row, known } in tickets {
+        for OpenTicket { mut row, known } in tickets {
             let id = row.id;
             if !row.state.is_open() || self.rows.contains_key(&id) {
                 continue;
@@ -91,10 +96,17 @@ impl Delivery {
             else {
                 return;
             };
-            let key = self.keys.entry((platform.clone(), row.key.clone())).or_default();
+            // What is in memory is newer than what was read with the row.
+            let key = match self.keys.entry((platform.clone(), row.key.clone())) {
+                Slot::Occupied(slot) => slot.into_mut(),
+                Slot::Vacant(slot) => slot.insert(KeyState { known, known_at: Some(now.mono), ..KeyState::default() }),
+            };
             key.waiting.insert(id);
-            if key.known.is_none() {
-                key.known = known;
+            if suspect {
+                // Whatever a row of a suspect store waits for may have been sent in a life that it forgot.
+                for operation in Operation::ALL.into_iter().filter(|operation| !operation.is_idempotent()) {
+                    row.sent.insert(operation);
+                }
             }
             let returned = row.generation > 0;
             let entry = Entry {
@@ -109,6 +121,7 @@ impl Delivery {
                 returned,
                 check_target: false,
                 waits: 0,
+                writing: false,
             };
             self.rows.insert(id, entry);
             taken.push(id);
@@ -144,8 +157,8 @@ impl Delivery {
     /// As [`Delivery::place`], for a row that runs for its key and whose wait is over.
     fn place_due(&mut self, id: TicketId, now: Mono) {
         let entry = &self.rows[&id];
-        let (suspect, returned, row) = (entry.suspect, entry.returned, &entry.row);
-        let unclear = |operation| row.sent.contains(operation) || suspect;
+        let (returned, row) = (entry.returned, &entry.row);
+        let unclear = |operation| row.sent.contains(operation);
         match row.state {
             State::Received | State::Matching | State::CreatingTicket => {
                 if row.created {
@@ -156,7 +169,7 @@ impl Delivery {
                     );
                 } else if unclear(Operation::CreateTicket) {
                     self.doubt(id, Doubt::new(Operation::CreateTicket, Purpose::Unknown, now, None));
-                } else if returned && row.failed == Some(Operation::CreateTicket) {
+                } else if returned {
                     self.doubt(id, Doubt::new(Operation::CreateTicket, Purpose::Once, now, None));
                 } else {
                     self.match_again(id, now);
@@ -165,6 +178,8 @@ impl Delivery {
             State::AddingNote => {
                 if unclear(Operation::AddNote) {
                     self.doubt(id, Doubt::new(Operation::AddNote, Purpose::Unknown, now, None));
+                } else if returned {
+                    self.doubt(id, Doubt::new(Operation::AddNote, Purpose::Once, now, None));
                 } else {
                     self.set_phase(id, Phase::Ready);
                 }
@@ -267,7 +282,8 @@ impl Delivery {
                     entry.platform.clone()
                 };
                 let queue = (target, operation, entry.row.backend.clone(), entry.lane);
-                let place = (entry.cohort, id);
+                // Halves of a refused batch first: they are the oldest, and must not starve behind what still comes in.
+                let place = (if entry.cohort == 0 { u64::MAX } else { entry.cohort }, id);
                 self.ready.entry(queue.clone()).or_default().insert(place);
                 self.queued.insert(id, (queue, place));
             }
@@ -280,18 +296,39 @@ impl Delivery {
         self.set_phase(id, Phase::Committing);
         let Some(entry) = self.rows.remove(&id) else { return };
         let slot = (entry.platform, entry.row.key);
-        let Some(key) = self.keys.get_mut(&slot) else { return };
-        key.waiting.remove(&id);
-        if key.running == Some(id) {
-            key.running = None;
-            key.missed_at = None;
-        }
-        if key.running.is_none() {
-            match key.waiting.first().copied() {
-                Some(next) => self.place(next, now),
-                None => {
-                    self.keys.remove(&slot);
+        let again = self.changed_meanwhile.remove(&id);
+        let again = again.filter(|open| open.row.generation > entry.row.generation || entry.row.state.is_open());
+        if let Some(key) = self.keys.get_mut(&slot) {
+            key.waiting.remove(&id);
+            if key.running == Some(id) {
+                key.running = None;
+                key.missed_at = None;
+            }
+            if key.running.is_none() {
+                match key.waiting.first().copied() {
+                    Some(next) => self.place(next, now),
+                    // A load under way may bring a row of this key that was read before our last write.
+                    None if self.lanes.get(&entry.lane).is_some_and(|lane| lane.loading) => {
+                        self.vacant.insert((entry.lane, slot));
+                    }
+                    None => {
+                        self.keys.remove(&slot);
+                    }
                 }
+            }
+        }
+        self.take_in(entry.lane, again.into_iter().collect(), now);
+    }
+
+    /// The load is in: what was kept of keys without rows can go.
+    pub(super) fn forget_vacant_keys(&mut self, lane: LaneId) {
+        let vacant = std::mem::take(&mut self.vacant);
+        let (of_lane, others) = vacant.into_iter().partition(|(of, _)| *of == lane);
+        self.vacant = others;
+        let of_lane: BTreeSet<(LaneId, (PlatformName, DedupeKey))> = of_lane;
+        for (_, slot) in of_lane {
+            if self.keys.get(&slot).is_some_and(|key| key.running.is_none() && key.waiting.is_empty()) {
+                self.keys.remove(&slot);
             }
         }
     }

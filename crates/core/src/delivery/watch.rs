@@ -96,15 +96,15 @@ impl Delivery {
             sample.next_look = now.mono.after(wait);
             if sample.looks >= MOST_LOOKS {
                 let key = sample.ticket.key.clone();
+                let since = sample.answered_at;
                 platform.lag_sample = None;
-                self.known_is_missing(name, &key, now);
+                self.known_is_missing(name, &key, since, now);
             }
             return;
         };
         let sample = sample.clone();
         platform.lag_sample = None;
-        platform.seen += 1;
-        platform.missing.remove(&sample.ticket.key);
+        platform.saw(&sample.ticket.key);
         let origin = sample.ticket.origin.map(|origin| origin.to_string());
         if ticket.key.as_deref() != Some(sample.ticket.key.as_str()) || ticket.origin != origin {
             let text = format!(
@@ -144,7 +144,18 @@ impl Delivery {
     }
 
     /// What an audit's look showed: a double is reported with both numbers.
-    pub(super) fn audited(&mut self, id: TicketId, name: &PlatformName, tickets: &[RemoteTicket], now: Now) {
+    pub(super) fn audited(
+        &mut self,
+        id: TicketId,
+        name: &PlatformName,
+        tickets: &[RemoteTicket],
+        void: bool,
+        now: Now,
+    ) {
+        if void {
+            self.audit_later(id, now);
+            return;
+        }
         self.audits_under_way.remove(&id);
         let Some((lane, mut audit)) = self.audits.remove(&id) else { return };
         let origin = audit.origin.to_string();
