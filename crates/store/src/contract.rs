@@ -1,6 +1,10 @@
 //! The store's contract. Two durable implementations and an in-memory model keep it; one conformance suite checks
 //! all of them.
 //!
+//! Guarantee: what a method answered is durable, and done whole or not at all. Every method may fail with
+//! [`StoreError`]; after a fatal one the process must stop. A caller that goes away while it waits does not undo what it
+//! asked for.
+//!
 //! Nothing here assumes a single process: lanes carry fencing tokens, and what another process changed is noticed
 //! by [`Store::change_mark`] and [`Store::changes`].
 
@@ -260,7 +264,8 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- lanes --------------------------------------------------------------------------------------------------
     /// Takes lane `index` of `platform` for `holder`, unless another holds it. The token rises unless `holder`
-    /// already has it.
+    /// already has it. A lease that ran out, and on SQLite one that an earlier process of the host left, holds nobody
+    /// off. Refused: an index beyond [`Store::lanes_per_platform`], or a store that was not opened to serve.
     async fn take_lane(
         &self,
         platform: &PlatformName,
@@ -269,7 +274,7 @@ pub trait Store: Send + Sync + 'static {
         time_to_live: Duration,
     ) -> Result<LaneAnswer, StoreError>;
 
-    /// Prolongs a lane; false: it is lost.
+    /// Prolongs a lane; false: it is lost. A lease that ran out is still ours until another takes the lane.
     async fn renew_lane(&self, lane: LaneId, fence: Fence, time_to_live: Duration) -> Result<bool, StoreError>;
 
     /// Gives a lane back. A stale token changes nothing.
@@ -282,9 +287,18 @@ pub trait Store: Send + Sync + 'static {
     async fn tickets_by_id(&self, lane: LaneId, ids: &[TicketId]) -> Result<Vec<OpenTicket>, StoreError>;
 
     /// Carries out one decision: settles, row updates, ledger, new intents. All or nothing.
+    ///
+    /// In this order: the fence; then every row must be in its lane, its expected state and its generation (all that are
+    /// not are named); then settles, whose batches must be unsettled batches of the lane, whose results must be about
+    /// items of the batch and whose remaining items must have been unresolved; then intents, whose batches must be new
+    /// and whose items must, after the row updates, wait for the operation (I3); then the ledger (what is both known and
+    /// forgotten is forgotten), audits and problems. A breach of the rules on settles and intents is a defect of the
+    /// caller and answered [`StoreError::Refused`].
+    ///
+    /// `updated_at` of the rows becomes the latest `at` of the settles and intents; without any it stays.
     async fn apply(&self, writes: Writes) -> Result<Receipt, StoreError>;
 
-    /// Bodies of these rows, in the order asked for.
+    /// Bodies of these rows, in the order asked for. Refused if one of them is not there.
     async fn bodies(&self, ids: &[TicketId]) -> Result<Vec<TicketBody>, StoreError>;
 
     // ---- operators ----------------------------------------------------------------------------------------------
@@ -292,13 +306,16 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Retry: Error → the failed step's state (a failed create: Matching), generation + 1, attempts zero, due at
     /// once; `sent` stays, so that a look-up comes first. Dismiss: from Received (never sent anything) or Error.
-    /// Reassign: from Received while `sent` is empty.
+    /// Reassign: from Received while `sent` is empty; to another platform only if the ledger has no ticket of the key on
+    /// the present one. The row keeps its number: the new lane's holder learns of it by the [`Change`] alone, and for
+    /// the old one it is no longer among [`Store::tickets_by_id`].
     async fn act(&self, origin: OriginId, act: Act, who: &str, at: Wall) -> Result<ActOutcome, StoreError>;
 
-    /// A number that differs whenever anything was committed by anyone; cheap enough to ask twice a second.
+    /// A number that differs whenever anything was committed by anyone, this process included; cheap enough to ask
+    /// twice a second. Means nothing to another process or after a restart.
     async fn change_mark(&self) -> Result<i64, StoreError>;
 
-    /// Changes above `after`, ascending, with their numbers.
+    /// Changes above `after`, ascending, with their numbers. The newest [`MAX_CHANGES`] are kept.
     async fn changes(&self, after: i64) -> Result<Vec<(i64, Change)>, StoreError>;
 
     /// Highest row number in the store, 0 if empty.
@@ -358,7 +375,9 @@ pub trait Store: Send + Sync + 'static {
     async fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, StoreError>;
 
     // ---- housekeeping -------------------------------------------------------------------------------------------
-    /// Deletes Completed and Dismissed rows last written before `before`, except rows of keys that still have an
-    /// open row, in steps of at most `limit` rows. Answers how many went.
+    /// Deletes Completed and Dismissed rows last written before `before`, oldest first, except rows of keys that still
+    /// have an open row and the newest row of all (so that no row number comes twice): at most `limit` rows per call.
+    /// Their bodies, acts, audits and the settled batches that carried no other row go with them. Answers how many rows
+    /// went; a message that is purged is new when it comes again.
     async fn purge(&self, before: Wall, limit: usize) -> Result<usize, StoreError>;
 }

@@ -267,7 +267,7 @@ fn a_damaged_chunk_is_reported_as_such() {
         .unwrap();
     let snapshot = store.snapshot().unwrap();
     let error = snapshot.samples::<StoreError>(KpiFile::UsChannelSnr, ALWAYS, |_, _| Ok(())).unwrap_err();
-    assert!(matches!(&error, StoreError::Fatal(text) if text.contains("damaged")), "{error}");
+    assert!(matches!(&error, StoreError::Refused(text) if text.contains("damaged")), "{error}");
 }
 
 #[test]

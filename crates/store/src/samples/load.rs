@@ -7,7 +7,7 @@ use ticketbridge_core::time::Wall;
 
 use super::encoding::{Decoder, Encoder, MAX_CHUNK_ROWS};
 use super::lock::{HostLock, Purpose};
-use super::{FileKind, SampleStore, block_of, database, day_of};
+use super::{FileKind, SampleStore, block_of, day_of};
 use crate::StoreError;
 
 /// Rows of one part: a larger file is taken in by several transactions.
@@ -127,12 +127,12 @@ impl SampleStore {
                 read_load,
             )
             .optional()
-            .map_err(|error| self.place().fault("asked for a load", &error))
+            .map_err(|error| self.fault("asked for a load", &error))
     }
 
     /// The latest complete loads of `kind`, newest first.
     pub fn loads(&self, kind: FileKind, limit: usize) -> Result<Vec<LoadRecord>, StoreError> {
-        let fault = |error| self.place().fault("asked for its loads", &error);
+        let fault = |error| self.fault("asked for its loads", &error);
         let connection = self.writer();
         let mut statement = connection
             .prepare(&format!("{SELECT_LOAD} WHERE kind = ?1 AND state = 2 ORDER BY sequence DESC LIMIT ?2"))
@@ -143,14 +143,14 @@ impl SampleStore {
 
     /// The caller holds the load lock, so an open load is one that was cut off.
     fn discard_open_loads(&self) -> Result<(), StoreError> {
-        let fault = |error| self.place().fault("cleared of a load that was cut off", &error);
+        let fault = |error| self.fault("cleared of a load that was cut off", &error);
         let mut connection = self.writer();
         let open: i64 =
             connection.query_row("SELECT count(*) FROM load WHERE state = 1", [], |row| row.get(0)).map_err(fault)?;
         if open == 0 {
             return Ok(());
         }
-        let transaction = database::begin(&mut connection, self.place())?;
+        let transaction = self.begin_write(&mut connection)?;
         // By the ids: reading them needs only the index, not the blobs.
         transaction
             .execute(
@@ -230,8 +230,8 @@ impl LoadWriter<'_> {
 
     /// How many of `rows` have a key that no complete load, and no earlier part of this one, has.
     fn count_new(&mut self, chunk: &Packed, rows: &[Sample]) -> Result<u64, StoreError> {
-        let place = self.store.place();
-        let fault = |error| place.fault("searched for duplicates", &error);
+        let (store, place) = (self.store, self.store.place());
+        let fault = |error| store.fault("searched for duplicates", &error);
         let connection = self.store.writer();
         // Only chunks whose times meet ours: in steady state there is none.
         let mut find = connection
@@ -257,7 +257,7 @@ impl LoadWriter<'_> {
             let data: Option<Vec<u8>> = read.query_row([id], |row| row.get(0)).optional().map_err(fault)?;
             // A purge may have dropped it between the two statements.
             let Some(data) = data else { continue };
-            let damaged = |_| StoreError::Fatal(place.damaged(&format!("chunk {id}")));
+            let damaged = |_| StoreError::Refused(place.damaged(&format!("chunk {id}")));
             let mut cursor = self.decoder.open(&data).map_err(damaged)?;
             let mut index = 0;
             while let (Some(old), Some(new)) = (cursor.row, rows.get(index)) {
@@ -278,9 +278,9 @@ impl LoadWriter<'_> {
     /// One transaction: these chunks, and the load record, which the `last` part completes.
     fn write(&mut self, packed: &[Packed], last: Option<(&str, Wall)>) -> Result<(), StoreError> {
         let store = self.store;
-        let fault = |error| store.place().fault("given new samples", &error);
+        let fault = |error| store.fault("given new samples", &error);
         let mut connection = store.writer();
-        let transaction = database::begin(&mut connection, store.place())?;
+        let transaction = store.begin_write(&mut connection)?;
         let sequence = match self.sequence {
             None => insert_load(&transaction, &self.source, last).map_err(fault)?,
             Some(sequence) => {

@@ -21,10 +21,10 @@ mod snapshot;
 mod topology;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Timestamp};
 use ticketbridge_core::time::Wall;
 
@@ -49,6 +49,8 @@ pub struct SampleStore {
     /// `None`: in memory.
     path: Option<PathBuf>,
     connection: Mutex<Connection>,
+    /// Set by the first write or fsync that failed; nothing is written after it.
+    failed: OnceLock<StoreError>,
 }
 
 impl SampleStore {
@@ -69,20 +71,24 @@ impl SampleStore {
     ///
     /// Errors: the file is another program's, newer, locked for more than 10 s, or can't be written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { path: Some(path.to_owned()), connection: Mutex::new(database::open_writer(path)?) })
+        Ok(Self {
+            path: Some(path.to_owned()),
+            connection: Mutex::new(database::open_writer(path)?),
+            failed: OnceLock::new(),
+        })
     }
 
     /// An empty store in memory, for previews and tests: gone when dropped, one loader or reader at a time.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Ok(Self { path: None, connection: Mutex::new(database::open_memory()?) })
+        Ok(Self { path: None, connection: Mutex::new(database::open_memory()?), failed: OnceLock::new() })
     }
 
     /// Ordinals of these channel ids, in their order; ids not yet known get the next free ones, durably. An ordinal
     /// never changes its channel. Half a million ids take about a second.
     pub fn ordinals<'i>(&self, ids: impl IntoIterator<Item = &'i str>) -> Result<Vec<ChannelOrdinal>, StoreError> {
         let mut connection = self.writer();
-        let transaction = database::begin(&mut connection, self.place())?;
-        let fault = |error| self.place().fault("given new channels", &error);
+        let transaction = self.begin_write(&mut connection)?;
+        let fault = |error| self.fault("given new channels", &error);
         let mut found = Vec::new();
         {
             let mut find = transaction.prepare("SELECT ordinal FROM channel WHERE id = ?1").map_err(fault)?;
@@ -111,8 +117,8 @@ impl SampleStore {
     /// that `oldest` falls in stay: readers give the range of time that they want.
     pub fn retain(&self, oldest: Timestamp, loads_before: Wall) -> Result<u64, StoreError> {
         let mut connection = self.writer();
-        let transaction = database::begin(&mut connection, self.place())?;
-        let fault = |error| self.place().fault("cleared of old samples", &error);
+        let transaction = self.begin_write(&mut connection)?;
+        let fault = |error| self.fault("cleared of old samples", &error);
         let day = oldest.0.div_euclid(DAY);
         let mut gone = 0;
         for kind in ALL_KINDS {
@@ -149,19 +155,39 @@ impl SampleStore {
 
     /// How long a write waits for another process instead of 10 s.
     pub fn wait_at_most(&self, span: Duration) -> Result<(), StoreError> {
-        self.writer().busy_timeout(span).map_err(|error| self.place().fault("prepared", &error))
+        self.writer().busy_timeout(span).map_err(|error| self.fault("prepared", &error))
     }
 
     /// Most pages of 4,096 bytes that the file may have: a bound for a shared disk. Never below its present size.
     pub fn limit_pages(&self, pages: i64) -> Result<(), StoreError> {
         self.writer()
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-            .map_err(|error| self.place().fault("prepared", &error))
+            .map_err(|error| self.fault("prepared", &error))
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
         // A panic elsewhere rolled its transaction back; the connection itself is sound.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to write, unless a write failed before.
+    fn begin_write<'c>(&self, connection: &'c mut Connection) -> Result<Transaction<'c>, StoreError> {
+        if let Some(failed) = self.failed.get() {
+            return Err(failed.clone());
+        }
+        database::begin(connection, self.place()).inspect_err(|error| self.remember(error))
+    }
+
+    fn fault(&self, doing: &str, error: &rusqlite::Error) -> StoreError {
+        let error = self.place().fault(doing, error);
+        self.remember(&error);
+        error
+    }
+
+    fn remember(&self, error: &StoreError) {
+        if error.is_fatal() {
+            self.failed.get_or_init(|| error.clone());
+        }
     }
 
     fn place(&self) -> Place<'_> {

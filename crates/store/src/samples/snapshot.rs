@@ -42,7 +42,7 @@ impl SampleStore {
             None => Reader::Shared(self.writer()),
             Some(path) => {
                 let connection = database::open_reader(path)?;
-                let fault = |error| self.place().fault("read", &error);
+                let fault = |error| self.fault("read", &error);
                 connection.execute_batch("BEGIN").map_err(fault)?;
                 // A deferred transaction begins with its first read.
                 connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(fault)?;
@@ -58,12 +58,12 @@ impl Snapshot<'_> {
     pub fn last_sequence(&self) -> Result<i64, StoreError> {
         self.connection
             .query_row("SELECT coalesce(max(sequence), 0) FROM load WHERE state = 2", [], |row| row.get(0))
-            .map_err(|error| self.store.place().fault("asked for its loads", &error))
+            .map_err(|error| self.store.fault("asked for its loads", &error))
     }
 
     /// Ids of all channels that ever were in a topology; the place in the list is the ordinal.
     pub fn channels(&self) -> Result<Vec<String>, StoreError> {
-        let fault = |error| self.store.place().fault("asked for its channels", &error);
+        let fault = |error| self.store.fault("asked for its channels", &error);
         let mut statement = self.connection.prepare("SELECT id FROM channel ORDER BY ordinal").map_err(fault)?;
         let ids = statement.query_map([], |row| row.get(0)).map_err(fault)?;
         ids.collect::<Result<_, _>>().map_err(fault)
@@ -81,7 +81,7 @@ impl Snapshot<'_> {
         mut each: impl FnMut(ChannelOrdinal, &[Sample]) -> Result<(), E>,
     ) -> Result<(), E> {
         let place = self.store.place();
-        let fault = |error| place.fault("read", &error);
+        let fault = |error| self.store.fault("read", &error);
         let (from, to) = range.into_inner();
         let mut decoder = Decoder::new()
             .map_err(|error| StoreError::Refused(format!("zstd could not be set up for {place}: {error}")))?;
@@ -113,7 +113,7 @@ impl Snapshot<'_> {
                 .collect::<Result<_, _>>()
                 .map_err(fault)?;
             chunks.sort_unstable();
-            let damaged = |id: i64| StoreError::Fatal(place.damaged(&format!("chunk {id}")));
+            let damaged = |id: i64| StoreError::Refused(place.damaged(&format!("chunk {id}")));
             let mut cursors = Vec::with_capacity(chunks.len());
             for (_, _, id) in chunks {
                 let mut found = data.query([id]).map_err(fault)?;
@@ -122,7 +122,7 @@ impl Snapshot<'_> {
                 cursors.push(decoder.open(chunk).map_err(|_| damaged(id))?);
             }
             let mut merge = Merge::new(cursors);
-            let broken = |_| StoreError::Fatal(place.damaged(&format!("block {block} of {file:?}")));
+            let broken = |_| StoreError::Refused(place.damaged(&format!("block {block} of {file:?}")));
             while let Some(channel) = merge.next_channel(from, to, &mut rows).map_err(broken)? {
                 if !rows.is_empty() {
                     each(channel, &rows)?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::time::Wall;
 
 use super::load::insert_load;
-use super::{LoadSource, SampleStore, Snapshot, database};
+use super::{LoadSource, SampleStore, Snapshot};
 use crate::StoreError;
 
 /// Most bytes of a topology before it is packed; about 250 MB at the design limit would be four times too many.
@@ -64,11 +64,11 @@ impl SampleStore {
                 body.len()
             )));
         }
-        let fault = |error| self.place().fault("given a topology", &error);
+        let fault = |error| self.fault("given a topology", &error);
         let packed = zstd::bulk::compress(body, LEVEL)
             .map_err(|error| StoreError::Refused(format!("the topology could not be packed: {error}")))?;
         let mut connection = self.writer();
-        let transaction = database::begin(&mut connection, self.place())?;
+        let transaction = self.begin_write(&mut connection)?;
         retire(&transaction, TopologyState::Waiting).map_err(fault)?;
         if state == TopologyState::Active {
             retire(&transaction, TopologyState::Active).map_err(fault)?;
@@ -89,9 +89,9 @@ impl SampleStore {
 
     /// Makes the waiting topology `version` the active one; false: it is not waiting (any more).
     pub fn confirm_topology(&self, version: TopologyVersion) -> Result<bool, StoreError> {
-        let fault = |error| self.place().fault("given a confirmed topology", &error);
+        let fault = |error| self.fault("given a confirmed topology", &error);
         let mut connection = self.writer();
-        let transaction = database::begin(&mut connection, self.place())?;
+        let transaction = self.begin_write(&mut connection)?;
         let waits = waiting(&transaction, version).map_err(fault)?;
         if waits {
             retire(&transaction, TopologyState::Active).map_err(fault)?;
@@ -103,9 +103,9 @@ impl SampleStore {
 
     /// Throws the waiting topology `version` away; false: it is not waiting (any more).
     pub fn refuse_topology(&self, version: TopologyVersion) -> Result<bool, StoreError> {
-        let fault = |error| self.place().fault("rid of a topology", &error);
+        let fault = |error| self.fault("rid of a topology", &error);
         let mut connection = self.writer();
-        let transaction = database::begin(&mut connection, self.place())?;
+        let transaction = self.begin_write(&mut connection)?;
         let waits = waiting(&transaction, version).map_err(fault)?;
         if waits {
             retire(&transaction, TopologyState::Waiting).map_err(fault)?;
@@ -142,7 +142,7 @@ pub(super) fn version_of(
             row.get(0).map(TopologyVersion)
         })
         .optional()
-        .map_err(|error| store.place().fault("asked for its topology", &error))
+        .map_err(|error| store.fault("asked for its topology", &error))
 }
 
 fn read(
@@ -155,12 +155,12 @@ fn read(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()
-        .map_err(|error| store.place().fault("asked for its topology", &error))?;
+        .map_err(|error| store.fault("asked for its topology", &error))?;
     let Some((version, packed, stored_at)) = row else {
         return Ok(None);
     };
     let body = zstd::bulk::decompress(&packed, MAX_BODY)
-        .map_err(|_| StoreError::Fatal(store.place().damaged(&format!("topology {version}"))))?;
+        .map_err(|_| StoreError::Refused(store.place().damaged(&format!("topology {version}"))))?;
     Ok(Some(StoredTopology { version: TopologyVersion(version), body, stored_at: Wall(stored_at) }))
 }
 

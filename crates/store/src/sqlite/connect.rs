@@ -1,6 +1,6 @@
 //! Opening connections: flags, pragmas, and reading back that they are in force.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
@@ -19,7 +19,7 @@ const CACHE_KIB: i32 = 16 * 1024;
 
 /// Opens the writing connection. A file that is not ours is left untouched.
 pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection, Identity), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     if !folder.is_dir() {
         return Err(StoreError::Refused(format!(
             "the folder {} for the store does not exist: create it, or correct [store] url",
@@ -53,8 +53,14 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(say)?;
     let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(say)?;
     require(path, "synchronous", &synchronous.to_string(), "2")?;
-    // Checkpoints are ours (see the writer), and a savepoint's undo log needs no disk.
-    connection.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY").map_err(say)?;
+    // Checkpoints are ours (see the writer), and a savepoint's undo log needs no disk. On macOS only a full fsync
+    // reaches the disk. A log that grew behind a long read shrinks again.
+    connection
+        .execute_batch(
+            "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA fullfsync = ON; \
+             PRAGMA checkpoint_fullfsync = ON; PRAGMA journal_size_limit = 67108864",
+        )
+        .map_err(say)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(say)?;
     if let Some(pages) = options.max_pages {
         connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(say)?;
@@ -79,6 +85,18 @@ pub(super) fn reader(path: &Path, options: &SqliteOptions) -> Result<Connection,
         Ok(connection)
     };
     open().map_err(|error| store_error(error.into(), path))
+}
+
+/// The folder that a file lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// The file's one true path, so that a link to it does not get locks and epochs of its own.
+pub(super) fn resolve(path: &Path) -> PathBuf {
+    let whole = path.canonicalize();
+    let by_folder = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    whole.ok().or_else(by_folder).unwrap_or_else(|| path.to_owned())
 }
 
 fn require(path: &Path, pragma: &str, got: &str, wanted: &str) -> Result<(), StoreError> {

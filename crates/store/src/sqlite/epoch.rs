@@ -2,15 +2,17 @@
 //! latest start and the file's inode. A store that is behind its epoch file, or is not the file it was, has forgotten
 //! intents: its open rows must start with look-ups.
 //!
-//! Not noticed: database and epoch file restored together into the very same inode (a whole-machine snapshot).
+//! Not noticed: database and epoch file restored together into the very same inode (a whole-machine snapshot), and an
+//! older copy of the same start written over the file by hand. A copy made by `backup` is noticed wherever it goes.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
+use super::connect::folder_of;
 use super::fault::{Fault, store_error};
 use super::lock::beside;
 use crate::StoreError;
@@ -30,7 +32,7 @@ pub(super) fn raise(connection: &mut Connection, path: &Path) -> Result<Option<S
     let say = |error: rusqlite::Error| store_error(Fault::from(error), path);
     let epoch_path = beside(path, ".epoch");
     let (device, inode) = file_identity(path);
-    let transaction = connection.transaction().map_err(say)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
     let instance: String = meta(&transaction, "instance").map_err(say)?.unwrap_or_default();
     let epoch: i64 = meta(&transaction, "epoch").map_err(say)?.unwrap_or_default();
     let backup: Option<i64> = meta(&transaction, "backup").map_err(say)?;
@@ -104,8 +106,7 @@ fn write(path: &Path, content: &EpochFile) -> Result<(), StoreError> {
         file.write_all(b"\n")?;
         file.sync_all()?;
         fs::rename(&fresh, path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        File::open(folder)?.sync_all()
+        File::open(folder_of(path))?.sync_all()
     };
     replace().map_err(|error| {
         StoreError::Refused(format!(

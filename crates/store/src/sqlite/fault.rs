@@ -58,7 +58,9 @@ pub(super) fn store_error(fault: Fault, path: &Path) -> StoreError {
     }
 }
 
-/// The answer when COMMIT itself failed. Only a full disk and a lock are known to have rolled back.
+/// The answer when COMMIT itself failed. Only a full disk and a lock are known to have rolled back: the log is written
+/// frame by frame and the frame that makes it a commit comes last, so what did not fit is no commit; a failed fsync,
+/// after that frame, is an I/O error and not among them.
 pub(super) fn commit_error(error: rusqlite::Error, path: &Path) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => store_error(error.into(), path),

@@ -79,6 +79,13 @@ impl SqliteStore {
                 to.display()
             )));
         }
+        let folder = connect::folder_of(to);
+        if !folder.is_dir() {
+            return Err(StoreError::Refused(format!(
+                "the folder {} for the backup does not exist: create it, or name another",
+                folder.display()
+            )));
+        }
         let (from, target) = (self.path.clone(), to.to_owned());
         let copied = tokio::task::spawn_blocking(move || copy(&from, &target)).await;
         let result = copied.map_err(|error| StoreError::Refused(format!("the backup was broken off: {error}")))?;

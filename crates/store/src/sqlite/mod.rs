@@ -97,10 +97,10 @@ impl SqliteStore {
 
     /// [`SqliteStore::open`] with options.
     pub fn open_with(path: &Path, mode: OpenMode, options: &SqliteOptions) -> Result<Opened, StoreError> {
+        let path = &connect::resolve(path);
         let say = |error: rusqlite::Error| store_error(Fault::from(error), path);
-        let folder_exists = path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
         let lock = match mode {
-            OpenMode::Serve if folder_exists => Some(HostLock::take(path)?),
+            OpenMode::Serve if connect::folder_of(path).is_dir() => Some(HostLock::take(path)?),
             _ => None,
         };
         let (mut connection, identity) = connect::writer(path, options)?;

@@ -155,3 +155,61 @@ pub(super) const ACT_APPLY: &str = "UPDATE ticket SET state = ?2, open = ?3, due
 pub(super) const ACT_INSERT: &str = "INSERT INTO act(ticket, who, act, at) VALUES(?1, ?2, ?3, ?4)";
 /// A row's acts.
 pub(super) const ACTS: &str = "SELECT ticket, who, act, at FROM act WHERE ticket = ?1 ORDER BY id";
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    #[test]
+    fn no_statement_of_the_hot_path_reads_a_whole_table() {
+        let store = Connection::open_in_memory().unwrap();
+        store.execute_batch(include_str!("migrations/20261121T0900_first.sql")).unwrap();
+        let hot = [
+            super::MESSAGE_FIND,
+            super::BODY_FIND,
+            super::LANE_FIND,
+            super::LANE_TAKE,
+            super::LANE_FENCE,
+            super::LANE_LAST_BATCH,
+            super::OPEN_TICKETS,
+            super::LANE_TICKET,
+            super::TICKET_STEP,
+            super::TICKET_STEP_OPEN,
+            super::TICKET_STATE,
+            super::BATCH_OPEN,
+            super::BATCH_SETTLE,
+            super::BATCH_SETTLE_PART,
+            super::BATCHES_UNSETTLED,
+            super::BATCH_STORY,
+            super::KNOWN_DROP,
+            super::KNOWN_FIND,
+            super::AUDITS,
+            super::CHANGES,
+            super::ACT_TARGET,
+            super::ACTS,
+        ];
+        for statement in hot {
+            let mut plan = store.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+            let nulls = vec![rusqlite::types::Null; plan.parameter_count()];
+            let steps = plan.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3)).unwrap();
+            for step in steps.map(Result::unwrap) {
+                let whole = step.starts_with("SCAN") && !step.contains("CONSTANT ROW");
+                assert!(!whole && !step.contains("TEMP B-TREE"), "{step}: {statement}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_that_stays_open_touches_no_index() {
+        let store = Connection::open_in_memory().unwrap();
+        store.execute_batch(include_str!("migrations/20261121T0900_first.sql")).unwrap();
+        for statement in [super::TICKET_STEP, super::BATCH_SETTLE_PART] {
+            let mut code = store.prepare(&format!("EXPLAIN {statement}")).unwrap();
+            let nulls = vec![rusqlite::types::Null; code.parameter_count()];
+            let codes = code.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(1)).unwrap();
+            for code in codes.map(Result::unwrap) {
+                assert!(code != "IdxInsert" && code != "IdxDelete", "{code}: {statement}");
+            }
+        }
+    }
+}

@@ -54,6 +54,12 @@ async fn a_second_serving_process_is_refused_and_a_command_is_not() {
     let (_folder, path, store) = filled().await;
     let text = fails(&path, OpenMode::Serve);
     assert!(text.contains(&format!("in use by process {}", std::process::id())), "{text}");
+    #[cfg(unix)]
+    {
+        let link = path.with_extension("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(fails(&link, OpenMode::Serve).contains("in use by process"));
+    }
     let command = SqliteStore::open(&path, OpenMode::Command).unwrap().store;
     command.receive(vec![new_ticket(50, "m50", "SNR|50")]).await.unwrap();
     assert_eq!(everything(&*store).await.len(), 6);
