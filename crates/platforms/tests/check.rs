@@ -1,7 +1,7 @@
 //! What is wrong with a connector file is said with line and operation; a hostile one harms only its own process.
 
 use ticketbridge_platforms::connector::{
-    ChildCommand, Connector, ConnectorSettings, check, check_in_child, child_main, read_source,
+    ChildCommand, ChildLimits, Connector, ConnectorSettings, check, check_in_child, child_main, read_source,
 };
 
 const SMALL: &str = r#"
@@ -57,7 +57,10 @@ fn each_mistake_is_named_with_its_line_and_operation() {
         with("max_batch = 10", "max_batch = 10\nempty_answer_is_applied = true"),
         problems("[connector]\nname = \"none\"\nversion = 1\n").join("\n"),
         problems("[connector\n").join("\n"),
-        problems(&format!("{SMALL}\n[find_tickets]\npath = \"/t\"\nitems = \".i\"\nitem = \".\"\npaging = {{ style = \"cursor\" }}\n")).join("\n"),
+        problems(&format!(
+            "{SMALL}\n[find_tickets]\npath = \"/t\"\nitems = \".i\"\nitem = \".\"\npaging = {{ style = \"cursor\" }}\n"
+        ))
+        .join("\n"),
     ];
     insta::assert_snapshot!(found.join("\n---\n"));
 }
@@ -80,10 +83,14 @@ fn the_built_in_file_passes_its_check() {
 
 #[test]
 fn a_file_that_reads_everything_as_success_is_found_out() {
-    let text = SMALL.replace("max_batch = 10", "max_batch = 1").replace("\".[] | [.key, .ok, .number]\"", "'[null, true, \"T1\"]'");
+    let text = SMALL
+        .replace("max_batch = 10", "max_batch = 1")
+        .replace("\".[] | [.key, .ok, .number]\"", "'[null, true, \"T1\"]'");
     let report = check("x.toml", &text, &ConnectorSettings::default());
     let why: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
-    assert!(why.iter().any(|why| why.contains("an empty object is read as a success")), "{why:?}");
+    assert!(why.iter().any(|why| why.contains("an empty object is read as a proper result")), "{why:?}");
+    let text = text.replace("true, \"T1\"", "false, null");
+    assert!(!check("x.toml", &text, &ConnectorSettings::default()).is_good());
 }
 
 #[test]
@@ -119,7 +126,8 @@ fn in_a_child(text: &str) -> ticketbridge_platforms::connector::CheckReport {
         .map(str::to_owned)
         .to_vec(),
     };
-    check_in_child(&command, "x.toml", text, &ConnectorSettings::default())
+    let limits = ChildLimits { processor_seconds: 3, ..ChildLimits::default() };
+    check_in_child(&command, &limits, "x.toml", text, &ConnectorSettings::default())
 }
 
 #[cfg(unix)]
@@ -147,9 +155,9 @@ fn a_child_that_never_ends_or_fills_the_memory_is_a_problem_of_the_file() {
 #[test]
 fn a_program_that_can_not_be_started_is_a_problem_and_no_panic() {
     let command = ChildCommand { program: "/no/such/program".into(), arguments: Vec::new() };
-    let report = check_in_child(&command, "x.toml", SMALL, &ConnectorSettings::default());
+    let report = check_in_child(&command, &ChildLimits::default(), "x.toml", SMALL, &ConnectorSettings::default());
     assert!(report.problems[0].why.contains("can't be started"));
     let command = ChildCommand { program: "/usr/bin/env".into(), arguments: vec![String::from("true")] };
-    let report = check_in_child(&command, "x.toml", SMALL, &ConnectorSettings::default());
+    let report = check_in_child(&command, &ChildLimits::default(), "x.toml", SMALL, &ConnectorSettings::default());
     assert!(report.problems[0].why.contains("without a report"));
 }

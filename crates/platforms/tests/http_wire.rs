@@ -113,7 +113,8 @@ impl Server {
 }
 
 fn ok(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
 fn settings(address: &str) -> ClientSettings {
@@ -125,7 +126,11 @@ fn client(address: &str) -> HttpClient {
 }
 
 fn post() -> HttpCall {
-    HttpCall { method: Method::POST, target: String::from("/tickets"), body: Some(Bytes::from_static(b"{\"items\":[1]}")) }
+    HttpCall {
+        method: Method::POST,
+        target: String::from("/tickets"),
+        body: Some(Bytes::from_static(b"{\"items\":[1]}")),
+    }
 }
 
 fn get() -> HttpCall {
@@ -226,7 +231,8 @@ async fn a_connection_that_is_never_accepted_is_not_sent() {
     quick.connect_timeout = Duration::from_millis(300);
     let exchange = send(&HttpClient::new(quick).unwrap(), &post()).await;
     assert!(matches!(exchange.transport, Transport::NotSent { .. }), "{exchange:?}");
-    let exchange = client(&format!("http://{address}")).send(&post(), SendOptions::within(Duration::from_millis(300))).await;
+    let exchange =
+        client(&format!("http://{address}")).send(&post(), SendOptions::within(Duration::from_millis(300))).await;
     assert!(matches!(exchange.transport, Transport::NotSent { .. }), "{exchange:?}");
 }
 
@@ -257,10 +263,9 @@ async fn a_body_that_stalls_is_no_answer_and_timed_out() {
 
 #[tokio::test]
 async fn a_huge_body_is_cut_off() {
-    let announced = Server::start(|_, _| {
-        Act::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\n{}".to_vec())
-    })
-    .await;
+    let announced =
+        Server::start(|_, _| Act::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\n{}".to_vec()))
+            .await;
     assert!(!no_answer(&send(&client(&announced.address), &post()).await));
     let endless = Server::start(|_, _| {
         let mut bytes = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
@@ -286,7 +291,9 @@ async fn garbage_instead_of_http_is_no_answer() {
 async fn redirects_are_answers_and_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         let server = Server::start(move |_, _| {
-            Act::Send(format!("HTTP/1.1 {status} Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n").into_bytes())
+            Act::Send(
+                format!("HTTP/1.1 {status} Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n").into_bytes(),
+            )
         })
         .await;
         let exchange = send(&client(&server.address), &post()).await;
@@ -397,7 +404,8 @@ async fn credentials_go_into_headers_and_nowhere_else() {
         let server = Server::start(|_, request| Act::Send(ok(&format!("{{\"echo\":{:?}}}", request.head)))).await;
         let records = Arc::new(Records::default());
         let observer: Arc<dyn ExchangeObserver> = Arc::clone(&records) as _;
-        let client = HttpClient::new(ClientSettings { auth, observer: Some(observer), ..settings(&server.address) }).unwrap();
+        let client =
+            HttpClient::new(ClientSettings { auth, observer: Some(observer), ..settings(&server.address) }).unwrap();
         send(&client, &post()).await;
         assert!(server.heads()[0].contains(expected), "{}", server.heads()[0]);
         let record = records.0.lock().unwrap().pop().unwrap();

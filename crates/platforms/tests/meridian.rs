@@ -34,7 +34,10 @@ fn the_file_passes_its_own_check() {
 #[test]
 fn bodies_of_all_writes() {
     for operation in Operation::ALL {
-        insta::assert_snapshot!(format!("meridian_{operation}"), shown(&meridian().encode(operation, &items(1)).unwrap()));
+        insta::assert_snapshot!(
+            format!("meridian_{operation}"),
+            shown(&meridian().encode(operation, &items(1)).unwrap())
+        );
     }
 }
 
@@ -96,20 +99,31 @@ fn notes_that_are_listed_per_ticket_are_known_by_their_marker() {
     let query = Query::Notes { wanted: vec![note(1)], known: Some(note(2)), random: origin(9) };
     let (asked, found) = run(&meridian(), &query, |_| {
         let marked = format!("Nuevo incidente\n[ref:{}]", origin(1));
-        answer(200, &json!({"total": 2, "comments": [{"text": "a [ref:x] b", "caseNo": "T-1"}, {"text": marked, "caseNo": "T-1"}]}))
+        answer(
+            200,
+            &json!({"total": 2, "comments": [{"text": "a [ref:x] b", "caseNo": "T-1"}, {"text": marked, "caseNo": "T-1"}]}),
+        )
     });
-    assert_eq!(asked, ["/api/v2/cases/R%2F1/comments?page=0&per_page=100", "/api/v2/cases/R%2F2/comments?page=0&per_page=100"]);
+    assert_eq!(
+        asked,
+        ["/api/v2/cases/R%2F1/comments?page=0&per_page=100", "/api/v2/cases/R%2F2/comments?page=0&per_page=100"]
+    );
     let Found::Notes { notes } = found.unwrap() else { panic!() };
     assert!(notes.iter().all(|note| note.origin == origin(1).to_string()));
 }
 
 #[test]
 fn one_item_per_request_is_judged_by_its_status() {
-    let refusal = |status: u16| {
-        match decoded(&meridian(), Operation::AddNote, &items(1), &answer(status, &json!({"type": "t", "detail": "d"}))).outcomes[..] {
-            [Outcome::Refused { refusal, .. }] => refusal,
-            ref other => panic!("{other:?}"),
-        }
+    let refusal = |status: u16| match decoded(
+        &meridian(),
+        Operation::AddNote,
+        &items(1),
+        &answer(status, &json!({"type": "t", "detail": "d"})),
+    )
+    .outcomes[..]
+    {
+        [Outcome::Refused { refusal, .. }] => refusal,
+        ref other => panic!("{other:?}"),
     };
     assert_eq!(refusal(404), Refusal::TargetGone);
     assert_eq!(refusal(409), Refusal::TargetClosed);

@@ -140,7 +140,8 @@ fn a_result_for_a_key_that_was_not_sent_is_ignored() {
 #[test]
 fn duplicated_results_count_once_and_contradicting_ones_are_unknown() {
     let sfyc = loaded();
-    let twice = decoded(&sfyc, Operation::CreateTicket, &items(2), &answer(200, &success(Operation::CreateTicket, [1, 2, 1])));
+    let twice =
+        decoded(&sfyc, Operation::CreateTicket, &items(2), &answer(200, &success(Operation::CreateTicket, [1, 2, 1])));
     assert_eq!(names(&twice.outcomes), ["applied", "applied"]);
     let body = json!({"results": [
         {"ok": true, "externalRef": "SNR|USSG-1041", "ticketNumber": "T00000001"},
@@ -155,7 +156,8 @@ fn duplicated_results_count_once_and_contradicting_ones_are_unknown() {
 fn two_items_that_one_key_names_are_unknown() {
     let mut two = items(2);
     two[1].key = two[0].key.clone();
-    let result = decoded(&loaded(), Operation::CreateTicket, &two, &answer(200, &success(Operation::CreateTicket, [1])));
+    let result =
+        decoded(&loaded(), Operation::CreateTicket, &two, &answer(200, &success(Operation::CreateTicket, [1])));
     assert_eq!(names(&result.outcomes), ["unknown", "unknown"]);
 }
 
@@ -456,7 +458,8 @@ fn a_ticket_on_two_pages_is_one_ticket() {
         answer(200, &json!({"items": [ticket(1, Some("k"), "open"), ticket(2, Some("k"), "open")], "nextPage": 2}))
     });
     let Found::Tickets { tickets } = found.unwrap() else { panic!() };
-    let shown: Vec<_> = tickets.iter().map(|ticket| (ticket.reference.number.as_str(), ticket.status.as_str())).collect();
+    let shown: Vec<_> =
+        tickets.iter().map(|ticket| (ticket.reference.number.as_str(), ticket.status.as_str())).collect();
     assert_eq!(shown, [("T00000001", "open"), ("T00000002", "inProgress"), ("T00000003", "open")]);
 }
 
@@ -482,7 +485,8 @@ fn which_states_count_as_open_is_configuration() {
 
 #[test]
 fn tickets_opened_before_us_are_adopted() {
-    let adopt = r#".title | if . == null then null else (capture("USSG-(?<group>[0-9]+)") | "SNR|USSG-\(.group)") // null end"#;
+    let adopt =
+        r#".title | if . == null then null else (capture("USSG-(?<group>[0-9]+)") | "SNR|USSG-\(.group)") // null end"#;
     let settings = ConnectorSettings { adopt: Some(adopt.to_owned()), ..Default::default() };
     let sfyc = Connector::load("builtin:sfyc", &settings).unwrap();
     let mut untitled = ticket(3, None, "open");
@@ -513,7 +517,8 @@ fn an_adopt_expression_that_fails_fails_the_retrieval() {
 
 #[test]
 fn keys_are_looked_up_together_with_the_known_and_the_random_one() {
-    let wanted = |count: u32| (1..=count).map(|n| TicketLookUp { key: key(&format!("SNR|{n}")), origin: None }).collect();
+    let wanted =
+        |count: u32| (1..=count).map(|n| TicketLookUp { key: key(&format!("SNR|{n}")), origin: None }).collect();
     let known = Some(TicketLookUp { key: key("SNR|known"), origin: None });
     let query = Query::Tickets { wanted: wanted(3), known: known.clone(), random: key("random&key") };
     let empty = |_: &_| answer(200, &json!({"items": [], "nextPage": null}));
@@ -565,7 +570,10 @@ fn notes_and_work_orders_are_looked_up_one_by_one() {
     ");
     let Found::Notes { notes } = found.unwrap() else { panic!() };
     assert_eq!(notes.len(), 1);
-    assert_eq!((notes[0].origin.as_str(), notes[0].ticket_number.as_str()), ("0199d2c4-0000-7000-8000-000000000003", "T00000003"));
+    assert_eq!(
+        (notes[0].origin.as_str(), notes[0].ticket_number.as_str()),
+        ("0199d2c4-0000-7000-8000-000000000003", "T00000003")
+    );
 
     let order = |number: u32| WorkOrderLookUp { origin: origin(number), ticket: reference(number) };
     let query = Query::WorkOrders { wanted: vec![order(1)], known: None, random: origin(999) };

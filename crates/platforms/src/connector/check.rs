@@ -110,17 +110,21 @@ fn check_write(all: &Operations, operation: Operation, problems: &mut Problems<'
     }
     if let Some(bare) = sample::bare() {
         if let Err(fault) = write::encode(all, operation, &[bare]) {
-            let why = format!("a ticket with nothing but key and kind can't be encoded (use `?` or `//`): {}", fault.why);
+            let why =
+                format!("a ticket with nothing but key and kind can't be encoded (use `?` or `//`): {}", fault.why);
             problems.general(name, why);
         }
     }
     for (what, status, body) in HOSTILE {
+        // An empty answer means success where the file says so.
+        if part.empty_is_applied && body.is_empty() {
+            continue;
+        }
         let decoded = write::decode(all, operation, &items, &answered(status, body));
-        if decoded.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Applied { .. })) {
-            // An empty answer means success where the file says so.
-            if !(part.empty_is_applied && body.is_empty()) {
-                problems.general(name, format!("{what} is read as a success"));
-            }
+        // "Refused" would be as wrong as "applied": it says that the platform surely did nothing.
+        if decoded.outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Unknown { .. })) {
+            let why = format!("{what} is read as a proper result; answer null for `ok` where the answer does not say");
+            problems.general(name, why);
         }
     }
     let mut good = 0;
@@ -141,7 +145,7 @@ fn check_write(all: &Operations, operation: Operation, problems: &mut Problems<'
     });
 }
 
-/// Answers that no file may read as a success.
+/// Answers that say nothing about any item.
 const HOSTILE: [(&str, u16, &str); 7] = [
     ("an HTML page with status 200", 200, "<html><body>It works!</body></html>"),
     ("an empty answer with status 200", 200, ""),
@@ -157,7 +161,12 @@ fn answered(status: u16, body: &str) -> Transport {
     Transport::Answered(Answer { status, headers: HeaderMap::new(), body: body.to_owned().into() })
 }
 
-fn try_write(all: &Operations, operation: Operation, items: &[crate::Item], sample: &WriteSample) -> Result<(), String> {
+fn try_write(
+    all: &Operations,
+    operation: Operation,
+    items: &[crate::Item],
+    sample: &WriteSample,
+) -> Result<(), String> {
     let decoded = write::decode(all, operation, items, &answered(sample.status, &sample.answer));
     let found: Vec<&str> = match &decoded.call {
         CallClass::Answered => decoded.outcomes.iter().map(outcome_name).collect(),
@@ -262,11 +271,16 @@ fn remarks(all: &Operations, connector: &Connector, report: &mut CheckReport) {
     }
     for operation in Operation::ALL {
         if all.write(operation).is_some_and(|write| !write.atomic && write.max_batch > 1) {
-            remark(&format!("`{operation}`: refusals are not declared atomic, so a refused batch is looked up before it is halved"));
+            remark(&format!(
+                "`{operation}`: refusals are not declared atomic, so a refused batch is looked up before it is halved"
+            ));
         }
     }
     for operation in report.operations.iter().filter(|operation| !operation.native) {
-        report.remarks.push(format!("`{}` runs in the jq interpreter, about ten times slower than a simple projection", operation.operation));
+        report.remarks.push(format!(
+            "`{}` runs in the jq interpreter, about ten times slower than a simple projection",
+            operation.operation
+        ));
     }
 }
 

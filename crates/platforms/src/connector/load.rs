@@ -98,7 +98,8 @@ impl Operations {
                 None
             }
         };
-        let operations = parsed.map(|parsed| Loader { problems: &mut problems, shared: ErrorRules::default() }.all(parsed, settings));
+        let operations = parsed
+            .map(|parsed| Loader { problems: &mut problems, shared: ErrorRules::default() }.all(parsed, settings));
         problems.done(file)?;
         operations.ok_or_else(|| ConnectorError { file: file.to_owned(), problems: Vec::new() })
     }
@@ -154,6 +155,10 @@ impl Loader<'_, '_> {
                 }
             },
         };
+        let parts = [&file.add_note, &file.create_ticket, &file.create_work_order, &file.link_work_order];
+        if parts.into_iter().all(Option::is_none) && !reads_tickets {
+            self.problems.general("", "the file describes no operation");
+        }
         let writes = [
             (Operation::AddNote, file.add_note),
             (Operation::CreateTicket, file.create_ticket),
@@ -161,7 +166,7 @@ impl Loader<'_, '_> {
             (Operation::LinkWorkOrder, file.link_work_order),
         ]
         .map(|(operation, part)| part.and_then(|part| self.write(operation, part)));
-        let operations = Operations {
+        Operations {
             name: file.connector.name,
             max_in_flight: settings.max_in_flight.unwrap_or(in_flight).max(1),
             constants: self.constants(file.constants, &settings.constants),
@@ -174,11 +179,7 @@ impl Loader<'_, '_> {
             find_notes: file.find_notes.and_then(|part| self.read("find_notes", part)),
             find_work_orders: file.find_work_orders.and_then(|part| self.read("find_work_orders", part)),
             writes,
-        };
-        if operations.writes.iter().all(Option::is_none) && !reads_tickets {
-            self.problems.general("", "the file describes no operation");
         }
-        operations
     }
 
     fn constants(&mut self, file: toml::Table, settings: &Map<String, Value>) -> Value {
@@ -218,7 +219,10 @@ impl Loader<'_, '_> {
             let at = status.span().start;
             let about_item = matches!(
                 class,
-                StatusClass::Refused | StatusClass::RefusedForGood | StatusClass::TargetClosed | StatusClass::TargetGone
+                StatusClass::Refused
+                    | StatusClass::RefusedForGood
+                    | StatusClass::TargetClosed
+                    | StatusClass::TargetGone
             );
             match status.get_ref().parse() {
                 Ok(number @ 100..=599) if about_item && !one_item => {
@@ -263,7 +267,8 @@ impl Loader<'_, '_> {
                 None
             }
             (None, None) => {
-                self.problems.general(operation, "`path` is missing (or `segments`, where the path has variable parts)");
+                self.problems
+                    .general(operation, "`path` is missing (or `segments`, where the path has variable parts)");
                 None
             }
         }
@@ -305,7 +310,10 @@ impl Loader<'_, '_> {
             self.problems.at(flag.span().start, name, why);
         }
         if part.results.is_none() && !empty {
-            self.problems.general(name, "`results` is missing: an expression that answers [key, ok, id, code, message, retryable] per item");
+            self.problems.general(
+                name,
+                "`results` is missing: an expression that answers [key, ok, id, code, message, retryable] per item",
+            );
         }
         let methods = [Method::POST, Method::PUT, Method::PATCH];
         let method = self.method(name, part.method.as_ref(), Method::POST, &methods);
@@ -389,12 +397,7 @@ impl Loader<'_, '_> {
                 }
                 None
             }
-            (false, _) => Some(Paging::Count {
-                total,
-                first: part.first,
-                size: part.size,
-                max_pages: part.max_pages,
-            }),
+            (false, _) => Some(Paging::Count { total, first: part.first, size: part.size, max_pages: part.max_pages }),
         }
     }
 

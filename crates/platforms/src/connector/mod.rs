@@ -29,7 +29,7 @@ use std::sync::Arc;
 use ticketbridge_core::effect::{Capabilities, LookUpFault, Operation, Query};
 
 pub use check::{CheckReport, OperationReport, RemoteReport, check, check_against};
-pub use child::{ChildCommand, check_in_child, child_main};
+pub use child::{ChildCommand, ChildLimits, check_in_child, child_main};
 pub use error::{ConnectorError, Problem};
 pub use settings::{ConnectorSettings, base_url};
 

@@ -53,7 +53,10 @@ impl Request {
             }
         }
         if target.len() > MAX_TARGET {
-            return Err(format!("path and query have {} bytes; the limit is {MAX_TARGET}: lower `max_keys`", target.len()));
+            return Err(format!(
+                "path and query have {} bytes; the limit is {MAX_TARGET}: lower `max_keys`",
+                target.len()
+            ));
         }
         let body = match &self.body {
             Some(filter) => Some(Bytes::from(filter.write(input).map_err(|fault| format!("body: {fault}"))?)),
@@ -83,7 +86,9 @@ fn query(value: &Value) -> Result<String, String> {
     let mut query = String::new();
     let mut put = |name: &str, value: &Value| {
         let text = scalar(value).ok_or_else(|| {
-            format!("query: `{name}` must be a text, a number, a boolean, null (left out), or an array of those (repeated)")
+            format!(
+                "query: `{name}` must be a text, a number, a boolean, null (left out), or an array of those (repeated)"
+            )
         })?;
         if !query.is_empty() {
             query.push('&');

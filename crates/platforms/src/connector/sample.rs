@@ -80,12 +80,14 @@ pub(super) fn queries(random: u128) -> Vec<(&'static str, Query)> {
         ("retrieve_tickets", Query::OpenTickets { kinds: vec![String::from("Falla de Linea"), String::from("SNR")] }),
     ];
     if let Some(random) = key(random) {
-        let wanted = (1..=SAMPLES).filter_map(|number| Some(TicketLookUp { key: key(number)?, origin: Some(origin(number)) }));
+        let wanted =
+            (1..=SAMPLES).filter_map(|number| Some(TicketLookUp { key: key(number)?, origin: Some(origin(number)) }));
         queries.push(("find_tickets", Query::Tickets { wanted: wanted.collect(), known: None, random }));
     }
     let note = |number| NoteLookUp { origin: origin(number), ticket: reference(number) };
     let order = |number| WorkOrderLookUp { origin: origin(number), ticket: reference(number) };
     queries.push(("find_notes", Query::Notes { wanted: vec![note(1)], known: None, random: origin(random) }));
-    queries.push(("find_work_orders", Query::WorkOrders { wanted: vec![order(1)], known: None, random: origin(random) }));
+    queries
+        .push(("find_work_orders", Query::WorkOrders { wanted: vec![order(1)], known: None, random: origin(random) }));
     queries
 }

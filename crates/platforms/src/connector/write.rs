@@ -182,7 +182,9 @@ fn outcome(write: &Write, operation: Operation, row: &[Value]) -> Outcome {
             let message = text(field(4)).unwrap_or_default();
             let class = write.rules.codes.get(&code).copied();
             match class.map(|class| (class, refusal(class))) {
-                Some((_, Some(refusal))) => Outcome::Refused { refusal, code: shorten(&code), message: shorten(&message) },
+                Some((_, Some(refusal))) => {
+                    Outcome::Refused { refusal, code: shorten(&code), message: shorten(&message) }
+                }
                 Some((CodeClass::Unavailable, _)) => {
                     Outcome::Unavailable { why: shorten(&format!("{code}: {message}")) }
                 }

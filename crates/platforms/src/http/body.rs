@@ -74,7 +74,6 @@ impl fmt::Display for CheckFailed {
 
 impl std::error::Error for CheckFailed {}
 
-
 impl Body for OnceBody {
     type Data = Bytes;
     type Error = CheckFailed;

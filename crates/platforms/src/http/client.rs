@@ -302,9 +302,7 @@ impl Inner {
 fn classify(error: &reqwest::Error, body: Option<Progress>) -> Transport {
     let why = chain(error);
     match body {
-        Some(Progress::Withheld) => {
-            Transport::NotSent { why: String::from("the last check before the write said no") }
-        }
+        Some(Progress::Withheld) => Transport::NotSent { why: String::from("the last check before the write said no") },
         // Nobody asked for the body: at most a head went out that announces one, and no server acts upon that.
         Some(Progress::Untouched) => Transport::NotSent { why },
         _ if error.is_connect() || error.is_builder() => Transport::NotSent { why },
@@ -365,7 +363,10 @@ fn address(text: &str) -> Result<Url, ClientError> {
     let bad = |address: &str, why: &str| ClientError::BadAddress { address: address.to_owned(), why: why.to_owned() };
     let url = Url::parse(text).map_err(|error| bad(text, &error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad(url.host_str().unwrap_or(""), "it holds a user name or a password; those are settings of their own"));
+        return Err(bad(
+            url.host_str().unwrap_or(""),
+            "it holds a user name or a password; those are settings of their own",
+        ));
     }
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err(bad(text, "it is not http or https, or has no host"));

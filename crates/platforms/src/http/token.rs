@@ -158,13 +158,15 @@ impl TokenCache {
             .body(self.form(refresh));
         let answer = request.send().await.map_err(|error| format!("no token: {}", super::client::chain(&error)))?;
         let status = answer.status();
-        let body = super::client::read_body(answer, MAX_TOKEN_ANSWER).await.map_err(|why| format!("no token: {why}"))?;
+        let body =
+            super::client::read_body(answer, MAX_TOKEN_ANSWER).await.map_err(|why| format!("no token: {why}"))?;
         if !status.is_success() {
             return Err(format!("no token: the token endpoint answered {status}: {}", redactor.capture(&body, 300)));
         }
         // The body holds the token: neither it nor serde's excerpt of it may be shown.
-        let answer: TokenAnswer = serde_json::from_slice(&body)
-            .map_err(|_| String::from("no token: the answer of the token endpoint is no JSON with an `access_token`"))?;
+        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| {
+            String::from("no token: the answer of the token endpoint is no JSON with an `access_token`")
+        })?;
         if answer.access_token.is_empty() {
             return Err(String::from("no token: the token endpoint answered an empty `access_token`"));
         }

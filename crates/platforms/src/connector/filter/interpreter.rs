@@ -17,8 +17,20 @@ type Kind = JustLut<Val>;
 /// Functions that are taken out of the library, whoever calls them: they reach outside, or read JSON by a reader that
 /// has no depth limit (`tonumber` and `toboolean` are put back below, without it).
 const REMOVED: [&str; 14] = [
-    "env", "now", "input", "inputs", "debug_empty", "stderr_empty", "halt", "halt_error", "fromjson", "tonumber",
-    "toboolean", "totype", "localtime", "strflocaltime",
+    "env",
+    "now",
+    "input",
+    "inputs",
+    "debug_empty",
+    "stderr_empty",
+    "halt",
+    "halt_error",
+    "fromjson",
+    "tonumber",
+    "toboolean",
+    "totype",
+    "localtime",
+    "strflocaltime",
 ];
 
 /// A compiled filter of the interpreter.
@@ -28,19 +40,19 @@ impl Interpreter {
     /// Compiles a text that the limits have passed.
     pub(super) fn compile(text: &str) -> Result<Self, FilterError> {
         let needs_removed = ["debug", "stderr"];
-        let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).filter(|definition| {
-            !REMOVED.contains(&definition.name) && !needs_removed.contains(&definition.name)
-        });
+        let definitions = jaq_core::defs()
+            .chain(jaq_std::defs())
+            .chain(jaq_json::defs())
+            .filter(|definition| !REMOVED.contains(&definition.name) && !needs_removed.contains(&definition.name));
         let functions = jaq_core::funs::<Kind>()
             .chain(jaq_std::funs::<Kind>())
             .chain(jaq_json::funs::<Kind>())
             .filter(|(name, ..)| !REMOVED.contains(name))
             .chain(own_functions());
         let arena = Arena::default();
-        let modules = Loader::new(definitions).load(&arena, File { code: text, path: () }).map_err(|_| FilterError {
-            offset: 0,
-            why: String::from("it is no jq expression"),
-        })?;
+        let modules = Loader::new(definitions)
+            .load(&arena, File { code: text, path: () })
+            .map_err(|_| FilterError { offset: 0, why: String::from("it is no jq expression") })?;
         let filter = Compiler::default().with_funs(functions).compile(modules).map_err(|errors| {
             let first = errors.into_iter().flat_map(|(_, undefined)| undefined).next();
             let (name, kind) = first.map_or(("", "name"), |(name, kind)| (name, kind.as_str()));

@@ -11,9 +11,9 @@ use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::path::{Opt, Part, Path};
 use serde_json::{Map, Number, Value};
 
+use super::RunFault;
 use super::interpreter::too_many;
 use super::value::{Budget, write_text, write_value};
-use super::RunFault;
 
 /// A recognised filter.
 pub(super) enum Native {

@@ -15,10 +15,38 @@ fn refused(text: &str) -> String {
 #[test]
 fn functions_that_reach_outside_or_never_end_are_refused() {
     for name in [
-        "env", "$ENV", "range(10)", "repeat(.)", "recurse", "..", "until(.; .)", "while(.; .)", "limit(1; .)", "input",
-        "inputs", "now", "localtime", "debug", "stderr", "halt", "halt_error", "fromjson", "combinations", "implode",
-        "reduce .[] as $x (0; . + $x)", "foreach .[] as $x (0; . + $x)", "label $out | break $out", "walk(.)", "paths",
-        "input_line_number", "$__loc__", "error_empty", "splits", "key_values", "matches(\"a\"; \"\")", "include \"a\"; .",
+        "env",
+        "$ENV",
+        "range(10)",
+        "repeat(.)",
+        "recurse",
+        "..",
+        "until(.; .)",
+        "while(.; .)",
+        "limit(1; .)",
+        "input",
+        "inputs",
+        "now",
+        "localtime",
+        "debug",
+        "stderr",
+        "halt",
+        "halt_error",
+        "fromjson",
+        "combinations",
+        "implode",
+        "reduce .[] as $x (0; . + $x)",
+        "foreach .[] as $x (0; . + $x)",
+        "label $out | break $out",
+        "walk(.)",
+        "paths",
+        "input_line_number",
+        "$__loc__",
+        "error_empty",
+        "splits",
+        "key_values",
+        "matches(\"a\"; \"\")",
+        "include \"a\"; .",
     ] {
         let why = refused(name);
         assert!(!why.is_empty(), "{name}");
@@ -74,7 +102,8 @@ fn nothing_may_grow_without_bound() {
 #[test]
 fn long_and_deep_texts_are_refused_and_harm_nobody() {
     assert!(refused(&" ".repeat(MAX_TEXT + 1)).contains("limit"));
-    for unit in ["(", "[", "{a:", "-", "try ", ".|", "if . then ", "def f: ", "\"\\(", ". as $x | ", ".a//", "1+", ".["] {
+    for unit in ["(", "[", "{a:", "-", "try ", ".|", "if . then ", "def f: ", "\"\\(", ". as $x | ", ".a//", "1+", ".["]
+    {
         refused(&unit.repeat(MAX_TEXT / unit.len()));
         let closed = unit.repeat(5_000 / unit.len()) + ".";
         drop(Filter::compile(&closed));
@@ -137,13 +166,24 @@ fn all_allowed_functions_exist() {
 #[test]
 fn simple_filters_run_natively_and_others_do_not() {
     for text in [
-        ".", ".a.b", r#".["a b"]"#, r#"{a, b: .c.d, "e": 1, f: "x", g: null}"#, ".items[] | [.a, .b // 0, true]",
-        "{items: [.items[] | {a: .b}], n: 1}", "[.items[].a]", ".a | .b | {c}", ".a // .b // \"c\"", "[]", "{}",
+        ".",
+        ".a.b",
+        r#".["a b"]"#,
+        r#"{a, b: .c.d, "e": 1, f: "x", g: null}"#,
+        ".items[] | [.a, .b // 0, true]",
+        "{items: [.items[] | {a: .b}], n: 1}",
+        "[.items[].a]",
+        ".a | .b | {c}",
+        ".a // .b // \"c\"",
+        "[]",
+        "{}",
         ".results[] | [(.ticketNumber // .externalRef), .ok, .error.code]",
     ] {
         assert!(Filter::compile(text).unwrap().is_native(), "{text}");
     }
-    for text in [".[0]", ".a?", ".a + 1", ".a[] | .b[]", "{(.a): 1}", "{a: .b[]}", "map(.a)", "1.5", ".a[1:]", "[.a[], 1]"] {
+    for text in
+        [".[0]", ".a?", ".a + 1", ".a[] | .b[]", "{(.a): 1}", "{a: .b[]}", "map(.a)", "1.5", ".a[1:]", "[.a[], 1]"]
+    {
         assert!(!Filter::compile(text).unwrap().is_native(), "{text}");
     }
 }
@@ -239,5 +279,13 @@ proptest! {
         if let Ok(filter) = Filter::compile(&text) {
             drop(filter.run(&json!({"a": [1, {"b": "x"}], "b": null}), 100));
         }
+    }
+}
+
+#[test]
+fn the_document_lists_all_allowed_functions() {
+    let document = include_str!("../../../../../docs/connectors.md");
+    for name in limits::allowed_names() {
+        assert!(document.contains(&format!("`{name}`")), "{name}");
     }
 }

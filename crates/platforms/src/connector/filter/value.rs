@@ -43,9 +43,10 @@ impl Budget {
     }
 
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), RunFault> {
-        self.0 = self.0.checked_sub(bytes).ok_or_else(|| {
-            RunFault(format!("the expression puts out more than {} MiB", MAX_OUTPUT / 1024 / 1024))
-        })?;
+        self.0 = self
+            .0
+            .checked_sub(bytes)
+            .ok_or_else(|| RunFault(format!("the expression puts out more than {} MiB", MAX_OUTPUT / 1024 / 1024)))?;
         Ok(())
     }
 }
@@ -141,7 +142,9 @@ fn from_num(num: &Num) -> Result<Number, RunFault> {
         Num::Dec(text) => text.parse().ok().and_then(Number::from_f64),
         Num::BigInt(integer) => serde_json::from_str(&integer.to_string()).ok(),
     };
-    number.ok_or_else(|| RunFault(String::from("the expression puts out a number that JSON does not have (infinite, or none)")))
+    number.ok_or_else(|| {
+        RunFault(String::from("the expression puts out a number that JSON does not have (infinite, or none)"))
+    })
 }
 
 fn key(name: &Val) -> Result<&str, RunFault> {
