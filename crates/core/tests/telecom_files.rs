@@ -4,11 +4,14 @@
 
 mod common;
 
+use std::io::{self, Read};
+
 use common::plant::{Plant, row_of};
 use common::{File, at, load};
 use proptest::prelude::*;
 use ticketbridge_core::network::Aggregation::{DsServiceGroup, SnrUpstream, UsServiceGroup};
-use ticketbridge_core::network::load::{Counters, FileKind, RejectReason};
+use ticketbridge_core::network::KpiFile;
+use ticketbridge_core::network::load::{Counters, FileKind, KpiContext, RawSample, RejectReason, read_kpi};
 use ticketbridge_core::network::preview::{Preview, PreviewFile};
 use ticketbridge_core::network::settings::Settings;
 
@@ -351,6 +354,51 @@ fn an_unbalanced_quote_leaves_the_rows_before_it_alone() {
     files[4].1 = text.to_vec();
     let row = row_of(&load(&files, &Settings::default(), at(AS_OF)), DsServiceGroup, "D1");
     assert_eq!((row.samples_24h, row.kpi_min), (1, Some(50.0)));
+}
+
+/// An input that fails after its text.
+struct Torn<'t>(&'t [u8]);
+
+impl Read for Torn<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() { Err(io::Error::other("the disk is gone")) } else { self.0.read(buffer) }
+    }
+}
+
+#[test]
+fn a_failing_input_or_sink_ends_the_reading_and_says_where() {
+    let preview = Plant::new().load(AS_OF);
+    let settings = Settings::default();
+    let context = KpiContext { topology: &preview.topology, clock: at(AS_OF), settings: &settings };
+    let text = b"timestamp_utc,channel_id,snr_db\n2026-11-20T10:00:00Z,u1,30\n2026-11-20T10:15:00Z,u1,31\n";
+    let mut values = Vec::new();
+    let mut full = |sample: RawSample<'_>| {
+        if values.len() == 1 {
+            return Err(io::Error::other("the disk is full"));
+        }
+        values.push(sample.value);
+        Ok(())
+    };
+    let fault = read_kpi(KpiFile::UsChannelSnr, &text[..], &context, &mut full, &mut |_| {}).unwrap_err().to_string();
+    assert!(fault.contains("could not be loaded beyond line 3: the disk is full; load it again"), "{fault}");
+    assert_eq!(values, [Some(30_000)]);
+    let mut sink = |_: RawSample<'_>| Ok(());
+    let long = [&text[..], &b"x\n".repeat(3_000)].concat();
+    let fault = read_kpi(KpiFile::UsChannelSnr, Torn(&long), &context, &mut sink, &mut |_| {}).unwrap_err().to_string();
+    assert!(fault.contains("the disk is gone"), "{fault}");
+}
+
+#[test]
+fn retention_and_tolerance_are_those_of_the_settings() {
+    let settings = Settings { retention_h: 24, future_tolerance_s: 0, ..Settings::default() };
+    let plant = Plant::new()
+        .snr_row("2026-11-19T12:00:00Z,u1,30,,")
+        .snr_row("2026-11-19T11:59:59Z,u1,30,,")
+        .snr_row("2026-11-20T12:00:00Z,u1,30,,")
+        .snr_row("2026-11-20T12:00:01Z,u1,30,,");
+    let preview = plant.load_with(&settings, AS_OF);
+    let counters = &preview.files[&FileKind::UsChannelSnr];
+    assert_eq!((counters.accepted, counters.rejected), (2, 2));
 }
 
 proptest! {

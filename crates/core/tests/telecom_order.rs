@@ -5,12 +5,17 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use common::{File, at, data_set, differences, result};
+use common::{File, at, data_set, differences, load, result};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use ticketbridge_core::network::load::parse_timestamp;
+use ticketbridge_core::network::evaluation::{Evaluation, Evaluator, Horizon, Incident};
+use ticketbridge_core::network::load::{FileKind, KpiContext, parse_timestamp, read_kpi};
+use ticketbridge_core::network::preview::Expected;
+use ticketbridge_core::network::settings::Settings;
+use ticketbridge_core::network::topology::ChannelIndex;
+use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Sample, Timestamp};
 
 /// A file as header and rows, each with its line end.
 fn raw_rows(bytes: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
@@ -117,4 +122,86 @@ fn swapping_two_rows_of_one_key_is_noticed() {
     assert!(!differences(&expected, &found).is_empty(), "the later row replaces the earlier one");
     assert_eq!(found["files"]["us_channel_snr"]["duplicates"], 1);
     assert_eq!(found["tickets"][1]["kpi"]["worst"], 17.0);
+}
+
+/// What a store would hold of the storm: per KPI and channel, by time, the later row of a key.
+fn stored() -> (ticketbridge_core::network::preview::Preview, Vec<(KpiFile, ChannelIndex, Vec<Sample>)>) {
+    let (files, expected) = data_set("storm");
+    let (settings, as_of) = (Settings::default(), at(expected["as_of"].as_str().unwrap()));
+    let preview = load(&files, &settings, as_of);
+    let context = KpiContext { topology: &preview.topology, clock: as_of, settings: &settings };
+    let mut rows: BTreeMap<(KpiFile, ChannelIndex), BTreeMap<Timestamp, Sample>> = BTreeMap::new();
+    for (name, bytes) in &files {
+        let Some(kpi) = FileKind::of_file_name(name).unwrap().kpi() else { continue };
+        let mut sink = |raw: ticketbridge_core::network::load::RawSample<'_>| {
+            assert_eq!(&*preview.topology.channel(raw.channel).id, raw.channel_id);
+            let channel = ChannelOrdinal(raw.channel.0);
+            let (at, value, modulation, cm_online) = (raw.at, raw.value, raw.modulation, raw.cm_online);
+            let sample = Sample { channel, at, value, modulation, cm_online };
+            rows.entry((kpi, raw.channel)).or_default().insert(at, sample);
+            Ok(())
+        };
+        read_kpi(kpi, bytes.as_slice(), &context, &mut sink, &mut |_| {}).unwrap();
+    }
+    let list = |((kpi, channel), rows): ((_, _), BTreeMap<_, Sample>)| (kpi, channel, rows.into_values().collect());
+    let rows = rows.into_iter().map(list).collect();
+    (preview, rows)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_in_which_channels_are_pushed_changes_nothing(weights in prop::collection::vec(any::<u32>(), 1..40)) {
+        let (preview, mut rows) = stored();
+        let (_, expected) = data_set("storm");
+        let settings = Settings::default();
+        let mut place = 0;
+        rows.sort_by_cached_key(|(_, channel, _)| {
+            place += 1;
+            (weights[place % weights.len()], channel.0.wrapping_mul(2_654_435_761))
+        });
+        let as_of = at(expected["as_of"].as_str().unwrap());
+        let mut evaluator = Evaluator::new(&preview.topology, &settings, as_of, Horizon::default());
+        for (kpi, channel, samples) in rows {
+            evaluator.push(kpi, channel, samples).unwrap();
+        }
+        let found = Expected::new(&evaluator.finish(), &preview.files);
+        prop_assert_eq!(differences(&expected, &serde_json::to_value(found).unwrap()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn runs_one_after_another_find_what_a_fresh_store_finds() {
+    let (files, expected) = data_set("storm");
+    let end = at(expected["as_of"].as_str().unwrap());
+    let preview = load(&files, &Settings::default(), end);
+    let list = |evaluation: &Evaluation<'_>| evaluation.incidents().cloned().collect::<Vec<Incident>>();
+    let mut known = Vec::new();
+    for hours in (0..=30).rev() {
+        let as_of = end.plus_seconds(-3_600 * hours);
+        let chained = list(&preview.evaluate_at(as_of, Horizon { known, first_stored: None }));
+        assert_eq!(chained, list(&preview.evaluate_at(as_of, Horizon::default())), "{as_of}");
+        known = chained;
+    }
+    assert!(!known.is_empty());
+}
+
+#[test]
+fn runs_while_the_retention_passes_keep_begin_worst_and_id_of_what_is_open() {
+    let (files, expected) = data_set("storm");
+    let end = at(expected["as_of"].as_str().unwrap());
+    let preview = load(&files, &Settings::default(), end);
+    let full: Vec<Incident> = preview.evaluate().incidents().cloned().collect();
+    let mut known = full.clone();
+    // Only the last `hours` are stored; what was running at their begin goes on as if nothing had gone.
+    for hours in (0..=30).rev() {
+        let first_stored = Some(end.plus_seconds(-3_600 * hours));
+        let evaluation = preview.evaluate_at(end, Horizon { known, first_stored });
+        known = evaluation.incidents().cloned().collect();
+        let running = |incident: &&Incident| incident.closed_at.is_none_or(|closed| Some(closed) > first_stored);
+        let expected: Vec<&Incident> = full.iter().filter(running).collect();
+        assert_eq!(known.iter().collect::<Vec<_>>(), expected, "{hours} h stored");
+    }
+    assert!(known.iter().any(|incident| incident.closed_at.is_none()));
 }

@@ -97,6 +97,8 @@ impl Delivery {
     }
 
     fn whole_batch_refused(&mut self, batch: &Batch, atomic: bool, code: &str, message: &str) -> Vec<Outcome> {
+        // Where doing it twice is doing it once, it does not matter whether a part was done.
+        let atomic = atomic || batch.operation.is_idempotent();
         if batch.items.len() == 1 && atomic {
             let (code, message) = (code.to_owned(), message.to_owned());
             return vec![Outcome::Refused { refusal: Refusal::Item, code, message }];

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::doubt::{Doubt, Purpose};
+use super::doubt::{Doubt, Purpose, same_ticket};
 use super::event::Command;
 use super::probe::{Probe, ProbeKind, oldest_open};
 use super::platform::Platform;
@@ -145,8 +145,9 @@ impl Delivery {
             self.note_instead(id, &open, now);
             return;
         }
-        if !found.is_empty() {
-            // Found, and closed: no match.
+        let known = self.keys.get(&slot).and_then(|key| key.known.as_ref());
+        if known.is_none_or(|known| found.iter().any(|one| same_ticket(&one.reference, &known.reference))) {
+            // Found, and closed: no match. An older ticket of the key says nothing of the one that we know.
             self.forget_key(id);
             self.may_create(id, matched_at);
             return;

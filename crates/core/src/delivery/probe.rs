@@ -309,10 +309,8 @@ impl Delivery {
             return true;
         }
         let Some(known) = &probe.known_ticket else { return false };
-        let seen = tickets.iter().any(|ticket| {
-            ticket.key.as_deref() == Some(known.key.as_str())
-                || super::doubt::same_ticket(&ticket.reference, &known.reference)
-        });
+        // That very ticket: an older one of its key may be seen long before it.
+        let seen = tickets.iter().any(|ticket| super::doubt::same_ticket(&ticket.reference, &known.reference));
         if seen {
             if let Some(platform) = self.platforms.get_mut(&probe.platform) {
                 platform.saw(&known.key);

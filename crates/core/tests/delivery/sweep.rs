@@ -131,6 +131,8 @@ fn calm(world: &mut World) {
         remote.chances.clear();
         remote.read_failures = 0;
         remote.down = None;
+        // One item that kills the server is charged only beside others that succeed; here nothing else comes any more.
+        remote.poison.retain(|_, poison| *poison != Poison::Kills);
         for ticket in remote.tickets.iter_mut().filter(|ticket| ticket.origin.is_none()) {
             ticket.open = false;
         }
