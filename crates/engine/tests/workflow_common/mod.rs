@@ -171,7 +171,10 @@ fn compare(path: &str, expected: &Value, found: &Value, list: &mut Vec<String>) 
         }
         (Value::Object(a), Value::Object(b)) => {
             for (key, value) in a {
-                compare(&format!("{path}.{key}"), value, b.get(key).unwrap_or(&Value::Null), list);
+                match b.get(key) {
+                    Some(found) => compare(&format!("{path}.{key}"), value, found, list),
+                    None => list.push(format!("{path}.{key}: the key is missing")),
+                }
             }
             if path.ends_with("rejected_by_reason") && a.len() != b.len() {
                 list.push(format!("{path}: {expected} expected, {found} found"));
