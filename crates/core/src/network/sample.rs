@@ -94,7 +94,7 @@ impl KpiFile {
     }
 }
 
-/// One row of a KPI file, as it is kept: 24 bytes.
+/// One row of a KPI file, as it is read and evaluated: 32 bytes in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// Which channel.
