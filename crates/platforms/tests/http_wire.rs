@@ -1,5 +1,7 @@
 //! The client on real sockets: what is said about a request whose exchange goes wrong, and that none is sent twice.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

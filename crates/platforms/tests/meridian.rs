@@ -1,5 +1,7 @@
 //! The second example of docs/connectors.md: a platform that differs from SFyC in paging, results and errors.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{answer, decoded, items, key, names, origin, raw, run, shown};

@@ -108,12 +108,11 @@ fn check_write(all: &Operations, operation: Operation, problems: &mut Problems<'
     if let Err(fault) = write::encode(all, operation, &sample::items(part.max_batch as u128)) {
         problems.general(name, format!("a full batch of {} items can't be encoded: {}", part.max_batch, fault.why));
     }
-    if let Some(bare) = sample::bare() {
-        if let Err(fault) = write::encode(all, operation, &[bare]) {
-            let why =
-                format!("a ticket with nothing but key and kind can't be encoded (use `?` or `//`): {}", fault.why);
-            problems.general(name, why);
-        }
+    if let Some(bare) = sample::bare()
+        && let Err(fault) = write::encode(all, operation, &[bare])
+    {
+        let why = format!("a ticket with nothing but key and kind can't be encoded (use `?` or `//`): {}", fault.why);
+        problems.general(name, why);
     }
     for (what, status, body) in HOSTILE {
         // An empty answer means success where the file says so.

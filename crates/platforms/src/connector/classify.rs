@@ -100,8 +100,7 @@ impl ErrorRules {
     /// The body of a read's answer, or why it has none.
     pub(super) fn read<'a>(&self, transport: &'a Transport) -> Result<&'a Answer, LookUpFault> {
         let answer = match transport {
-            Transport::NotSent { why } => return Err(fault(why)),
-            Transport::NoAnswer { why, .. } => return Err(fault(why)),
+            Transport::NotSent { why } | Transport::NoAnswer { why, .. } => return Err(fault(why)),
             Transport::Answered(answer) => answer,
         };
         let class = self.status(answer.status);

@@ -55,7 +55,7 @@ impl<'f> Problems<'f> {
     /// At byte `offset` of the file.
     pub(super) fn at(&mut self, offset: usize, operation: &str, why: impl Into<String>) {
         let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         self.found.push(Problem { line: Some(line), operation: operation.to_owned(), why: why.into() });
     }
 

@@ -139,7 +139,8 @@ impl Loader<'_, '_> {
             statuses: self.statuses("errors", &file.errors.statuses, false),
             codes: file.errors.codes,
         };
-        let open_states = settings.open_states.clone().unwrap_or(file.tickets.open_states);
+        let open_states =
+            settings.open_states.clone().filter(|states| !states.is_empty()).unwrap_or(file.tickets.open_states);
         let reads_tickets = file.retrieve_tickets.is_some() || file.find_tickets.is_some();
         if open_states.is_empty() && reads_tickets {
             let why = "`open_states` is missing: without it every ticket would count as closed";
@@ -173,7 +174,7 @@ impl Loader<'_, '_> {
             kinds: settings.kinds.clone(),
             open_states,
             adopt,
-            health: file.health.and_then(|part| self.health(part)),
+            health: file.health.and_then(|part| self.health(&part)),
             retrieve_tickets: file.retrieve_tickets.and_then(|part| self.read("retrieve_tickets", part)),
             find_tickets: file.find_tickets.and_then(|part| self.read("find_tickets", part)),
             find_notes: file.find_notes.and_then(|part| self.read("find_notes", part)),
@@ -183,12 +184,11 @@ impl Loader<'_, '_> {
     }
 
     fn constants(&mut self, file: toml::Table, settings: &Map<String, Value>) -> Value {
-        let mut constants = match serde_json::to_value(file) {
-            Ok(Value::Object(members)) => members,
-            _ => {
-                self.problems.general("constants", "they can't be put into JSON");
-                Map::new()
-            }
+        let mut constants = if let Ok(Value::Object(members)) = serde_json::to_value(file) {
+            members
+        } else {
+            self.problems.general("constants", "they can't be put into JSON");
+            Map::new()
         };
         constants.extend(settings.clone());
         Value::Object(constants)
@@ -401,7 +401,7 @@ impl Loader<'_, '_> {
         }
     }
 
-    fn health(&mut self, part: Health) -> Option<HealthRead> {
+    fn health(&mut self, part: &Health) -> Option<HealthRead> {
         let place = self.place("health", Some(&part.path), None);
         let query = self.optional("health", part.query.as_ref());
         let accept = self.optional("health", part.accept.as_ref());

@@ -336,13 +336,13 @@ impl Rows {
             work_order: member("work_order"),
             created_at: member("created_at"),
         };
-        match self.places.get(&(number.clone(), reference.record.clone())) {
+        let name = (number.clone(), reference.record.clone());
+        if let Some(place) = self.places.get(&name) {
             // The same ticket again: at a border between pages, or of two kinds. What came last is newer.
-            Some(place) => self.tickets[*place] = ticket,
-            None => {
-                self.places.insert((number.clone(), reference.record.clone()), self.tickets.len());
-                self.tickets.push(ticket);
-            }
+            self.tickets[*place] = ticket;
+        } else {
+            self.places.insert(name, self.tickets.len());
+            self.tickets.push(ticket);
         }
         Ok(format!("{number}\n{}", reference.record.unwrap_or_default()))
     }

@@ -31,7 +31,7 @@ use ticketbridge_core::effect::{Capabilities, LookUpFault, Operation, Query};
 pub use check::{CheckReport, OperationReport, RemoteReport, check, check_against};
 pub use child::{ChildCommand, ChildLimits, check_in_child, child_main};
 pub use error::{ConnectorError, Problem};
-pub use settings::{ConnectorSettings, base_url};
+pub use settings::ConnectorSettings;
 
 use load::Operations;
 

@@ -23,12 +23,12 @@ pub(super) fn encode(all: &Operations, operation: Operation, items: &[Item]) -> 
     for item in items {
         rows.push(row(all, operation, item, with_ticket)?);
     }
-    match write.request.call(&input(all, rows)) {
+    match write.request.call(&input(all, &rows)) {
         Ok(call) => Ok(call),
         // One bad item must not stop its neighbours: which one is it?
         Err(why) => {
             for item in items {
-                let alone = input(all, vec![row(all, operation, item, with_ticket)?]);
+                let alone = input(all, &[row(all, operation, item, with_ticket)?]);
                 if let Err(why) = write.request.call(&alone) {
                     return Err(EncodeFault { item: Some(item.id), why: format!("{operation}: {why}") });
                 }
@@ -38,7 +38,7 @@ pub(super) fn encode(all: &Operations, operation: Operation, items: &[Item]) -> 
     }
 }
 
-fn input(all: &Operations, rows: Vec<Value>) -> Value {
+fn input(all: &Operations, rows: &[Value]) -> Value {
     json!({"items": rows, "constants": all.constants})
 }
 

@@ -208,10 +208,10 @@ impl HttpClient {
         let begun = Moment::now();
         let transport = inner.exchange(call, token.as_ref(), options).await;
         let latency = begun.elapsed();
-        if let (Some(token), Some(cache), Transport::Answered(answer)) = (&token, inner.token(), &transport) {
-            if answer.status == StatusCode::UNAUTHORIZED {
-                cache.mark_stale(token.number).await;
-            }
+        if let (Some(token), Some(cache), Transport::Answered(answer)) = (&token, inner.token(), &transport)
+            && answer.status == StatusCode::UNAUTHORIZED
+        {
+            cache.mark_stale(token.number).await;
         }
         self.done(call, transport, latency)
     }

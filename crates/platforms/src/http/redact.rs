@@ -56,7 +56,7 @@ impl Redactor {
         let end = if whole { clean.len() } else { clean.len().saturating_sub(longest) };
         if end > limit || !whole {
             clean.truncate(clean.floor_char_boundary(end.min(limit)));
-            clean.push_str(&format!("… ({} bytes)", body.len()));
+            clean.extend(["… (", &body.len().to_string(), " bytes)"]);
         }
         clean
     }

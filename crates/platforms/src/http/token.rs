@@ -63,15 +63,15 @@ impl TokenCache {
     /// A token that is good for now. The error is for people and has no secret in it.
     pub(super) async fn get(&self, client: &reqwest::Client, redactor: &Redactor) -> Result<Token, String> {
         let mut kept = self.kept.lock().await;
-        if let Some((token, since, life)) = &kept.token {
-            if since.elapsed() < *life {
-                return Ok(token.clone());
-            }
+        if let Some((token, since, life)) = &kept.token
+            && since.elapsed() < *life
+        {
+            return Ok(token.clone());
         }
-        if let Some((since, why)) = &kept.failure {
-            if since.elapsed() < PAUSE_AFTER_FAILURE {
-                return Err(format!("{why} (not asked again for {} s)", PAUSE_AFTER_FAILURE.as_secs()));
-            }
+        if let Some((since, why)) = &kept.failure
+            && since.elapsed() < PAUSE_AFTER_FAILURE
+        {
+            return Err(format!("{why} (not asked again for {} s)", PAUSE_AFTER_FAILURE.as_secs()));
         }
         kept.token = None;
         let refreshed = match kept.refresh.take() {
@@ -179,7 +179,7 @@ impl TokenCache {
 fn life(expires_in: Option<&serde_json::Value>) -> Duration {
     let seconds = expires_in.and_then(|value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()));
     let life = seconds.map_or(DEFAULT_LIFE, Duration::from_secs).min(LONGEST_LIFE);
-    life - (life / 4).min(Duration::from_secs(30))
+    life.saturating_sub((life / 4).min(Duration::from_secs(30)))
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ pub(super) fn parse(text: &str) -> Result<Term<&str>, FilterError> {
         };
         FilterError { offset: place(found), why: format!("it is no jq expression: expected {what}") }
     })?;
-    Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
+    Parser::new(&tokens).parse(Parser::term).map_err(|errors| {
         let first = errors.into_iter().next();
         let (what, found) = first.map_or(("an expression", None), |(expected, found)| (expected.as_str(), found));
         let (offset, seen) = match found {
@@ -227,11 +227,10 @@ impl<'s> Walk<'s> {
 
     fn inner(&mut self, term: &Term<&'s str>) -> Result<Cost, FilterError> {
         match term {
-            Term::Id | Term::Num(_) | Term::Arr(None) => Ok(Cost::one()),
             Term::Var(name) if matches!(*name, "$ENV" | "$__loc__" | "$__prog_args") => {
                 self.fail(name, format!("`{name}` is not allowed in connector files"))
             }
-            Term::Var(_) => Ok(Cost::one()),
+            Term::Id | Term::Num(_) | Term::Arr(None) | Term::Var(_) => Ok(Cost::one()),
             Term::Recurse => self.fail("", String::from("`..` is not allowed in connector files")),
             Term::Fold(name, ..) => self.fail(name, format!("`{name}` is not allowed in connector files")),
             Term::Label(name, _) | Term::Break(name) => {

@@ -77,7 +77,8 @@ fn a_definition_that_calls_itself_is_refused() {
 fn definitions_count_wherever_they_are_called() {
     let mut text = String::from("def f0: .a.b.c.d; ");
     for level in 1..30 {
-        text.push_str(&format!("def f{level}: f{0}, f{0}; ", level - 1));
+        text += &["def f", &level.to_string(), ": f", &(level - 1).to_string(), ", f", &(level - 1).to_string(), "; "]
+            .concat();
     }
     text.push_str("f29");
     assert!(refused(&text).contains("syntax nodes"));
@@ -209,7 +210,7 @@ fn single_filter() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just(String::from(".")),
         proptest::collection::vec(name(), 1..4)
-            .prop_map(|names| names.iter().map(|name| format!(".{}", quoted(name))).collect::<String>()),
+            .prop_map(|names| format!(".{}", names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join("."))),
         any::<i64>().prop_filter("no sign", |number| *number >= 0).prop_map(|number| number.to_string()),
         name().prop_map(|name| quoted(&name)),
         prop_oneof![Just("null"), Just("true"), Just("false"), Just("[]"), Just("{}")].prop_map(str::to_owned),
