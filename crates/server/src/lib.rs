@@ -1,1 +1,27 @@
-//! Room `server`.
+//! The HTTP server: the API under `/api/v1`, health, metrics, and the error pages that problems refer to.
+//!
+//! Rooms: `bind` (start, stop) · `connections` (sockets) · `guard` (what every request passes) · `access` (tokens and
+//! roles) · `extract` (bodies and parameters, checked) · `problem` (errors on the wire) · `routes` (one file per
+//! subject) · `metrics` and `telemetry`.
+//!
+//! Guarantees: without tokens only loopback is served; with tokens every route but health and the error pages needs
+//! one; an error is always an RFC 9457 problem document; an intake is answered only when it is durable.
+//!
+//! Limits: [`MAX_CONNECTIONS`] connections, [`MAX_UPLOADS`] request bodies at once, each of `server.max_body_size`;
+//! [`REQUEST_TIMEOUT`] per request; [`REQUESTS_PER_SECOND`] per caller; 1,000 rows per page. No TLS: beyond loopback,
+//! put a proxy that speaks it in front.
+
+mod access;
+mod bind;
+mod connections;
+mod extract;
+mod guard;
+mod limits;
+mod metrics;
+mod problem;
+mod routes;
+mod telemetry;
+
+pub use bind::{BoundServer, Server, ServerError};
+pub use limits::{MAX_CONNECTIONS, MAX_REDRIVE, MAX_UPLOADS, REQUEST_TIMEOUT, REQUESTS_PER_SECOND};
+pub use metrics::{MetricsError, install_metrics};

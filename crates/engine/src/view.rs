@@ -1,0 +1,25 @@
+//! What people and machines get to see, and what they may do: one shape for the HTTP API, the console and the CLI's
+//! `--json`.
+//!
+//! * [`tickets`], [`ticket`], [`timeline`]: a page of tickets, one with all that is known of it, its story.
+//! * [`retry`], [`dismiss`], [`redrive`]: an operator's acts on tickets.
+//! * [`backends`], [`change_backend`]: backends and the settings that can be changed while running.
+//! * [`platforms`], [`problems`]: how the platforms are, in words, and what an operator must know of.
+//!
+//! Everything is read from the store and from a snapshot of delivery; nothing here decides about a ticket. Instants are
+//! RFC 3339 in UTC. Limits: [`MAX_PAGE`](ticketbridge_store::MAX_PAGE) rows per page, 50 values per filter, 500
+//! characters per reason.
+
+mod acts;
+mod backends;
+mod filter;
+mod platforms;
+mod tickets;
+mod timeline;
+
+pub use acts::{ActFault, MAX_REASON, Redriven, dismiss, redrive, retry};
+pub use backends::{BackendChange, SettingFault, backend, backends, change_backend};
+pub use filter::{FilterFault, MAX_FILTER_TEXT, MAX_FILTER_VALUES, TicketQuery};
+pub use platforms::{HeldOperation, PlatformView, ProblemView, platforms, problems};
+pub use tickets::{DEFAULT_PAGE, PageFault, TicketDetail, TicketPage, TicketSummary, origin_id, ticket, tickets};
+pub use timeline::{TimelineEntry, timeline};

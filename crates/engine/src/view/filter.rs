@@ -1,0 +1,143 @@
+//! Which tickets are meant: as given in a query string, a JSON body or on the command line, checked.
+
+use serde::{Deserialize, Deserializer};
+use ticketbridge_core::ticket::{BackendName, DedupeKey, KeyError, State, UnknownState};
+use ticketbridge_store::TicketFilter;
+
+/// Most values of one filter (`state=…` so often).
+pub const MAX_FILTER_VALUES: usize = 50;
+/// Longest value of a filter, in characters.
+pub const MAX_FILTER_TEXT: usize = 200;
+
+/// Which tickets are meant. What is empty does not restrict; several values of one filter mean any of them, several
+/// filters all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TicketQuery {
+    /// In one of these states, whatever their case.
+    #[serde(deserialize_with = "one_or_more")]
+    pub state: Vec<String>,
+    /// Of one of these kinds, compared as kind keys.
+    #[serde(deserialize_with = "one_or_more")]
+    pub kind: Vec<String>,
+    /// Carried by one of these backends.
+    #[serde(deserialize_with = "one_or_more")]
+    pub backend: Vec<String>,
+    /// About exactly this.
+    pub dedupe_key: Option<String>,
+    /// With exactly this message id.
+    pub message_id: Option<String>,
+    /// This text in key, ticket number, work order, message id or reason, ignoring ASCII case.
+    pub text: Option<String>,
+}
+
+/// Why a filter cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterFault {
+    /// No such state.
+    #[error(transparent)]
+    State(#[from] UnknownState),
+    /// The dedupe key is unusable.
+    #[error("`dedupe_key`: {0}")]
+    Key(#[from] KeyError),
+    /// Empty.
+    #[error("`{0}` is empty; give a value, or leave it out")]
+    Empty(&'static str),
+    /// Too long.
+    #[error("`{name}` has {length} characters; the limit is {MAX_FILTER_TEXT}")]
+    Long {
+        /// The filter.
+        name: &'static str,
+        /// Its length.
+        length: usize,
+    },
+    /// Too many values.
+    #[error("`{name}` has {count} values; the limit is {MAX_FILTER_VALUES}")]
+    Many {
+        /// The filter.
+        name: &'static str,
+        /// Their number.
+        count: usize,
+    },
+}
+
+impl TicketQuery {
+    /// The filter as the store wants it.
+    pub fn filter(&self) -> Result<TicketFilter, FilterFault> {
+        let states = several("state", &self.state)?.iter().map(|text| text.parse::<State>());
+        let states = states.collect::<Result<_, _>>()?;
+        let key = one("dedupe_key", self.dedupe_key.as_deref())?.map(DedupeKey::new).transpose()?;
+        Ok(TicketFilter {
+            states,
+            kinds: several("kind", &self.kind)?.to_vec(),
+            backends: several("backend", &self.backend)?.iter().map(|name| BackendName::new(name)).collect(),
+            key,
+            message_id: one("message_id", self.message_id.as_deref())?.map(str::to_owned),
+            text: one("text", self.text.as_deref())?.map(str::to_owned),
+        })
+    }
+}
+
+fn one<'a>(name: &'static str, value: Option<&'a str>) -> Result<Option<&'a str>, FilterFault> {
+    value.map_or(Ok(()), |text| check(name, text))?;
+    Ok(value)
+}
+
+fn several<'a>(name: &'static str, values: &'a [String]) -> Result<&'a [String], FilterFault> {
+    if values.len() > MAX_FILTER_VALUES {
+        return Err(FilterFault::Many { name, count: values.len() });
+    }
+    values.iter().try_for_each(|value| check(name, value))?;
+    Ok(values)
+}
+
+fn check(name: &'static str, text: &str) -> Result<(), FilterFault> {
+    match text.chars().count() {
+        _ if text.trim().is_empty() => Err(FilterFault::Empty(name)),
+        length if length > MAX_FILTER_TEXT => Err(FilterFault::Long { name, length }),
+        _ => Ok(()),
+    }
+}
+
+/// `"SNR"` is short for `["SNR"]`.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or a list of texts")]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(text) => vec![text],
+        OneOrMore::More(texts) => texts,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FilterFault, TicketQuery};
+    use serde_json::json;
+    use ticketbridge_core::ticket::State;
+
+    fn query(json: serde_json::Value) -> TicketQuery {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn one_value_is_short_for_a_list() {
+        let filter = query(json!({"state": "error", "kind": ["SNR", "Falla de Linea"]})).filter().unwrap();
+        assert_eq!(filter.states, [State::Error]);
+        assert_eq!(filter.kinds, ["SNR", "Falla de Linea"]);
+    }
+
+    #[test]
+    fn unusable_values_are_named() {
+        assert!(matches!(query(json!({"state": "Lost"})).filter(), Err(FilterFault::State(_))));
+        assert_eq!(query(json!({"text": " "})).filter(), Err(FilterFault::Empty("text")));
+        assert!(matches!(query(json!({"dedupe_key": " x"})).filter(), Err(FilterFault::Key(_))));
+        let long = "x".repeat(201);
+        assert!(matches!(query(json!({"kind": long})).filter(), Err(FilterFault::Long { .. })));
+        assert!(matches!(query(json!({"kind": vec!["x"; 51]})).filter(), Err(FilterFault::Many { .. })));
+        assert!(serde_json::from_value::<TicketQuery>(json!({"colour": "red"})).is_err());
+    }
+}

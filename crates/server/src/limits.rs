@@ -1,0 +1,43 @@
+//! Every limit of the server, in one place.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+/// Most connections at once; further ones wait to be accepted.
+pub const MAX_CONNECTIONS: usize = 512;
+/// Most request bodies that are read and worked on at once; further ones wait. With `server.max_body_size` this bounds
+/// the memory that callers can take.
+pub const MAX_UPLOADS: usize = 8;
+/// Longest time from a request's head to its answer.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest time to wait for a request's head; idle connections are closed after it.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time to wait for delivery's snapshot of itself, and for the store to show that it can be read.
+pub(crate) const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
+/// Largest body of calls that change something but take no tickets in.
+pub(crate) const MAX_SMALL_BODY: usize = 64 * 1024;
+/// Most tickets that one redrive call tries again.
+pub const MAX_REDRIVE: usize = 10_000;
+/// Most problems in one answer.
+pub(crate) const MAX_PROBLEMS: usize = 1_000;
+/// Requests per second and caller, and as many at once. A caller is a token, so the number of limiters is bounded by
+/// the configuration and nobody can exhaust another's share. One ticket per call at this rate is more than delivery
+/// carries; who has more sends arrays.
+pub const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
+/// Refused logins per second, all strangers together: slows down who guesses tokens, without touching who has one.
+const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
+
+/// A rate limit (generic cell rate algorithm).
+pub(crate) type Rate = DefaultDirectRateLimiter;
+
+/// The rate limit of one caller.
+pub(crate) fn caller_rate() -> Rate {
+    RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND))
+}
+
+/// The rate limit of those who have no valid token.
+pub(crate) fn stranger_rate() -> Rate {
+    RateLimiter::direct(Quota::per_second(REFUSALS_PER_SECOND))
+}

@@ -1,0 +1,48 @@
+//! Backends and their three settings.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::{Extension, Json};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use ticketbridge_engine::delivery::BackendView;
+use ticketbridge_engine::view::{self, BackendChange};
+
+use super::Desk;
+use crate::access::Caller;
+use crate::extract::{Answer, NoParams, small_json};
+
+/// A list that is short enough to come whole.
+#[derive(Serialize)]
+pub(super) struct Items<T> {
+    pub(super) items: Vec<T>,
+}
+
+/// `GET /api/v1/backends`: all, with the settings in force.
+pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<Items<BackendView>> {
+    let items = view::backends(&desk.app.config, &*desk.app.store).await?;
+    Ok(Json(Items { items }))
+}
+
+/// `GET /api/v1/backends/{name}`: one.
+pub(super) async fn show(State(desk): State<Desk>, Path(name): Path<String>, _: NoParams) -> Answer<BackendView> {
+    Ok(Json(view::backend(&desk.app.config, &*desk.app.store, &name).await?))
+}
+
+/// `PATCH /api/v1/backends/{name} {processing?, max_retries?, max_tickets_per_request?}`: holds at once.
+pub(super) async fn change(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
+    _: NoParams,
+    request: Request,
+) -> Answer<BackendView> {
+    let (config, store) = (&desk.app.config, &*desk.app.store);
+    view::backend(config, store, &name).await?;
+    let change = BackendChange::from_json(&small_json::<Map<String, Value>>(request).await?)?;
+    let at = desk.app.clock.now().wall;
+    let changed = view::change_backend(config, store, &name, &change, &caller.name, at).await?;
+    desk.app.delivery.news();
+    Ok(Json(changed))
+}

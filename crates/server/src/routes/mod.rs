@@ -1,0 +1,82 @@
+//! The routes, one file per subject. A route reads its input, asks the engine, and answers; it decides nothing.
+
+mod acts;
+mod backends;
+mod errors;
+mod health;
+mod metrics;
+mod platforms;
+mod tickets;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use ticketbridge_core::delivery::Status;
+use ticketbridge_engine::app::App;
+use tokio::sync::Semaphore;
+
+use crate::access::Access;
+use crate::guard::guard;
+use crate::limits::{MAX_UPLOADS, STATUS_TIMEOUT};
+use crate::problem::Problem;
+
+/// What every route works with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    /// The running service.
+    pub(crate) app: App,
+    /// Who may call.
+    pub(crate) access: Arc<Access>,
+    /// Bodies that are being read and worked on.
+    pub(crate) uploads: Arc<Semaphore>,
+    metrics: PrometheusHandle,
+}
+
+impl Desk {
+    /// A desk of a running service.
+    pub(crate) fn new(app: App, access: Arc<Access>, metrics: PrometheusHandle) -> Self {
+        Self { app, access, uploads: Arc::new(Semaphore::new(MAX_UPLOADS)), metrics }
+    }
+
+    /// Delivery's snapshot of itself; `None`: it has ended, or does not answer.
+    async fn delivery(&self) -> Option<Status> {
+        tokio::time::timeout(STATUS_TIMEOUT, self.app.delivery.status()).await.ok().flatten()
+    }
+}
+
+/// All routes behind the guard.
+pub(crate) fn router(desk: Desk) -> Router {
+    let api = Router::new()
+        .route("/tickets", get(tickets::list).post(tickets::receive))
+        .route("/tickets/redrive", post(acts::redrive))
+        .route("/tickets/{id}", get(tickets::show))
+        .route("/tickets/{id}/timeline", get(tickets::timeline))
+        .route("/tickets/{id}/retry", post(acts::retry))
+        .route("/tickets/{id}/dismiss", post(acts::dismiss))
+        .route("/backends", get(backends::list))
+        .route("/backends/{name}", get(backends::show).patch(backends::change))
+        .route("/platforms", get(platforms::list))
+        .route("/problems", get(platforms::problems));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
+        .route("/errors/{code}", get(errors::page))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn_with_state(desk.clone(), guard))
+        .with_state(desk)
+}
+
+async fn no_such_route() -> Problem {
+    Problem::not_found("there is nothing at this address")
+}
+
+async fn no_such_method(method: Method) -> Problem {
+    Problem::method_not_allowed(method.as_str())
+}
