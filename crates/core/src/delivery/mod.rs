@@ -411,6 +411,7 @@ impl Delivery {
                 continue;
             }
             let platform = self.platform_of_ask(*id, doubt.ask()).and_then(|name| self.platforms.get(&name));
+            let open = platform.is_some_and(|platform| matches!(platform.breaker, Breaker::Open { .. }));
             match platform.map(|platform| platform.admission(now.max(*at))) {
                 Some(Admission::Now) => {
                     at_least(Some(*at));
@@ -418,7 +419,7 @@ impl Delivery {
                 }
                 Some(Admission::At(until)) => at_least(Some(until)),
                 // Behind an open breaker a look that falls due may be its probe.
-                _ => at_least(Some(*at).filter(|at| *at > now)),
+                _ => at_least(Some(*at).filter(|at| open && *at > now)),
             }
         }
         for (name, platform) in &self.platforms {

@@ -87,6 +87,7 @@ pub(crate) struct World {
     trace: DefaultHasher,
     pub(crate) steps: u64,
     pub(crate) verbose: bool,
+    draining: bool,
 }
 
 pub(crate) fn platform(name: char) -> PlatformName {
@@ -179,6 +180,7 @@ impl World {
             trace: DefaultHasher::new(),
             steps: 0,
             verbose: std::env::var("TICKETBRIDGE_TRACE").is_ok(),
+            draining: false,
         };
         world.remote('B').own_tickets_only = false;
         world.schedule(1, Happening::Start);
@@ -241,6 +243,11 @@ impl World {
         }
     }
 
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+        self.tell_now(Event::Drain);
+    }
+
     pub(crate) fn later(&mut self, after: u64, hand: impl FnOnce(&mut Self) + 'static) {
         self.schedule(after, Happening::Hand(Box::new(hand)));
     }
@@ -275,6 +282,7 @@ impl World {
     /// The process dies and comes back after so many milliseconds.
     pub(crate) fn crash(&mut self, down_for: u64) {
         self.delivery = None;
+        self.draining = false;
         self.life += 1;
         self.wake = None;
         self.idle_wakes.clear();
@@ -288,6 +296,19 @@ impl World {
             self.step();
         }
         self.now = end;
+    }
+
+    /// Runs until something is the case.
+    pub(crate) fn run_until(&mut self, is: impl Fn(&Self) -> bool) {
+        let end = self.now + 24 * 3_600_000;
+        while !is(self) {
+            assert!(self.now < end, "seed {}: it never came:\n{}", self.seed, self.picture());
+            self.step();
+        }
+    }
+
+    pub(crate) fn tickets(&self, name: char) -> usize {
+        self.remotes[&name].tickets.len()
     }
 
     /// Runs until no row is open, at most so many milliseconds; then checks that nothing is left over.
@@ -597,7 +618,7 @@ impl World {
             Happening::Event(life, _) | Happening::Commit(life, _, _) => *life == self.life,
             _ => false,
         });
-        let processing = self.settings.backends.values().all(|backend| backend.processing);
+        let processing = !self.draining && self.settings.backends.values().all(|backend| backend.processing);
         let status = delivery.status(Mono(self.now));
         let stopped = status.platforms.values().any(|platform| platform.stopped.is_some() || platform.why.contains("configured"));
         if !coming && processing && !stopped && !status.waiting.is_empty() {
