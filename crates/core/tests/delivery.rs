@@ -7,7 +7,11 @@ mod store;
 #[path = "delivery/world.rs"]
 mod world;
 
+#[path = "delivery/doubt.rs"]
+mod doubt;
 #[path = "delivery/lifecycle.rs"]
 mod lifecycle;
+#[path = "delivery/outcomes.rs"]
+mod outcomes;
 #[path = "delivery/sweep.rs"]
 mod sweep;

@@ -54,6 +54,8 @@ fn snr_columns_weigh_each_channel_sample_once() {
 #[test]
 fn utilisation_columns_weigh_each_timestamp_once() {
     let plant = Plant::new().us("u1", "2026-11-20T11:45:00Z", &["10", "20"]).us("u2", "2026-11-20T11:45:00Z", &["40"]);
+    // Exactly at the begin of the window: outside.
+    let plant = plant.us("u1", "2026-11-19T12:00:00Z", &["80"]);
     let row = plant.row(AS_OF, UsServiceGroup, "U1");
     assert_eq!((row.kpi_avg, row.kpi_min, row.kpi_max, row.kpi_last), (Some(22.5), Some(20.0), Some(25.0), Some(20.0)));
     assert_eq!((row.samples_24h, row.channels_reporting), (3, 2));

@@ -10,10 +10,10 @@ use common::plant::{Plant, row_of};
 use common::{File, at, load};
 use proptest::prelude::*;
 use ticketbridge_core::network::Aggregation::{DsServiceGroup, SnrUpstream, UsServiceGroup};
-use ticketbridge_core::network::KpiFile;
 use ticketbridge_core::network::load::{Counters, FileKind, KpiContext, RawSample, RejectReason, read_kpi};
 use ticketbridge_core::network::preview::{Preview, PreviewFile};
 use ticketbridge_core::network::settings::Settings;
+use ticketbridge_core::network::{KpiFile, Modulation};
 
 const AS_OF: &str = "2026-11-20T12:00:00Z";
 
@@ -386,6 +386,23 @@ fn a_failing_input_or_sink_ends_the_reading_and_says_where() {
     let long = [&text[..], &b"x\n".repeat(3_000)].concat();
     let fault = read_kpi(KpiFile::UsChannelSnr, Torn(&long), &context, &mut sink, &mut |_| {}).unwrap_err().to_string();
     assert!(fault.contains("the disk is gone"), "{fault}");
+}
+
+#[test]
+fn only_snr_rows_have_a_modulation() {
+    let preview = Plant::new().load(AS_OF);
+    let settings = Settings::default();
+    let context = KpiContext { topology: &preview.topology, clock: at(AS_OF), settings: &settings };
+    let text = b"timestamp_utc,channel_id,snr_db,utilization_pct,modulation,cm_online\n2026-11-20T10:00:00Z,u1,30,30,16QAM,99999999999\n";
+    for (kpi, code) in [(KpiFile::UsChannelSnr, Modulation::Qam16.code()), (KpiFile::UsChannelUtilization, 0)] {
+        let mut found = Vec::new();
+        let mut sink = |sample: RawSample<'_>| {
+            found.push((sample.modulation, sample.cm_online));
+            Ok(())
+        };
+        read_kpi(kpi, &text[..], &context, &mut sink, &mut |_| {}).unwrap();
+        assert_eq!(found, [(code, Some(u32::MAX - 1))], "{kpi:?}");
+    }
 }
 
 #[test]

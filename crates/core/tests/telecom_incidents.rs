@@ -301,7 +301,11 @@ fn joined_incidents_inherit_the_id_of_the_earliest() {
     assert_eq!(two.incidents().count(), 2);
     let earliest = two.incidents().next().unwrap().id.clone();
     let one = clear("19").load(AS_OF);
-    assert_eq!(ids(&one.evaluate_at(at(AS_OF), known(&two))), [("u1 10:00..".to_owned(), earliest)]);
+    let mut backwards = known(&two);
+    backwards.known.reverse();
+    for horizon in [known(&two), backwards] {
+        assert_eq!(ids(&one.evaluate_at(at(AS_OF), horizon)), [("u1 10:00..".to_owned(), earliest.clone())]);
+    }
 }
 
 #[test]

@@ -438,7 +438,7 @@ impl Delivery {
             }
             if let Breaker::Open { until, .. } = platform.breaker {
                 let has_read = platform.settings.capabilities.as_ref().is_some_and(|can| can.has_health_read);
-                if until > now || has_read {
+                if until > now || has_read || paused.is_some() {
                     at_least(Some(until.max(paused.unwrap_or(until))));
                 }
                 continue;

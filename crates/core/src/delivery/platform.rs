@@ -214,6 +214,10 @@ impl Platform {
 
     /// A call came back with a clear answer after `latency`. True: the breaker closed by it.
     pub(super) fn well(&mut self, latency: Option<Duration>, write: bool) -> bool {
+        if matches!(self.breaker, Breaker::Open { .. }) {
+            // A late answer of a request sent before it opened: the probe decides.
+            return false;
+        }
         self.failures = 0;
         if write {
             self.level = 0;

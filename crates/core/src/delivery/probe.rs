@@ -308,7 +308,9 @@ impl Delivery {
             self.stop_for_untrusted_search(&probe.platform, "tickets");
             return true;
         }
-        let Some(known) = &probe.known_ticket else { return false };
+        // What stopped creating is not believed in anything until an operator has judged it.
+        let stopped = self.platforms.get(&probe.platform).is_some_and(|platform| platform.stopped.is_some());
+        let Some(known) = &probe.known_ticket else { return stopped };
         // That very ticket: an older one of its key may be seen long before it.
         let seen = tickets.iter().any(|ticket| super::doubt::same_ticket(&ticket.reference, &known.reference));
         if seen {
@@ -322,7 +324,7 @@ impl Delivery {
             });
             self.known_is_missing(&probe.platform, &known.key, since.unwrap_or(Mono(0)), now);
         }
-        !seen
+        !seen || stopped
     }
 
     fn judge_others(&mut self, probe: &Probe, random: bool, missing: bool, what: &str) -> bool {

@@ -292,7 +292,7 @@ impl Remote {
         let mut ids = RemoteIds::default();
         match operation {
             Operation::CreateTicket => {
-                if !self.doubles_allowed && self.tickets.iter().any(|ticket| ticket.ours && ticket.open && ticket.key == item.key) {
+                if !self.doubles_allowed && self.tickets.iter().any(|ticket| ticket.ours && ticket.open && !ticket.gone && ticket.key == item.key) {
                     self.violations.push(format!("I1: a second open ticket of ours for {}", item.key));
                 }
                 let number = self.number('T');

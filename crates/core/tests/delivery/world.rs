@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ticketbridge_core::delivery::{
-    BackendSettings, BatchId, Command, Delivery, Event, Fence, LaneId, OnUnresolved, OpenTicket, PlatformSettings,
+    BackendSettings, BatchId, Command, Delivery, Event, Fence, LaneId, OnUnresolved, PlatformSettings,
     Report, Settings, TransactionId, Writes,
 };
 use ticketbridge_core::effect::{CallClass, Capabilities, Operation, Outcome, Query};
@@ -277,6 +277,17 @@ impl World {
         let open = self.store.open_ticket(TicketId(id));
         let lane = self.store.lane_of[&TicketId(id)];
         self.tell(Event::Changed { lane, tickets: vec![open] });
+    }
+
+    /// As [`World::changed`], before anything else.
+    pub(crate) fn changed_now(&mut self, id: i64) {
+        let open = self.store.open_ticket(TicketId(id));
+        let lane = self.store.lane_of[&TicketId(id)];
+        self.tell_now(Event::Changed { lane, tickets: vec![open] });
+    }
+
+    pub(crate) fn remote_reads(&self, name: char) -> usize {
+        self.remotes[&name].reads.len()
     }
 
     /// The process dies and comes back after so many milliseconds.
@@ -625,9 +636,4 @@ impl World {
             panic!("seed {}: I2: open rows and nothing will happen:\n{}", self.seed, self.picture());
         }
     }
-}
-
-/// A row as an operator's act finds it.
-pub(crate) fn as_changed(world: &World, id: i64) -> OpenTicket {
-    world.store.open_ticket(TicketId(id))
 }
