@@ -4,8 +4,13 @@
 
 mod workflow_common;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use ticketbridge_core::network::Aggregation;
+use ticketbridge_core::network::evaluation::RollUp;
 use ticketbridge_core::network::settings::Settings;
+use ticketbridge_core::time::Wall;
 use ticketbridge_engine::offload::{FileOutcome, FileReport, total_counters};
 use ticketbridge_engine::workflow::preview;
 use ticketbridge_store::samples::{FileKind, LoadSource};
@@ -267,4 +272,33 @@ async fn counters_of_a_split_load_add_up_to_the_rows_of_the_files() {
     }
     let counters = total_counters(&scene.scan().await);
     assert_eq!(counters[&FileKind::UsChannelSnr].rows, rows.len() as u64);
+}
+
+#[tokio::test]
+async fn tables_roll_ups_and_histories_are_there_to_look_at() {
+    let (files, _) = data_set(GOLDEN.0);
+    let scene = Scene::new(GOLDEN.1);
+    scene.write_all(&files);
+    scene.scan().await;
+    let now = Wall(scene.as_of.0 * 1_000);
+    assert_eq!(scene.workflow.latest(Aggregation::SnrUpstream, None), None);
+    let rows = scene.workflow.aggregations(Aggregation::SnrUpstream, scene.as_of, now).await.unwrap();
+    assert_eq!(scene.workflow.latest(Aggregation::SnrUpstream, None), Some(Arc::clone(&rows)));
+    let again = scene.workflow.aggregations(Aggregation::SnrUpstream, scene.as_of, now).await.unwrap();
+    assert!(Arc::ptr_eq(&rows, &again), "made twice");
+    let hubs = scene.workflow.roll_up(Aggregation::SnrUpstream, RollUp::Hub, scene.as_of, now).await.unwrap();
+    assert_eq!((hubs[0].group_id.as_str(), hubs[0].channels), ("HUB-ZAPOPAN", 4));
+    scene.run().await;
+    assert!(scene.workflow.latest(Aggregation::DsServiceGroup, Some(RollUp::Network)).is_some());
+
+    let from = at("2026-11-20T20:00:00Z");
+    let history = |group: &'static str| scene.workflow.history(Aggregation::SnrUpstream, group, from, scene.as_of);
+    let channels = history("USSG-1042").await.unwrap().unwrap();
+    assert_eq!((channels.len(), channels[0].points.len()), (1, 16));
+    assert_eq!(
+        channels[0].points[..3],
+        [(from, None), (from.plus_seconds(900), None), (from.plus_seconds(1_800), Some(30.2))]
+    );
+    assert_eq!(history("DSSG-0521").await.unwrap(), None);
+    assert_eq!(history("nothing").await.unwrap(), None);
 }

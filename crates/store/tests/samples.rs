@@ -101,6 +101,10 @@ proptest! {
         let expected: Vec<_> = model.values().filter(|row| range.contains(&row.at)).copied().collect();
         prop_assert_eq!(read(&store, KpiFile::UsChannelSnr, range), expected);
         prop_assert_eq!(read(&store, KpiFile::DsChannelUtilization, ALWAYS), []);
+        let channels = [ChannelOrdinal(1), ChannelOrdinal(4_096)];
+        let some = store.snapshot().unwrap().samples_of(KpiFile::UsChannelSnr, &channels, ALWAYS).unwrap();
+        let expected: Vec<_> = model.values().filter(|row| channels.contains(&row.channel)).copied().collect();
+        prop_assert_eq!(some.into_iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>(), expected);
     }
 }
 

@@ -91,6 +91,10 @@ impl Loader<'_> {
             )));
         };
         let mut writer = self.store.begin(LoadSource { kind: file.kind, hash, file: file.name.clone() })?;
+        // Asked again now that nobody else is loading: another process may have taken the same file meanwhile.
+        if self.store.loaded(file.kind, &hash, since)?.is_some() {
+            return Ok(FileOutcome::Known);
+        }
         let mut rejects = Rejects::default();
         let mut refused = None;
         let mut input = HashingReader::open(&file.path)?;

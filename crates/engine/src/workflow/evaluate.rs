@@ -1,11 +1,14 @@
 //! Stored samples to an evaluation. Blocking.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use serde::Serialize;
 use ticketbridge_core::network::evaluation::{Evaluation, Evaluator, Horizon, Incident};
 use ticketbridge_core::network::settings::Settings;
 use ticketbridge_core::network::topology::ChannelIndex;
-use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Timestamp};
+use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Sample, Timestamp};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::samples::{SampleStore, Snapshot};
 
@@ -66,6 +69,43 @@ pub(super) fn evaluate<'p>(
         }
     }
     Ok(evaluator.finish())
+}
+
+/// The stored samples of one channel.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChannelHistory {
+    /// The channel.
+    pub channel_id: String,
+    /// Instant and value (dB or percent) of each row, in time order; `None`: no data.
+    pub points: Vec<(Timestamp, Option<f64>)>,
+}
+
+/// The samples of all channels of a group, in byte order of their ids.
+pub(super) fn history(
+    snapshot: &Snapshot<'_>,
+    plant: &Plant,
+    file: KpiFile,
+    group_id: &str,
+    range: RangeInclusive<Timestamp>,
+) -> Result<Option<Vec<ChannelHistory>>, WorkflowError> {
+    let topology = &plant.topology;
+    let group = topology.find_group(group_id).filter(|group| topology.group(*group).direction == file.direction());
+    let Some(group) = group else {
+        return Ok(None);
+    };
+    let channels = topology.channels_of(group);
+    let ordinals: Vec<ChannelOrdinal> = channels.iter().map(|channel| plant.ordinal(*channel)).collect();
+    let mut samples: BTreeMap<ChannelOrdinal, Vec<Sample>> =
+        snapshot.samples_of(file, &ordinals, range)?.into_iter().collect();
+    let histories = channels.iter().map(|index| {
+        let channel = topology.channel(*index);
+        let rows = samples.remove(&plant.ordinal(*index)).unwrap_or_default();
+        let value =
+            |row: &Sample| row.value.filter(|_| !channel.is_out_of_service()).map(|value| f64::from(value) / 1_000.0);
+        let points = rows.iter().map(|row| (row.at, value(row))).collect();
+        ChannelHistory { channel_id: channel.id.to_string(), points }
+    });
+    Ok(Some(histories.collect()))
 }
 
 fn channels_by_ordinal(plant: &Plant, file: KpiFile) -> Vec<(ChannelOrdinal, ChannelIndex)> {

@@ -14,9 +14,9 @@ mod evaluate;
 mod known;
 mod preview;
 mod source;
+mod tables;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex as BlockingMutex, PoisonError};
+use std::sync::{Arc, Mutex as BlockingMutex};
 
 use serde::Serialize;
 use ticketbridge_core::network::evaluation::{AggregationRow, Incident, RollUp};
@@ -25,15 +25,17 @@ use ticketbridge_core::network::tickets::{MessageIdentity, TicketDraft, build_ti
 use ticketbridge_core::network::{Aggregation, KpiFile, Timestamp};
 use ticketbridge_core::ticket::{BackendName, DedupeKey, IntakeItem, NewTicket, OriginId, parse_intake};
 use ticketbridge_core::time::Wall;
-use ticketbridge_store::samples::{SampleStore, TopologyVersion};
+use ticketbridge_store::samples::SampleStore;
 use ticketbridge_store::{RunCommit, RunRecord, Store};
 use tokio::sync::Mutex;
 
 use self::known::Known;
+use self::tables::{State, Tables};
 use crate::offload::PlantCache;
 
 pub use backends::BackendChoice;
 pub use error::WorkflowError;
+pub use evaluate::ChannelHistory;
 pub use preview::{Preview, preview};
 pub use source::{SeededSource, Source};
 
@@ -78,18 +80,6 @@ pub struct RunOutcome {
     /// Groups that should have a ticket and can't: their ids make no dedupe key. What and why.
     pub unusable: Vec<String>,
 }
-
-/// What the tables of an evaluation depend on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    as_of: Timestamp,
-    topology: TopologyVersion,
-    sequence: i64,
-}
-
-/// The tables that were made last.
-#[derive(Default)]
-struct Tables(BTreeMap<Aggregation, (State, Arc<Vec<AggregationRow>>)>);
 
 /// What comes out of the evaluation.
 struct Evaluated {
@@ -162,30 +152,14 @@ impl Workflow {
     }
 
     /// The rows of one aggregation table at `as_of`, in byte order of their group ids. Asked again without a load or a
-    /// topology swap in between, it answers from memory. `now` bounds what the retention has left.
+    /// topology swap in between, it answers from memory. `now` says what the retention has left.
     pub async fn aggregations(
         &self,
         name: Aggregation,
         as_of: Timestamp,
         now: Wall,
     ) -> Result<Arc<Vec<AggregationRow>>, WorkflowError> {
-        let known = Known::read(&*self.store).await?.incidents();
-        let (samples, plants) = (Arc::clone(&self.samples), Arc::clone(&self.plants));
-        let (settings, tables) = (Arc::clone(&self.settings), Arc::clone(&self.tables));
-        blocking(move || {
-            let (plant, snapshot) = evaluate::consistent(&samples, &plants)?;
-            let state = State { as_of, topology: plant.version, sequence: snapshot.last_sequence()? };
-            if let Some(rows) = lock(&tables).get(name, state) {
-                return Ok(rows);
-            }
-            let begin = evaluate::first_stored(&settings, as_of, now);
-            let files = [name.kpi_file()];
-            let evaluation = evaluate::evaluate(&snapshot, &plant, &settings, &files, as_of, known, begin)?;
-            let rows = Arc::new(evaluation.rows(name));
-            lock(&tables).put(name, state, Arc::clone(&rows));
-            Ok(rows)
-        })
-        .await
+        self.table(name, None, as_of, now).await
     }
 
     /// The same columns over all service groups of each CCAP, hub, market or network.
@@ -195,23 +169,60 @@ impl Workflow {
         level: RollUp,
         as_of: Timestamp,
         now: Wall,
-    ) -> Result<Vec<AggregationRow>, WorkflowError> {
+    ) -> Result<Arc<Vec<AggregationRow>>, WorkflowError> {
+        self.table(name, Some(level), as_of, now).await
+    }
+
+    async fn table(
+        &self,
+        name: Aggregation,
+        level: Option<RollUp>,
+        as_of: Timestamp,
+        now: Wall,
+    ) -> Result<Arc<Vec<AggregationRow>>, WorkflowError> {
         let known = Known::read(&*self.store).await?.incidents();
         let (samples, plants) = (Arc::clone(&self.samples), Arc::clone(&self.plants));
-        let settings = Arc::clone(&self.settings);
+        let (settings, tables) = (Arc::clone(&self.settings), Arc::clone(&self.tables));
         blocking(move || {
             let (plant, snapshot) = evaluate::consistent(&samples, &plants)?;
+            let state = State { as_of, topology: plant.version, sequence: snapshot.last_sequence()? };
+            if let Some(rows) = tables::lock(&tables).get(name, level, state) {
+                return Ok(rows);
+            }
             let begin = evaluate::first_stored(&settings, as_of, now);
             let files = [name.kpi_file()];
             let evaluation = evaluate::evaluate(&snapshot, &plant, &settings, &files, as_of, known, begin)?;
-            Ok(evaluation.roll_up(name, level))
+            Ok(tables::lock(&tables).put(&evaluation, name, level, state))
         })
         .await
+    }
+
+    /// The table as the latest run, or the latest call of [`Workflow::aggregations`] or [`Workflow::roll_up`], of this
+    /// process made it; `None`: there was none. Never evaluates: for pages that are looked at often.
+    pub fn latest(&self, name: Aggregation, level: Option<RollUp>) -> Option<Arc<Vec<AggregationRow>>> {
+        tables::lock(&self.tables).latest(name, level)
     }
 
     /// The latest runs, newest first.
     pub async fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, WorkflowError> {
         Ok(self.store.runs(limit).await?)
+    }
+
+    /// The samples of all channels of a service group in one aggregation, of the stored ones between `from` and `to`,
+    /// both inside: for drawing them. `None`: the topology has no such group, or it is of the other direction.
+    pub async fn history(
+        &self,
+        name: Aggregation,
+        group_id: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Option<Vec<ChannelHistory>>, WorkflowError> {
+        let (samples, plants, group_id) = (Arc::clone(&self.samples), Arc::clone(&self.plants), group_id.to_owned());
+        blocking(move || {
+            let (plant, snapshot) = evaluate::consistent(&samples, &plants)?;
+            evaluate::history(&snapshot, &plant, name.kpi_file(), &group_id, from..=to)
+        })
+        .await
     }
 
     async fn evaluate(&self, as_of: Timestamp, now: Wall, known: Arc<Known>) -> Result<Evaluated, WorkflowError> {
@@ -225,9 +236,10 @@ impl Workflow {
             let evaluation = evaluate::evaluate(&snapshot, &plant, &settings, &KpiFile::ALL, as_of, incidents, begin)?;
             let mut rows = 0;
             for name in Aggregation::ALL {
-                let table = Arc::new(evaluation.rows(name));
-                rows += table.len() as u64;
-                lock(&tables).put(name, state, table);
+                rows += tables::lock(&tables).put(&evaluation, name, None, state).len() as u64;
+                for level in RollUp::ALL {
+                    tables::lock(&tables).put(&evaluation, name, Some(level), state);
+                }
             }
             let incidents = known.changed_incidents(evaluation.incidents(), &plant.topology, begin);
             Ok(Evaluated { drafts: build_tickets(&evaluation), rows, incidents })
@@ -282,16 +294,6 @@ impl Workflow {
     }
 }
 
-impl Tables {
-    fn get(&self, name: Aggregation, state: State) -> Option<Arc<Vec<AggregationRow>>> {
-        self.0.get(&name).filter(|(known, _)| *known == state).map(|(_, rows)| Arc::clone(rows))
-    }
-
-    fn put(&mut self, name: Aggregation, state: State, rows: Arc<Vec<AggregationRow>>) {
-        self.0.insert(name, (state, rows));
-    }
-}
-
 impl RunOutcome {
     fn emit(&self) {
         let RunRecord { rows, triggered, tickets, .. } = self.run;
@@ -302,11 +304,6 @@ impl RunOutcome {
             tracing::warn!(group, "no ticket can be built");
         }
     }
-}
-
-fn lock(tables: &BlockingMutex<Tables>) -> std::sync::MutexGuard<'_, Tables> {
-    // Tables are replaced whole: a panic elsewhere leaves none half-made.
-    tables.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn blocking<T: Send + 'static>(

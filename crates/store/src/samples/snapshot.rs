@@ -1,15 +1,16 @@
 //! Reading: one consistent state of the store, however long the reading takes.
 
+use std::collections::BTreeSet;
 use std::ops::{Deref, RangeInclusive};
 use std::sync::MutexGuard;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Sample, Timestamp};
 
 use super::encoding::Decoder;
 use super::merge::Merge;
 use super::topology::version_of;
-use super::{SampleStore, TopologyState, TopologyVersion, database, day_of};
+use super::{SampleStore, TopologyState, TopologyVersion, block_of, database, day_of};
 use crate::StoreError;
 
 /// The store as it was when the snapshot was taken. Loads that complete later are not seen. Held for a minute it
@@ -80,55 +81,51 @@ impl Snapshot<'_> {
         range: RangeInclusive<Timestamp>,
         mut each: impl FnMut(ChannelOrdinal, &[Sample]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let place = self.store.place();
-        let fault = |error| self.store.fault("read", &error);
-        let (from, to) = range.into_inner();
-        let mut decoder = Decoder::new()
-            .map_err(|error| StoreError::Refused(format!("zstd could not be set up for {place}: {error}")))?;
-        let mut next_block =
-            self.connection.prepare("SELECT min(block) FROM chunk WHERE kind = ?1 AND block > ?2").map_err(fault)?;
-        // Ordered by the index; the blobs are fetched one by one, so that nothing is sorted with blobs in hand.
-        let mut places = self
+        let mut reader = BlockReader::new(self, file, range)?;
+        let mut next_block = self
             .connection
-            .prepare(
-                "SELECT id, sequence, part FROM chunk WHERE kind = ?1 AND block = ?2 AND day BETWEEN ?3 AND ?4 \
-                 AND last_at >= ?5 AND first_at <= ?6 AND sequence NOT IN (SELECT sequence FROM load WHERE state = 1)",
-            )
-            .map_err(fault)?;
-        let mut data = self.connection.prepare("SELECT data FROM chunk WHERE id = ?1").map_err(fault)?;
+            .prepare("SELECT min(block) FROM chunk WHERE kind = ?1 AND block > ?2")
+            .map_err(|error| self.store.fault("read", &error))?;
         let mut rows = Vec::new();
         let mut block = -1_i64;
         loop {
-            let found: Option<i64> =
-                next_block.query_row(params![file as u8, block], |row| row.get(0)).map_err(fault)?;
+            let found: Option<i64> = next_block
+                .query_row(params![file as u8, block], |row| row.get(0))
+                .map_err(|error| self.store.fault("read", &error))?;
             let Some(found) = found else {
                 return Ok(());
             };
             block = found;
-            let mut chunks: Vec<(i64, i64, i64)> = places
-                .query_map(params![file as u8, block, day_of(from), day_of(to), from.0, to.0], |row| {
-                    Ok((row.get(1)?, row.get(2)?, row.get(0)?))
-                })
-                .map_err(fault)?
-                .collect::<Result<_, _>>()
-                .map_err(fault)?;
-            chunks.sort_unstable();
-            let damaged = |id: i64| StoreError::Refused(place.damaged(&format!("chunk {id}")));
-            let mut cursors = Vec::with_capacity(chunks.len());
-            for (_, _, id) in chunks {
-                let mut found = data.query([id]).map_err(fault)?;
-                let row = found.next().map_err(fault)?.ok_or_else(|| damaged(id))?;
-                let chunk = row.get_ref(0).map_err(fault)?.as_blob().map_err(|_| damaged(id))?;
-                cursors.push(decoder.open(chunk).map_err(|_| damaged(id))?);
-            }
-            let mut merge = Merge::new(cursors);
-            let broken = |_| StoreError::Refused(place.damaged(&format!("block {block} of {file:?}")));
-            while let Some(channel) = merge.next_channel(from, to, &mut rows).map_err(broken)? {
+            let mut merge = reader.open(block)?;
+            while let Some(channel) = reader.next_channel(&mut merge, block, &mut rows)? {
                 if !rows.is_empty() {
                     each(channel, &rows)?;
                 }
             }
         }
+    }
+
+    /// The samples of some channels in `range`, as [`Snapshot::samples`] hands them over: only their blocks are read,
+    /// about 75 ms for a block of a week at the design limit. Channels without a row are left out.
+    pub fn samples_of(
+        &self,
+        file: KpiFile,
+        channels: &[ChannelOrdinal],
+        range: RangeInclusive<Timestamp>,
+    ) -> Result<Vec<(ChannelOrdinal, Vec<Sample>)>, StoreError> {
+        let mut reader = BlockReader::new(self, file, range)?;
+        let blocks: BTreeSet<u32> = channels.iter().map(|channel| block_of(*channel)).collect();
+        let (mut found, mut rows) = (Vec::new(), Vec::new());
+        for block in blocks {
+            let block = i64::from(block);
+            let mut merge = reader.open(block)?;
+            while let Some(channel) = reader.next_channel(&mut merge, block, &mut rows)? {
+                if !rows.is_empty() && channels.contains(&channel) {
+                    found.push((channel, rows.clone()));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Version of the active topology, if there is one.
@@ -142,5 +139,71 @@ impl Snapshot<'_> {
 
     pub(super) fn store(&self) -> &SampleStore {
         self.store
+    }
+}
+
+/// Reads the chunks of one block after the other.
+struct BlockReader<'r> {
+    store: &'r SampleStore,
+    file: KpiFile,
+    from: Timestamp,
+    to: Timestamp,
+    decoder: Decoder,
+    places: Statement<'r>,
+    data: Statement<'r>,
+}
+
+impl<'r> BlockReader<'r> {
+    fn new(snapshot: &'r Snapshot<'_>, file: KpiFile, range: RangeInclusive<Timestamp>) -> Result<Self, StoreError> {
+        let (store, connection) = (snapshot.store, &*snapshot.connection);
+        let fault = |error| store.fault("read", &error);
+        let (from, to) = range.into_inner();
+        let decoder = Decoder::new()
+            .map_err(|error| StoreError::Refused(format!("zstd could not be set up for {}: {error}", store.place())))?;
+        // By the index; the blobs are fetched one by one, so that nothing is sorted with blobs in hand.
+        let places = connection
+            .prepare(
+                "SELECT id, sequence, part FROM chunk WHERE kind = ?1 AND block = ?2 AND day BETWEEN ?3 AND ?4 \
+                 AND last_at >= ?5 AND first_at <= ?6 AND sequence NOT IN (SELECT sequence FROM load WHERE state = 1)",
+            )
+            .map_err(fault)?;
+        let data = connection.prepare("SELECT data FROM chunk WHERE id = ?1").map_err(fault)?;
+        Ok(Self { store, file, from, to, decoder, places, data })
+    }
+
+    /// All chunks of a block that have a part in the range, from the oldest load to the newest.
+    fn open(&mut self, block: i64) -> Result<Merge, StoreError> {
+        let store = self.store;
+        let fault = |error| store.fault("read", &error);
+        let (from, to) = (self.from, self.to);
+        let mut chunks: Vec<(i64, i64, i64)> = self
+            .places
+            .query_map(params![self.file as u8, block, day_of(from), day_of(to), from.0, to.0], |row| {
+                Ok((row.get(1)?, row.get(2)?, row.get(0)?))
+            })
+            .map_err(fault)?
+            .collect::<Result<_, _>>()
+            .map_err(fault)?;
+        chunks.sort_unstable();
+        let damaged = |id: i64| StoreError::Refused(store.place().damaged(&format!("chunk {id}")));
+        let mut cursors = Vec::with_capacity(chunks.len());
+        for (_, _, id) in chunks {
+            let mut found = self.data.query([id]).map_err(fault)?;
+            let row = found.next().map_err(fault)?.ok_or_else(|| damaged(id))?;
+            let chunk = row.get_ref(0).map_err(fault)?.as_blob().map_err(|_| damaged(id))?;
+            cursors.push(self.decoder.open(chunk).map_err(|_| damaged(id))?);
+        }
+        Ok(Merge::new(cursors))
+    }
+
+    fn next_channel(
+        &self,
+        merge: &mut Merge,
+        block: i64,
+        rows: &mut Vec<Sample>,
+    ) -> Result<Option<ChannelOrdinal>, StoreError> {
+        merge
+            .next_channel(self.from, self.to, rows)
+            .map_err(|_| StoreError::Refused(self.store.place().damaged(&format!("block {block} of {:?}", self.file))))
     }
 }
