@@ -9,6 +9,9 @@ use super::FilterError;
 
 /// Most syntax nodes, definitions counted wherever they are called.
 const MAX_NODES: u64 = 2_000;
+/// Most words and signs, counted before anything is read: the parser recurses at most once for each, so this bounds its
+/// stack, where 2,000 nodes can only be counted afterwards. What has 2,000 nodes has fewer.
+const MAX_SIGNS: usize = 8_000;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 128;
 /// Largest factor by which a filter may blow its input up by naming it again and again.
@@ -127,6 +130,11 @@ const ALLOWED: &[(&str, &[usize])] = &[
 
 /// Reads `text` into a syntax tree.
 pub(super) fn parse(text: &str) -> Result<Term<&str>, FilterError> {
+    if signs(text) > MAX_SIGNS {
+        let why =
+            format!("the expression has more than {MAX_SIGNS} words and signs, so more than {MAX_NODES} syntax nodes");
+        return Err(FilterError { offset: 0, why });
+    }
     let place = |part: &str| {
         let inside = text.as_bytes().as_ptr_range().contains(&part.as_ptr());
         if inside { jaq_core::load::span(text, part).start } else { text.len() }
@@ -148,6 +156,19 @@ pub(super) fn parse(text: &str) -> Result<Term<&str>, FilterError> {
         };
         FilterError { offset, why: format!("it is no jq expression: expected {what}, found {seen}") }
     })
+}
+
+/// Words, and signs that are no part of a word; what stands in quotes counts as well.
+fn signs(text: &str) -> usize {
+    let in_word = |character: char| character.is_alphanumeric() || character == '_';
+    let mut count = 0;
+    let mut word = false;
+    for character in text.chars() {
+        let starts = !character.is_whitespace() && !(word && in_word(character));
+        count += usize::from(starts);
+        word = in_word(character);
+    }
+    count
 }
 
 /// Checks a syntax tree against all limits.
