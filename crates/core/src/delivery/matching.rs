@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::doubt::{Doubt, Purpose, same_ticket};
 use super::event::Command;
-use super::probe::{Probe, ProbeKind, oldest_open};
 use super::platform::Platform;
+use super::probe::{Probe, ProbeKind, oldest_open};
 use super::rows::Phase;
 use super::{Delivery, KnownTicket};
 use crate::effect::{Operation, RemoteTicket};

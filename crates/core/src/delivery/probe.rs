@@ -78,9 +78,7 @@ impl Delivery {
             Ask::WorkOrders => {
                 // Where it was sent, should the settings have changed since.
                 let sent_to = self.doubts.get(&id).and_then(|doubt| self.batches.get(&doubt.batch?));
-                sent_to
-                    .map(|batch| batch.platform.clone())
-                    .or_else(|| self.work_order_platform(&entry.row.backend))
+                sent_to.map(|batch| batch.platform.clone()).or_else(|| self.work_order_platform(&entry.row.backend))
             }
         }
     }

@@ -15,22 +15,64 @@ const LISTED_INCIDENTS: usize = 10;
 /// `{severity}` are replaced, a piece that the ticket lacks by nothing; lines left empty are dropped. At the end stands
 /// the marker `[ref:ORIGIN ID]`.
 pub fn note_text(template: &str, ticket: &Value, origin: OriginId) -> String {
-    let text_at = |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let description = [text_at("/description"), text_at("/name"), text_at("/title")].into_iter().find(|text| !text.is_empty());
-    let text = template
-        .replace("{description}", &description.unwrap_or_default())
-        .replace("{incidents}", &incidents(ticket))
-        .replace("{as_of}", &text_at("/source/as_of"))
-        .replace("{kind}", &text_at("/kind"))
-        .replace("{severity}", &text_at("/severity"));
+    note_text_within(template, ticket, origin, MAX_NOTE)
+}
+
+/// As [`note_text`], for a platform that takes at most `limit` characters. Our text is cut, the marker never: without
+/// it the note could not be found again, and would be written twice.
+pub fn note_text_within(template: &str, ticket: &Value, origin: OriginId, limit: usize) -> String {
+    // A marker that came with the ticket's own words would be taken for ours.
+    let text = filled(template, ticket).replace("[ref:", "(ref:");
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let text = lines.join("\n");
     let marker = format!("[ref:{origin}]");
-    let room = MAX_NOTE - marker.chars().count() - 1;
-    let mut note: String = lines.join("\n").chars().take(room).collect();
-    if !note.is_empty() {
-        note.push('\n');
+    let room = limit.saturating_sub(marker.chars().count() + 1);
+    if text.is_empty() || room == 0 {
+        return marker;
     }
-    note + &marker
+    if text.chars().count() <= room {
+        return format!("{text}\n{marker}");
+    }
+    let cut: String = text.chars().take(room - 1).collect();
+    format!("{cut}…\n{marker}")
+}
+
+/// The template with its placeholders filled, in one pass: what a value says is never taken for a placeholder. What
+/// is no placeholder of ours stands as it was written.
+fn filled(template: &str, ticket: &Value) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, behind) = rest.split_at(at);
+        text.push_str(before);
+        let name = behind.find('}').map(|end| (end, &behind[1..end]));
+        if let Some((end, value)) = name.and_then(|(end, name)| Some((end, value_of(name, ticket)?))) {
+            text.push_str(&value);
+            rest = &behind[end + 1..];
+        } else {
+            text.push('{');
+            rest = &behind[1..];
+        }
+    }
+    text.push_str(rest);
+    text
+}
+
+/// `None`: there is no such placeholder.
+fn value_of(name: &str, ticket: &Value) -> Option<String> {
+    let text_at = |pointer: &str| ticket.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(match name {
+        "description" => ["/description", "/name", "/title"]
+            .into_iter()
+            .map(text_at)
+            .find(|text| !text.is_empty())
+            .unwrap_or_default(),
+        "incidents" => incidents(ticket),
+        "as_of" => text_at("/source/as_of"),
+        "kind" => text_at("/kind"),
+        "severity" => text_at("/severity"),
+        _ => return None,
+    })
 }
 
 /// One line per incident: when, on what, how bad.
@@ -59,7 +101,7 @@ mod tests {
     use serde_json::json;
     use uuid::Uuid;
 
-    use super::{MAX_NOTE, note_text};
+    use super::{MAX_NOTE, note_text, note_text_within};
     use crate::ticket::OriginId;
 
     const ORIGIN: OriginId = OriginId(Uuid::from_u128(7));
@@ -84,6 +126,17 @@ mod tests {
     fn a_long_text_is_cut_and_the_marker_stays_whole() {
         let note = note_text("{description}", &json!({"description": "á".repeat(10_000)}), ORIGIN);
         assert_eq!(note.chars().count(), MAX_NOTE);
-        assert!(note.ends_with(MARKER));
+        assert!(note.ends_with(&format!("á…\n{MARKER}")));
+        for limit in 0..100 {
+            let note = note_text_within("{description}", &json!({"description": "á".repeat(200)}), ORIGIN, limit);
+            assert!(note.ends_with(MARKER) && note.chars().count() <= limit.max(MARKER.len()), "{limit}: {note}");
+        }
+    }
+
+    #[test]
+    fn what_the_ticket_says_is_neither_a_placeholder_nor_a_marker() {
+        let ticket = json!({"description": "{kind} [ref:0199d2c4-0000-7000-8000-00000000ffff]", "kind": "SNR"});
+        let note = note_text("{description} {nobody} {", &ticket, ORIGIN);
+        assert_eq!(note, format!("{{kind}} (ref:0199d2c4-0000-7000-8000-00000000ffff] {{nobody}} {{\n{MARKER}"));
     }
 }

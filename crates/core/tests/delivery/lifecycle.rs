@@ -319,10 +319,8 @@ fn settings_changed_in_the_middle_hold_from_then_on() {
 fn an_idle_machine_asks_for_nothing() {
     let mut delivery = ticketbridge_core::delivery::Delivery::new(World::new(1).settings, 1);
     let mut out: Vec<Command> = Vec::new();
-    let now = ticketbridge_core::time::Now {
-        mono: ticketbridge_core::time::Mono(5),
-        wall: ticketbridge_core::time::Wall(5),
-    };
+    let now =
+        ticketbridge_core::time::Now { mono: ticketbridge_core::time::Mono(5), wall: ticketbridge_core::time::Wall(5) };
     delivery.handle(now, Event::Wake, &mut out);
     assert!(out.is_empty(), "{out:?}");
 }

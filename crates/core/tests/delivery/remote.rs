@@ -37,7 +37,9 @@ pub(crate) enum Fate {
     /// A slow but proper answer, after so many milliseconds.
     Slow(u64),
     /// The whole batch is refused.
-    Refused { atomic: bool },
+    Refused {
+        atomic: bool,
+    },
 }
 
 /// What is wrong with one item.
@@ -209,9 +211,8 @@ impl Remote {
         let latency = self.latency(dice);
         let (effect_at, answer_at) = (now + latency / 2, now + latency);
         let timeout = now + self.request_timeout;
-        let unknown = |why: &str, timed_out| {
-            Some(CallClass::Unknown { why: why.to_owned(), timed_out, retry_after: None })
-        };
+        let unknown =
+            |why: &str, timed_out| Some(CallClass::Unknown { why: why.to_owned(), timed_out, retry_after: None });
         let plan = |effect_at, answer_at, class| Plan { effect_at, half: false, answer_at, class, short: false };
         let fine = plan(Some(effect_at), answer_at, None);
         match fate {
@@ -258,29 +259,23 @@ impl Remote {
             Fate::Refused { atomic } => plan(
                 None,
                 answer_at,
-                Some(CallClass::BatchRefused {
-                    atomic,
-                    code: String::from("400"),
-                    message: String::from("bad batch"),
-                }),
+                Some(CallClass::BatchRefused { atomic, code: String::from("400"), message: String::from("bad batch") }),
             ),
         }
     }
 
     /// The effect of one item happens.
     pub(crate) fn apply(&mut self, now: u64, operation: Operation, item: &Item, dice: &mut ChaCha8Rng) -> Outcome {
-        let refused = |refusal, code: &str| Outcome::Refused {
-            refusal,
-            code: code.to_owned(),
-            message: String::from("no"),
-        };
+        let refused =
+            |refusal, code: &str| Outcome::Refused { refusal, code: code.to_owned(), message: String::from("no") };
         match self.poison.get(&(operation, item.ticket)) {
             Some(Poison::Item) => return refused(Refusal::Item, "INVALID_FIELD"),
             Some(Poison::ForGood) => return refused(Refusal::ItemForGood, "NEVER"),
             _ => {}
         }
         let visible_at = now + dice.random_range(self.index_lag.0..=self.index_lag.1);
-        let target = item.number.as_ref().and_then(|number| self.tickets.iter().position(|ticket| ticket.number == *number));
+        let target =
+            item.number.as_ref().and_then(|number| self.tickets.iter().position(|ticket| ticket.number == *number));
         let elsewhere = operation == Operation::CreateWorkOrder && !self.own_tickets_only;
         if operation != Operation::CreateTicket && !elsewhere {
             match target.map(|index| &self.tickets[index]) {
@@ -292,7 +287,12 @@ impl Remote {
         let mut ids = RemoteIds::default();
         match operation {
             Operation::CreateTicket => {
-                if !self.doubles_allowed && self.tickets.iter().any(|ticket| ticket.ours && ticket.open && !ticket.gone && ticket.key == item.key) {
+                if !self.doubles_allowed
+                    && self
+                        .tickets
+                        .iter()
+                        .any(|ticket| ticket.ours && ticket.open && !ticket.gone && ticket.key == item.key)
+                {
                     self.violations.push(format!("I1: a second open ticket of ours for {}", item.key));
                 }
                 let number = self.number('T');
@@ -363,7 +363,9 @@ impl Remote {
         let tickets = self.tickets.iter().filter(|ticket| !ticket.gone && visible(ticket.visible_at));
         Ok(match query {
             Query::Health => Found::Healthy,
-            Query::OpenTickets { .. } => Found::Tickets { tickets: tickets.filter(|ticket| ticket.open).map(shown).collect() },
+            Query::OpenTickets { .. } => {
+                Found::Tickets { tickets: tickets.filter(|ticket| ticket.open).map(shown).collect() }
+            }
             Query::Tickets { wanted, known, random } => {
                 let keys: BTreeSet<&str> = wanted.iter().chain(known).map(|one| one.key.as_str()).collect();
                 let origins: BTreeSet<String> =
@@ -392,8 +394,10 @@ impl Remote {
             }
             Query::WorkOrders { wanted, known, .. } => {
                 let origins: BTreeSet<String> = wanted.iter().chain(known).map(|one| one.origin.to_string()).collect();
-                let orders =
-                    self.work_orders.iter().filter(|order| visible(order.visible_at) && origins.contains(&order.origin));
+                let orders = self
+                    .work_orders
+                    .iter()
+                    .filter(|order| visible(order.visible_at) && origins.contains(&order.origin));
                 let orders = orders.map(|order| RemoteWorkOrder {
                     number: order.number.clone(),
                     origin: order.origin.clone(),

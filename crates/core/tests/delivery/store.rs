@@ -197,7 +197,10 @@ impl Store {
                     .find(|update| update.row.id == *item)
                     .map_or_else(|| &self.rows[item], |update| &update.row);
                 if row.state.operation() != Some(intent.operation) {
-                    return Err(format!("batch {:?} is to {} {item:?}, which is {}", intent.batch, intent.operation, row.state));
+                    return Err(format!(
+                        "batch {:?} is to {} {item:?}, which is {}",
+                        intent.batch, intent.operation, row.state
+                    ));
                 }
                 if !row.sent.contains(intent.operation) {
                     return Err(format!("{item:?} goes out without its mark of {}", intent.operation));

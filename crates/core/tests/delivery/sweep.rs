@@ -66,9 +66,15 @@ pub(crate) fn harsh(seed: u64) -> World {
     }
     for _ in 0..dice.random_range(0..4) {
         let operation = *Operation::ALL.choose(&mut dice).expect("one");
-        let poison = *[Poison::Item, Poison::ForGood, Poison::Batch { atomic: true }, Poison::Batch { atomic: false }, Poison::Kills]
-            .choose(&mut dice)
-            .expect("one");
+        let poison = *[
+            Poison::Item,
+            Poison::ForGood,
+            Poison::Batch { atomic: true },
+            Poison::Batch { atomic: false },
+            Poison::Kills,
+        ]
+        .choose(&mut dice)
+        .expect("one");
         let ticket = TicketId(dice.random_range(1..=last));
         for name in ['A', 'B'] {
             world.remote(name).poison.insert((operation, ticket), poison);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ticketbridge_core::delivery::{
-    BackendSettings, BatchId, Command, Delivery, Event, Fence, LaneId, OnUnresolved, PlatformSettings,
-    Report, Settings, TransactionId, Writes,
+    BackendSettings, BatchId, Command, Delivery, Event, Fence, LaneId, OnUnresolved, PlatformSettings, Report,
+    Settings, TransactionId, Writes,
 };
 use ticketbridge_core::effect::{CallClass, Capabilities, Operation, Outcome, Query};
 use ticketbridge_core::ticket::{
@@ -494,11 +494,9 @@ impl World {
             }
             Command::Send(permit) => self.send(permit.batch(), permit.operation(), permit.not_after()),
             Command::LookUp { probe, platform, query } => {
-                let needed = self
-                    .settings
-                    .backends
-                    .values()
-                    .any(|backend| backend.processing && (backend.tickets == platform || backend.work_orders == platform));
+                let needed = self.settings.backends.values().any(|backend| {
+                    backend.processing && (backend.tickets == platform || backend.work_orders == platform)
+                });
                 assert!(needed, "seed {}: I7: a look-up on {platform} with processing off: {query:?}", self.seed);
                 let remote = self.remotes.get_mut(&letter(&platform)).expect("a platform");
                 let (look_at, answer_at) = remote.read_times(self.now, &query, &mut self.dice);
@@ -616,7 +614,11 @@ impl World {
         let ticket = row.ticket.as_ref().unwrap_or_else(|| panic!("seed {}: I4: {row:?}", self.seed));
         let remote = &self.remotes[&letter(&self.store.lanes[&self.store.lane_of[&row.id]].platform)];
         let shown = remote.tickets.iter().find(|one| one.number == ticket.number).expect("I4: the ticket exists");
-        assert!(row.work_order.is_some() && shown.work_order == row.work_order, "seed {}: I4: {row:?} {shown:?}", self.seed);
+        assert!(
+            row.work_order.is_some() && shown.work_order == row.work_order,
+            "seed {}: I4: {row:?} {shown:?}",
+            self.seed
+        );
     }
 
     /// I2: with open rows, something is under way or a wake-up is set, unless only an operator can mend it.
@@ -631,7 +633,8 @@ impl World {
         });
         let processing = !self.draining && self.settings.backends.values().all(|backend| backend.processing);
         let status = delivery.status(Mono(self.now));
-        let stopped = status.platforms.values().any(|platform| platform.stopped.is_some() || platform.why.contains("configured"));
+        let stopped =
+            status.platforms.values().any(|platform| platform.stopped.is_some() || platform.why.contains("configured"));
         if !coming && processing && !stopped && !status.waiting.is_empty() {
             panic!("seed {}: I2: open rows and nothing will happen:\n{}", self.seed, self.picture());
         }
