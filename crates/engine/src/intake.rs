@@ -156,9 +156,7 @@ impl Intake {
         let found = self.config.backends.iter().find(|backend| backend.name.as_str() == name);
         match found {
             Some(backend) => Ok((backend.name.clone(), backend.tickets.clone())),
-            None => {
-                Err(IntakeFault::NoSuchBackend { name: name.to_owned(), known: self.names(|_| true).join(", ") })
-            }
+            None => Err(IntakeFault::NoSuchBackend { name: name.to_owned(), known: self.names(|_| true).join(", ") }),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! * [`delivery`]: tickets through their lifecycle on the platforms.
 
 pub mod app;
+pub mod check;
 pub mod clock;
 pub mod delivery;
 pub mod identity;

@@ -11,7 +11,9 @@ use http::HeaderName;
 use secrecy::ExposeSecret;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Platform as PlatformConfig;
-use ticketbridge_config::sections::platforms::{Auth as AuthConfig, ConnectorSettings as ConnectorConfig, PlatformSettings};
+use ticketbridge_config::sections::platforms::{
+    Auth as AuthConfig, ConnectorSettings as ConnectorConfig, PlatformSettings,
+};
 use ticketbridge_config::types::SecretReference;
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::Platform;
@@ -109,8 +111,8 @@ fn connector(
         constants: settings.ticket.constants.clone().into_iter().collect(),
         kinds: settings.ticket.kinds.clone(),
     };
-    let loaded = Connector::load(&settings.file.to_string(), &of_connector)
-        .map_err(|error| format!("TB0204: {error}"))?;
+    let loaded =
+        Connector::load(&settings.file.to_string(), &of_connector).map_err(|error| format!("TB0204: {error}"))?;
     let mut of_client = ClientSettings::new(name.as_str(), &settings.base_url());
     of_client.auth = auth(settings, environment)?;
     of_client.bypass_proxy = platform.common.bypass_proxy;

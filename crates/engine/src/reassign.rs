@@ -13,7 +13,7 @@ use crate::service::backend_choices;
 use crate::workflow::BackendChoice;
 
 /// One look at all backends that are away. Answers how many tickets were moved.
-pub async fn reassign(app: &App) -> Result<usize, StoreError> {
+pub(crate) async fn reassign(app: &App) -> Result<usize, StoreError> {
     let Some(status) = app.delivery.status().await else { return Ok(0) };
     let patience = Duration::from_secs(u64::from(app.config.workflow.rules.reassign_after_s));
     let choices = backend_choices(&app.config, Some(&status));
@@ -39,8 +39,7 @@ async fn move_from(app: &App, away: &BackendChoice, choices: &[BackendChoice]) -
         let open = app.store.ledger(&keys).await?;
         for ticket in &tickets {
             let row = &ticket.row;
-            let known_there =
-                open.iter().any(|(platform, known)| *platform == ticket.platform && known.key == row.key);
+            let known_there = open.iter().any(|(platform, known)| *platform == ticket.platform && known.key == row.key);
             let next = backend_order(names.iter().copied(), row.key.as_str()).first().copied();
             let Some(next) = choices.iter().find(|choice| Some(choice.name.as_str()) == next) else { continue };
             if known_there {

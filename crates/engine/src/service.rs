@@ -68,7 +68,10 @@ impl Service {
             .map_err(|error| StoreError::Fatal(error.to_string()))??;
         let Opened { store, samples, suspect, .. } = opened;
         if let Some(why) = &suspect {
-            tracing::warn!(why, "TB0107: the store may have forgotten requests; every open ticket starts with look-ups.");
+            tracing::warn!(
+                why,
+                "TB0107: the store may have forgotten requests; every open ticket starts with look-ups."
+            );
         }
         let clock = Clock::start();
         let platforms = Arc::new(PlatformSet::load(&config, &*environment, observer.as_ref()));
@@ -136,8 +139,7 @@ impl App {
         let rules: Arc<Settings> = Arc::new(config.workflow.rules.clone());
         let plants = Arc::new(PlantCache::default());
         let sources = offload_settings(&config);
-        let offload =
-            Arc::new(Offload::new(Arc::clone(&samples), Arc::clone(&plants), sources, Arc::clone(&rules)));
+        let offload = Arc::new(Offload::new(Arc::clone(&samples), Arc::clone(&plants), sources, Arc::clone(&rules)));
         let of_run = clock.clone();
         let ids = SeededSource::new(move || of_run.now().wall, identity::seed());
         let workflow = Arc::new(Workflow::new(Arc::clone(&store), samples, plants, rules, ids));

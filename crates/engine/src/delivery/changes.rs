@@ -50,8 +50,7 @@ async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
     }
     let last = shared.store.last_ticket().await?;
     let changes = shared.store.changes(seen.change).await?;
-    let lanes: BTreeMap<LaneId, PlatformName> =
-        shared.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let lanes: BTreeMap<LaneId, PlatformName> = shared.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if last.0 > seen.ticket {
         for lane in lanes.keys() {
             shared.event(Event::News { lane: *lane }).await;
@@ -63,8 +62,7 @@ async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
         match change {
             Change::Ticket(id) => tickets.push(id),
             Change::Settings => {
-                let settings =
-                    settings::delivery_settings(&shared.config, &shared.platforms, &*shared.store).await?;
+                let settings = settings::delivery_settings(&shared.config, &shared.platforms, &*shared.store).await?;
                 shared.event(Event::Settings { settings: Arc::new(settings) }).await;
             }
             Change::LossAccepted(platform) => shared.event(Event::LossAccepted { platform }).await,

@@ -99,12 +99,7 @@ fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<HttpCall, 
     platform.platform.encode(intent.operation, items)
 }
 
-fn items(
-    shared: &Shared,
-    intent: &Intent,
-    rows: &HashMap<TicketId, &TicketRow>,
-    bodies: &[TicketBody],
-) -> Vec<Item> {
+fn items(shared: &Shared, intent: &Intent, rows: &HashMap<TicketId, &TicketRow>, bodies: &[TicketBody]) -> Vec<Item> {
     let by_id: HashMap<TicketId, &TicketBody> = bodies.iter().map(|body| (body.id, body)).collect();
     let item = |id: &TicketId| {
         let (row, body) = (rows.get(id)?, by_id.get(id)?);

@@ -35,10 +35,9 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
     let exchange = platform.client.send(&prepared.call, options).await;
     let operation = permit.operation();
     let latency = exchange.latency;
-    let decoded = tokio::task::spawn_blocking(move || {
-        platform.platform.decode(operation, &prepared.items, &exchange.transport)
-    })
-    .await;
+    let decoded =
+        tokio::task::spawn_blocking(move || platform.platform.decode(operation, &prepared.items, &exchange.transport))
+            .await;
     let (call, outcomes) = match decoded {
         Ok(decoded) => (decoded.call, decoded.outcomes),
         Err(panic) => {

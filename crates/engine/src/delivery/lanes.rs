@@ -99,12 +99,7 @@ fn report(shared: &Shared, error: StoreError) -> Duration {
 }
 
 /// Tells the state machine of a lane that is ours, with all that hangs on it.
-async fn announce(
-    shared: &Shared,
-    platform: &PlatformName,
-    grant: LaneGrant,
-    until: Mono,
-) -> Result<(), StoreError> {
+async fn announce(shared: &Shared, platform: &PlatformName, grant: LaneGrant, until: Mono) -> Result<(), StoreError> {
     let ids: Vec<TicketId> = grant.unsettled.iter().flat_map(|batch| batch.items.iter().copied()).collect();
     let tickets = if ids.is_empty() { Vec::new() } else { shared.store.tickets_by_id(grant.lane, &ids).await? };
     let stopped = shared.store.document(&stop_document(platform)).await?;

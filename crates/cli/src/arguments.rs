@@ -1,0 +1,270 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps tickets in step between systems that do not know each other, without losing one and without making one
+/// twice.
+#[derive(Debug, Parser)]
+#[command(name = "ticketbridge", version, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// Configuration file. Without it: `ticketbridge.toml` in this folder if there is one, else the defaults
+    #[arg(short = 'c', long = "config", global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// More log
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Log lines as JSON
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole job at work on made-up data, with a sandbox of its own
+    Demo(Demo),
+    /// Run the service: files in, runs, tickets to their platforms, HTTP API
+    Serve(Serve),
+    /// Serve stand-ins of the platforms to try a configuration on
+    Sandbox(Sandbox),
+    /// Take one CSV file in now
+    Offload(Offload),
+    /// Run the workflow manager, or see what it would do
+    #[command(subcommand)]
+    Workflow(Workflow),
+    /// Show an aggregation table
+    Aggregations(Aggregations),
+    /// List tickets, see one, retry or dismiss
+    #[command(subcommand)]
+    Tickets(Tickets),
+    /// See the backends, change their settings
+    #[command(subcommand)]
+    Backends(Backends),
+    /// Check a platform, accept a loss
+    #[command(subcommand)]
+    Platform(Platform),
+    /// Check a connector file
+    #[command(subcommand)]
+    Connector(Connector),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Migrate or back up the store
+    #[command(subcommand)]
+    Store(Store),
+    /// Explain an error code (TB0101) that ticketbridge showed
+    Error {
+        /// The code
+        code: String,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Check a connector file inside limits; called by `connector check`
+    #[command(hide = true)]
+    ConnectorCheckChild,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// End when everything is done, instead of waiting for Ctrl-C
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Seed of everything that is random
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Tickets that come in from outside, besides those from the network data
+    #[arg(long, default_value_t = 100)]
+    pub(crate) tickets: usize,
+    /// Address of the API; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Write every event and decision of the delivery to this file
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) flight_recorder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sandbox {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:9400")]
+    pub(crate) listen: SocketAddr,
+    /// Seed of everything that is random
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Offload {
+    /// Which kind of file: topology_service_group, topology_channel, us_channel_snr, us_channel_utilization or
+    /// ds_channel_utilization
+    pub(crate) group: String,
+    /// The CSV file
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workflow {
+    /// Evaluate now and hand new tickets over
+    Run {
+        /// Evaluation instant (RFC 3339); default: now
+        #[arg(long, value_name = "T")]
+        as_of: Option<String>,
+    },
+    /// What a folder of CSV files would produce in a fresh store; sends nothing
+    Preview {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Evaluation instant (RFC 3339)
+        #[arg(long, value_name = "T")]
+        as_of: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Aggregations {
+    /// snr_upstream, us_service_group or ds_service_group
+    pub(crate) name: String,
+    /// Evaluation instant (RFC 3339); default: now
+    #[arg(long, value_name = "T")]
+    pub(crate) as_of: Option<String>,
+}
+
+#[derive(Debug, Args, Default)]
+pub(crate) struct TicketFilter {
+    /// In this state (may be given several times)
+    #[arg(long)]
+    pub(crate) state: Vec<String>,
+    /// Of this kind (may be given several times)
+    #[arg(long)]
+    pub(crate) kind: Vec<String>,
+    /// Carried by this backend (may be given several times)
+    #[arg(long)]
+    pub(crate) backend: Vec<String>,
+    /// With this dedupe key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) dedupe_key: Option<String>,
+    /// With this text in key, numbers, message id or reason
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tickets {
+    /// List tickets, the newest first
+    List {
+        #[command(flatten)]
+        filter: TicketFilter,
+        /// Rows at most
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// One ticket with its timeline
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Bring a ticket in Error back to the step that failed
+    Retry {
+        /// Its id
+        id: String,
+    },
+    /// Retry every ticket in Error that a filter finds
+    Redrive {
+        #[command(flatten)]
+        filter: TicketFilter,
+        /// Only say which
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give a ticket in Received or Error up
+    Dismiss {
+        /// Its id
+        id: String,
+        /// Why; kept with the ticket
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backends {
+    /// The backends and their settings
+    List,
+    /// Change settings; they survive a restart
+    Set {
+        /// The backend
+        name: String,
+        /// processing=true|false, max_retries=N, max_tickets_per_request=N
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Platform {
+    /// Can it be reached, does the login work, can its look-ups be trusted?
+    Check {
+        /// The platform; without it: all of them
+        name: Option<String>,
+    },
+    /// Accept that tickets which are known are gone, and let creating go on
+    AcceptLoss {
+        /// The platform
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Connector {
+    /// Check a file, and with --against its reads on a live platform
+    Check {
+        /// The file, or builtin:NAME
+        file: String,
+        /// Address of a platform that the reads are tried on
+        #[arg(long, value_name = "URL")]
+        against: Option<String>,
+        /// Bearer token for --against, by reference (env:NAME or file:PATH)
+        #[arg(long, value_name = "REFERENCE")]
+        token: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Is the configuration usable, and everything that it names?
+    Check,
+    /// The configuration in force; secrets stay references
+    Show {
+        /// The commented default file instead
+        #[arg(long)]
+        default: bool,
+    },
+    /// JSON schema of the configuration
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Bring the schema up to date
+    Migrate,
+    /// Copy the store to a new file while it is in use
+    Backup {
+        /// The new file; must not exist
+        to: PathBuf,
+    },
+}

@@ -1,0 +1,238 @@
+//! `demo`: the whole job at work. A made-up plant's last day becomes aggregations, incidents and tickets, others come
+//! in by the API, and all of them travel through a sandbox that misbehaves: a note on those that exist there, ticket,
+//! work order and link for the rest. Store, files and sandbox are of the demo alone and gone afterwards.
+
+mod plant;
+mod show;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use ticketbridge_config::Config;
+use ticketbridge_core::ticket::State;
+use ticketbridge_engine::app::App;
+use ticketbridge_engine::clock::Clock;
+use ticketbridge_engine::service::{Service, ServiceOptions};
+use ticketbridge_sandbox::faults::{Knob, Rule};
+use ticketbridge_sandbox::sfyc::SeedTicket;
+use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN};
+use ticketbridge_server::{Server, install_metrics};
+
+use super::setup;
+use crate::arguments;
+use crate::failure::Failure;
+use crate::output;
+
+/// Of the tickets from outside, every so many-th exists on the platform already.
+const EXISTING_EVERY: usize = 5;
+/// The demo's look at the counters.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Runs the demo; with `--once` it ends when everything is done.
+pub(crate) async fn run(arguments: arguments::Demo, json: bool) -> Result<ExitCode, Failure> {
+    let folder = tempfile::Builder::new()
+        .prefix("ticketbridge-demo-")
+        .tempdir()
+        .map_err(|error| Failure::new(format!("the demo cannot make a temporary folder: {error}")))?;
+    let clock = Clock::start();
+    let sandbox = Sandbox::start(SandboxConfig { seed: arguments.seed, ..SandboxConfig::default() })
+        .await
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let end = last_quarter(&clock);
+    let keys = plant::write(folder.path(), end, arguments.seed)
+        .map_err(|error| Failure::new(format!("the demo cannot write its CSV files: {error}")))?;
+    let outside = from_outside(arguments.tickets);
+    prepare(&sandbox, &keys, &outside)?;
+    let config = configuration(folder.path(), &sandbox, arguments.listen)?;
+    let environment = |name: &str| (name == "SFYC_TOKEN").then(|| TOKEN.to_owned());
+    let options =
+        ServiceOptions { config: Arc::new(config), environment: Box::new(environment), recorder: None, observer: None };
+    let metrics = install_metrics().map_err(|error| Failure::new(error.to_string()))?;
+    let (service, app) = Service::start(options).await?;
+    let server =
+        Server::bind(app.clone(), metrics, &environment).await.map_err(|error| Failure::new(error.to_string()))?;
+    if !json {
+        show::begin(server.address, &sandbox.sfyc_url(), keys.len(), outside.len());
+    }
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let (mut first, mut second) = (stopped.clone(), stopped);
+    let serving = tokio::spawn(server.run(async move {
+        let _closed = first.wait_for(|stop| *stop).await;
+    }));
+    let running = tokio::spawn(service.run(async move {
+        let _closed = second.wait_for(|stop| *stop).await;
+    }));
+    let result = watch(&app, &sandbox, &outside, keys.len(), json, arguments.once).await;
+    stop.send_replace(true);
+    running.await.map_err(|error| Failure::new(error.to_string()))??;
+    if let Err(error) = serving.await {
+        output::talk(&format!("warning: the HTTP server ended unexpectedly: {error}"));
+    }
+    let complete = result?;
+    let duplicates = sandbox.sfyc_stats().duplicates.total;
+    sandbox.shutdown().await;
+    Ok(if complete && duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The last full quarter of an hour: samples are of such instants.
+fn last_quarter(clock: &Clock) -> Timestamp {
+    const QUARTER: i64 = 900;
+    let now = clock.timestamp().0;
+    Timestamp::from_second(now - now.rem_euclid(QUARTER)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Tickets that another system sends by the API.
+fn from_outside(count: usize) -> Vec<Value> {
+    (1..=count)
+        .map(|number| {
+            let kind = if number % 2 == 0 { "SNR" } else { "Falla de Linea" };
+            json!({
+                "message_id": format!("demo-{number:05}"),
+                "kind": kind,
+                "source": {"group_id": format!("NODE-{number:05}")},
+                "name": format!("{kind} - NODE-{number:05}"),
+                "description": format!("Reported by another system, number {number}."),
+                "severity": "critical",
+            })
+        })
+        .collect()
+}
+
+/// Some tickets exist on the platform before we come, and the platform misbehaves a little.
+fn prepare(sandbox: &Running, keys: &[String], outside: &[Value]) -> Result<(), Failure> {
+    let existing = keys.iter().step_by(3).cloned().chain(outside.iter().step_by(EXISTING_EVERY).filter_map(|ticket| {
+        let kind = ticket["kind"].as_str()?;
+        let group = ticket["source"]["group_id"].as_str()?;
+        Some(ticketbridge_core::network::dedupe_key(kind, group))
+    }));
+    for key in existing {
+        let kind = if key.starts_with("SNR") { "SNR" } else { "Falla de Linea" };
+        let seed = SeedTicket {
+            kind: kind.to_owned(),
+            title: Some(format!("{kind}: opened before")),
+            external_ref: Some(key),
+            origin_ref: None,
+            status: None,
+            work_order_number: None,
+            description: None,
+            created_at: None,
+        };
+        let seeded = sandbox.with_sfyc(|model, now| model.seed_tickets(now, vec![seed]));
+        seeded.map_err(|error| Failure::new(error.to_string()))?;
+    }
+    for rule in faults() {
+        sandbox.add_sfyc_fault(rule).map_err(|error| Failure::new(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// How the platform misbehaves: searches lag behind, some creates are done and never answered, some connections break,
+/// some answers are short.
+fn faults() -> [Rule; 5] {
+    let creates = ["create_tickets", "create_work_orders", "add_notes"];
+    let on = |knob: Knob, probability: f64| {
+        creates.iter().fold(Rule::from(knob), |rule, operation| rule.on(operation)).probability(probability)
+    };
+    [
+        Rule::from(Knob::IndexLag { ms: 100, jitter_ms: 200 }),
+        Rule::from(Knob::AnswerDelay { ms: 5, max_ms: Some(40) }),
+        on(Knob::CommitThenStall { answer_after_ms: None }, 0.2),
+        on(Knob::ResetBeforeCommit { after_ms: 0 }, 0.1),
+        on(Knob::ShortResults { drop: 2 }, 0.2),
+    ]
+}
+
+/// The demo's configuration, made by the same parser as everybody's.
+fn configuration(folder: &std::path::Path, sandbox: &Running, listen: std::net::SocketAddr) -> Result<Config, Failure> {
+    let sources: String = ticketbridge_store::samples::FileKind::ALL
+        .iter()
+        .map(|kind| {
+            format!(
+                "[offload.{kind}]\nfolder = {:?}\nscan_interval = \"500ms\"\nreject_folder = {:?}\n",
+                folder,
+                folder.join("rejects"),
+                kind = kind.as_str()
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"
+[server]
+listen = "{listen}"
+[store]
+url = "sqlite://{store}"
+[platforms.sfyc]
+type = "connector"
+file = "builtin:sfyc"
+host = "{host}"
+port = {port}
+base_path = "/sfyc"
+token = "env:SFYC_TOKEN"
+bypass_proxy = true
+timeouts = {{ connect = "2s", request = "1s" }}
+settling_time = "300ms"
+in_doubt_for = "2s"
+retry = {{ initial = "200ms", max = "2s" }}
+[[backends]]
+name = "be-1"
+tickets = "sfyc"
+work_orders = "sfyc"
+[[backends]]
+name = "be-2"
+tickets = "sfyc"
+work_orders = "sfyc"
+max_tickets_per_request = 20
+{sources}"#,
+        store = folder.join("ticketbridge.db").display(),
+        host = sandbox.address().ip(),
+        port = sandbox.address().port(),
+    );
+    Ok(Config::parse(&text, "the demo's configuration", std::iter::empty())?.config)
+}
+
+/// Hands the outside tickets over, then follows everything until it is done. True: nothing is in Error.
+async fn watch(
+    app: &App,
+    sandbox: &Running,
+    outside: &[Value],
+    built: usize,
+    json: bool,
+    once: bool,
+) -> Result<bool, Failure> {
+    let started = app.clock.now().mono;
+    for call in outside.chunks(ticketbridge_core::ticket::MAX_INTAKE_ITEMS) {
+        let body = serde_json::to_vec(call).map_err(|error| Failure::new(error.to_string()))?;
+        app.intake.receive(&body, None).await.map_err(|error| Failure::new(error.to_string()))?;
+    }
+    app.delivery.news();
+    let expected = (outside.len() + built) as u64;
+    let mut bars = show::Bars::new(expected, json);
+    let interrupted = setup::shutdown();
+    tokio::pin!(interrupted);
+    let counts = loop {
+        let counts = show::Counts::read(app).await?;
+        bars.update(&counts, &sandbox.sfyc_stats());
+        if counts.received >= expected && counts.is_done() {
+            break counts;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = &mut interrupted => break counts,
+        }
+    };
+    bars.finish();
+    let seconds = app.clock.now().mono.since(started).as_secs_f64();
+    let stats = sandbox.sfyc_stats();
+    if json {
+        output::json(&show::summary(&counts, &stats, seconds));
+    } else {
+        show::table(app, &counts, &stats, seconds).await?;
+        if !once {
+            output::talk("The API goes on answering. Ctrl-C ends the demo.");
+            interrupted.await;
+        }
+    }
+    Ok(counts.states.get(&State::Error).copied().unwrap_or(0) == 0 && counts.is_done())
+}

@@ -1,0 +1,180 @@
+//! What the demo shows: bars while it goes, a table and figures at the end.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use ticketbridge_core::ticket::State;
+use ticketbridge_engine::app::App;
+use ticketbridge_sandbox::sfyc::Stats;
+use ticketbridge_store::{MAX_PAGE, Page, TicketFilter};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Rows of the table at the end.
+const SHOWN: usize = 12;
+
+/// How many tickets there are, and where.
+pub(super) struct Counts {
+    pub(super) received: u64,
+    pub(super) states: BTreeMap<State, u64>,
+    created: u64,
+    noted: u64,
+}
+
+impl Counts {
+    /// Reads them from the store.
+    pub(super) async fn read(app: &App) -> Result<Self, Failure> {
+        let mut states: BTreeMap<State, u64> = BTreeMap::new();
+        for ((_, state), count) in app.store.counts().await? {
+            *states.entry(state).or_default() += count;
+        }
+        let mut counts = Self { received: states.values().sum(), states, created: 0, noted: 0 };
+        if counts.is_done() {
+            counts.completed_how(app).await?;
+        }
+        Ok(counts)
+    }
+
+    /// Created by us, or noted: only the rows themselves tell.
+    async fn completed_how(&mut self, app: &App) -> Result<(), Failure> {
+        let filter = TicketFilter { states: vec![State::Completed], ..TicketFilter::default() };
+        let mut page = Page { before: None, limit: MAX_PAGE };
+        loop {
+            let tickets = app.store.tickets(&filter, page).await?;
+            let created = tickets.iter().filter(|ticket| ticket.row.created).count();
+            self.created += created as u64;
+            self.noted += (tickets.len() - created) as u64;
+            match tickets.last() {
+                Some(last) if tickets.len() == MAX_PAGE => page.before = Some(last.row.id),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.states.keys().all(|state| !state.is_open())
+    }
+
+    fn of(&self, state: State) -> u64 {
+        self.states.get(&state).copied().unwrap_or(0)
+    }
+}
+
+/// Says what is going to happen.
+pub(super) fn begin(api: SocketAddr, sfyc: &str, groups: usize, outside: usize) {
+    output::talk(&format!(
+        "A day of made-up network data with trouble in {groups} places, and {outside} tickets from another system.\n\
+         The platform SFyC is a sandbox ({sfyc}) with index lag, stalls after the commit, resets and short answers.\n\
+         API http://{api}/api/v1/tickets   metrics http://{api}/metrics\n"
+    ));
+}
+
+/// The bars: all tickets, and what the platform has.
+pub(super) struct Bars {
+    _all: MultiProgress,
+    completed: ProgressBar,
+    states: ProgressBar,
+    platform: ProgressBar,
+}
+
+impl Bars {
+    /// Bars for `expected` tickets; hidden with `--json` and where nobody looks.
+    pub(super) fn new(expected: u64, json: bool) -> Self {
+        let all = MultiProgress::new();
+        if json {
+            all.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let style = |template: &str| {
+            ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("=> ")
+        };
+        let completed = all.add(ProgressBar::new(expected));
+        completed.set_style(style("{prefix:10} [{bar:50}] {pos}/{len}  {elapsed}"));
+        completed.set_prefix("Completed");
+        let states = all.add(ProgressBar::new_spinner());
+        states.set_style(style("{prefix:10} {msg}"));
+        states.set_prefix("Under way");
+        let platform = all.add(ProgressBar::new_spinner());
+        platform.set_style(style("{prefix:10} {msg}"));
+        platform.set_prefix("SFyC");
+        completed.enable_steady_tick(Duration::from_millis(200));
+        Self { _all: all, completed, states, platform }
+    }
+
+    /// Draws the state of things.
+    pub(super) fn update(&mut self, counts: &Counts, stats: &Stats) {
+        self.completed.set_position(counts.of(State::Completed));
+        let under_way: Vec<String> = counts
+            .states
+            .iter()
+            .filter(|(state, _)| **state != State::Completed)
+            .map(|(state, count)| format!("{state} {count}"))
+            .collect();
+        self.states.set_message(if under_way.is_empty() { String::from("nothing") } else { under_way.join("  ") });
+        self.platform.set_message(format!(
+            "open tickets {}  work orders {}  notes {}  faults {}  duplicates {}",
+            stats.open_tickets,
+            stats.work_orders,
+            stats.notes,
+            stats.faults.values().sum::<u64>(),
+            stats.duplicates.total,
+        ));
+    }
+
+    /// Leaves the last picture standing.
+    pub(super) fn finish(&self) {
+        for bar in [&self.completed, &self.states, &self.platform] {
+            bar.abandon();
+        }
+    }
+}
+
+/// The object that `demo --once --json` prints; its shape is kept stable (docs/cli.md).
+pub(super) fn summary(counts: &Counts, stats: &Stats, seconds: f64) -> Value {
+    json!({
+        "tickets": {"received": counts.received, "completed": counts.of(State::Completed),
+            "error": counts.of(State::Error), "noted": counts.noted, "created": counts.created},
+        "platforms": {"cherwell": {"open_tickets": 0, "duplicates": 0},
+            "sfyc": {"work_orders": stats.work_orders, "duplicates": stats.duplicates.total}},
+        "mobile": {"tickets": 0, "contacts_created": 0, "distributions": 0, "duplicates": 0},
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+    })
+}
+
+/// The newest tickets and the figures.
+pub(super) async fn table(app: &App, counts: &Counts, stats: &Stats, seconds: f64) -> Result<(), Failure> {
+    let page = Page { before: None, limit: SHOWN };
+    let tickets = app.store.tickets(&TicketFilter::default(), page).await?;
+    output::table(
+        &["dedupe key", "backend", "state", "how", "ticket", "OT"],
+        tickets.iter().map(|ticket| {
+            let row = &ticket.row;
+            vec![
+                row.key.to_string(),
+                row.backend.to_string(),
+                row.state.to_string(),
+                if row.created { String::from("created") } else { String::from("noted") },
+                output::or_dash(row.ticket.as_ref().map(|ticket| ticket.number.as_str())),
+                output::or_dash(row.work_order.as_deref()),
+            ]
+        }),
+    );
+    output::data(&format!(
+        "{} received  {} completed  {} created with work order  {} noted  {} in Error  in {seconds:.1} s",
+        counts.received,
+        counts.of(State::Completed),
+        counts.created,
+        counts.noted,
+        counts.of(State::Error),
+    ));
+    let faults: Vec<String> = stats.faults.iter().map(|(knob, fired)| format!("{knob} {fired}")).collect();
+    output::data(&format!("faults: {}", faults.join("  ")));
+    output::data(&format!("duplicates on the platform: {}", stats.duplicates.total));
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The commands, a file each.
+
+mod aggregations;
+mod backends;
+mod config;
+mod connector;
+mod demo;
+mod error;
+mod offload;
+mod platform;
+mod sandbox;
+mod serve;
+mod setup;
+mod store;
+mod tickets;
+mod workflow;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+
+/// Runs one command.
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let Arguments { config, json, command, .. } = arguments;
+    let path = config.as_deref();
+    match command {
+        Command::Demo(demo) => demo::run(demo, json).await,
+        Command::Serve(serve) => serve::run(path, serve).await,
+        Command::Sandbox(sandbox) => sandbox::run(sandbox, json).await,
+        Command::Offload(offload) => offload::run(path, offload, json).await,
+        Command::Workflow(workflow) => workflow::run(path, workflow, json).await,
+        Command::Aggregations(aggregations) => aggregations::run(path, aggregations, json).await,
+        Command::Tickets(tickets) => tickets::run(path, tickets, json).await,
+        Command::Backends(backends) => backends::run(path, backends, json).await,
+        Command::Platform(platform) => platform::run(path, platform, json).await,
+        Command::Connector(connector) => connector::run(connector, json).await,
+        Command::Config(config) => config::run(path, config, json),
+        Command::Store(store) => store::run(path, store, json).await,
+        Command::Error { code } => error::run(&code),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "ticketbridge", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::ConnectorCheckChild => connector::child(),
+    }
+}

@@ -1,0 +1,29 @@
+//! `sandbox`: stand-ins of the platforms.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use ticketbridge_sandbox::{Sandbox, SandboxConfig, TOKEN};
+
+use super::setup;
+use crate::arguments;
+use crate::failure::Failure;
+use crate::output;
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(crate) async fn run(arguments: arguments::Sandbox, json: bool) -> Result<ExitCode, Failure> {
+    let config = SandboxConfig { listen: arguments.listen, seed: arguments.seed, ..SandboxConfig::default() };
+    let running = Sandbox::start(config).await.map_err(|error| Failure::new(error.to_string()))?;
+    let address = running.address();
+    if json {
+        output::json(&json!({"address": address.to_string(), "sfyc": running.sfyc_url(), "token": TOKEN}));
+    } else {
+        output::data(&format!("SFyC      {}   bearer token: {TOKEN}", running.sfyc_url()));
+        output::data(&format!("faults    http://{address}/sandbox/faults"));
+        output::data(&format!("counters  http://{address}/sandbox/stats"));
+        output::talk("Everything is kept in memory. Ctrl-C ends it.");
+    }
+    setup::shutdown().await;
+    running.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}

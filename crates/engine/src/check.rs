@@ -1,0 +1,93 @@
+//! Asking a platform whether it can be worked with, without writing anything.
+
+use serde::Serialize;
+use ticketbridge_core::effect::{Found, LookUpFault, Query};
+use ticketbridge_core::ticket::{DedupeKey, PlatformName};
+
+use crate::delivery::ask;
+use crate::identity;
+use crate::platforms::PlatformSet;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckLine {
+    /// What.
+    pub what: &'static str,
+    /// What was seen; of a fault: what is wrong and what to do.
+    pub seen: String,
+    /// Whether it is as it must be.
+    pub good: bool,
+}
+
+/// Reads from a platform: reachable and logged in, a search for a key that cannot exist finds nothing, the open
+/// tickets can be retrieved. Stops at the first thing that is wrong.
+pub async fn check_platform(platforms: &PlatformSet, name: &PlatformName, kinds: &[String]) -> Vec<CheckLine> {
+    let mut lines = Vec::new();
+    let handle = match platforms.usable(name) {
+        Ok(handle) => handle,
+        Err(why) => {
+            lines.push(CheckLine { what: "configuration", seen: why, good: false });
+            return lines;
+        }
+    };
+    lines.push(CheckLine { what: "configuration", seen: String::from("usable"), good: true });
+    let can = handle.platform.capabilities().clone();
+    if can.has_health_read
+        && !push(&mut lines, "reachable, logged in", ask(&handle, &Query::Health).await, |_| Ok(String::from("yes")))
+    {
+        return lines;
+    }
+    let random = identity::holder().to_string();
+    if can.finds_tickets {
+        let Ok(key) = DedupeKey::new(&random) else { return lines };
+        let query = Query::Tickets { wanted: Vec::new(), known: None, random: key };
+        let judge = |found: &Found| match found {
+            Found::Tickets { tickets } if tickets.iter().any(|ticket| ticket.key.as_deref() == Some(&random)) => Err(
+                String::from("TB0302: a key that cannot exist was found: the search matches anything; mend its filter"),
+            ),
+            Found::Tickets { tickets } if !tickets.is_empty() => Err(format!(
+                "TB0302: a search for a key that cannot exist answered {} tickets: the platform ignores the filter; mend it",
+                tickets.len()
+            )),
+            _ => Ok(String::from("a key that cannot exist is not found, as it must be")),
+        };
+        if !push(&mut lines, "search", ask(&handle, &query).await, judge) {
+            return lines;
+        }
+    }
+    let retrieval = ask(&handle, &Query::OpenTickets { kinds: kinds.to_vec() }).await;
+    push(&mut lines, "open tickets", retrieval, |found| match found {
+        Found::Tickets { tickets } => {
+            let with_key = tickets.iter().filter(|ticket| ticket.key.is_some()).count();
+            Ok(format!("{} retrieved, {with_key} of them with a dedupe key", tickets.len()))
+        }
+        _ => Err(String::from("the adapter answered another question")),
+    });
+    let mut promise = Vec::new();
+    if !can.finds_tickets {
+        promise.push("tickets cannot be looked up: an unclear create is held for an operator");
+    }
+    if !can.finds_notes {
+        promise.push("notes cannot be looked up: they are at least once");
+    }
+    if !can.finds_work_orders {
+        promise.push("work orders cannot be looked up: an unclear one is held for an operator");
+    }
+    let seen = if promise.is_empty() { String::from("every effect exactly once") } else { promise.join("; ") };
+    lines.push(CheckLine { what: "promise", seen, good: true });
+    lines
+}
+
+fn push(
+    lines: &mut Vec<CheckLine>,
+    what: &'static str,
+    answer: Result<Found, LookUpFault>,
+    judge: impl Fn(&Found) -> Result<String, String>,
+) -> bool {
+    let (seen, good) = match answer.map_err(|fault| fault.why).and_then(|found| judge(&found)) {
+        Ok(seen) => (seen, true),
+        Err(why) => (why, false),
+    };
+    lines.push(CheckLine { what, seen, good });
+    good
+}
