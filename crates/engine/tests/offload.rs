@@ -275,6 +275,8 @@ async fn a_file_that_is_handed_over_is_taken_at_once_and_one_that_is_not_there_i
     let report = hand_over(scene.path("missing"), "missing").await.unwrap();
     assert!(why(&report.files[0]).contains("can't be read"), "{report:?}");
     assert!(!report.complete);
+    let report = hand_over(scene.folder.path().to_owned(), "folder").await.unwrap();
+    assert!(why(&report.files[0]).contains("no regular file"), "{report:?}");
 }
 
 #[tokio::test]

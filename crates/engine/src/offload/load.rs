@@ -4,7 +4,7 @@
 //! ends the scan.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -219,6 +219,11 @@ pub(super) struct HashingReader<'p> {
 
 impl<'p> HashingReader<'p> {
     pub(super) fn open(path: &'p Path) -> Result<Self, Fault> {
+        // Before it is opened: opening a pipe waits for somebody to write into it.
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        if !metadata.is_file() {
+            return Err(unreadable(path, &io::Error::other("it is no regular file")));
+        }
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
         Ok(Self { path, file, hash: Sha256::new() })
     }

@@ -27,6 +27,7 @@ CREATE UNIQUE INDEX topology_state ON topology(state) WHERE state < 3;
 CREATE TABLE load(sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, hash BLOB NOT NULL, file TEXT NOT NULL,
   counters TEXT NOT NULL, state INTEGER NOT NULL, loaded_at INTEGER NOT NULL);
 CREATE INDEX load_kind ON load(kind, sequence);
+CREATE INDEX load_open ON load(sequence) WHERE state = 1;
 -- Samples of one kind, day, block of 4,096 channels, load and part; first_at and last_at bound its times.
 CREATE TABLE chunk(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, block INTEGER NOT NULL, day INTEGER NOT NULL,
   sequence INTEGER NOT NULL, part INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
