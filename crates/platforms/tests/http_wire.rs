@@ -525,3 +525,44 @@ async fn addresses_that_can_not_be_used_are_refused() {
         .await;
     assert!(matches!(exchange.transport, Transport::NotSent { .. }));
 }
+
+/// Not a test of its own: the process that `proxied` starts, since the environment is read once and belongs to all.
+#[tokio::test]
+async fn proxy_process() {
+    if let Ok(target) = std::env::var("TICKETBRIDGE_TEST_TARGET") {
+        let bypass_proxy = std::env::var_os("TICKETBRIDGE_TEST_BYPASS").is_some();
+        let client = HttpClient::new(ClientSettings { bypass_proxy, ..ClientSettings::new("test", &target) }).unwrap();
+        let exchange = send(&client, &get()).await;
+        assert!(matches!(exchange.transport, Transport::Answered(_)), "{exchange:?}");
+    }
+}
+
+async fn proxied(variables: Vec<String>) {
+    let program = std::env::current_exe().unwrap();
+    let run = move || {
+        let unset = ["http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "REQUEST_METHOD"];
+        let mut command = std::process::Command::new(program);
+        for name in unset {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().filter_map(|variable| variable.split_once('=')));
+        command.args(["--exact", "proxy_process"]).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_obeyed_loopback_included_or_bypassed() {
+    let origin = Server::start(|_, _| Act::Send(ok("{}"))).await;
+    let proxy = Server::start(|_, _| Act::Send(ok("{}"))).await;
+    let target = format!("TICKETBRIDGE_TEST_TARGET={}", origin.address);
+    let through = format!("HTTP_PROXY={}", proxy.address);
+    proxied(vec![target.clone(), through.clone()]).await;
+    assert_eq!((proxy.count(), origin.count()), (1, 0));
+    assert!(proxy.heads()[0].starts_with(&format!("get {}/tickets?", origin.address)), "{}", proxy.heads()[0]);
+    proxied(vec![target.clone(), through.clone(), String::from("TICKETBRIDGE_TEST_BYPASS=1")]).await;
+    assert_eq!((proxy.count(), origin.count()), (1, 1));
+    proxied(vec![target, through, String::from("NO_PROXY=127.0.0.1")]).await;
+    assert_eq!((proxy.count(), origin.count()), (1, 2));
+}

@@ -277,7 +277,7 @@ fn remarks(all: &Operations, connector: &Connector, report: &mut CheckReport) {
     }
     for operation in report.operations.iter().filter(|operation| !operation.native) {
         report.remarks.push(format!(
-            "`{}` runs in the jq interpreter, about ten times slower than a simple projection",
+            "`{}` runs in the jq interpreter, several times slower than a simple projection",
             operation.operation
         ));
     }

@@ -1,8 +1,8 @@
 //! Tries a file out in a process of its own, with bounded memory and time: a filter that fills the memory or never
 //! comes to an end harms nobody else.
 //!
-//! Limits of the child, unless told otherwise: 2 GiB of address space, 10 s of processor time, 30 s in all, a report of 16 MiB. On systems
-//! without such limits (Windows) only the 30 s and the report's size hold.
+//! Limits of the child, unless told otherwise: 2 GiB of address space, 10 s of processor time, 30 s in all, a report of
+//! 16 MiB. On systems without such limits (Windows) only the 30 s and the report's size hold.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;

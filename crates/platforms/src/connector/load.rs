@@ -300,13 +300,15 @@ impl Loader<'_, '_> {
             self.problems.at(part.max_batch.span().start, name, format!("`max_batch` must be 1 to {MAX_BATCH}"));
         }
         if part.matched_by.get_ref().is_empty() {
-            let why = "`matched_by` must name at least one of origin_id, dedupe_key, ticket_number, ticket_record, work_order_number";
+            let why = "`matched_by` must name at least one of origin_id, dedupe_key, ticket_number, ticket_record, \
+                       work_order_number";
             self.problems.at(part.matched_by.span().start, name, why);
         }
         let empty = part.empty_answer_is_applied.as_ref().is_some_and(|flag| *flag.get_ref());
         let creates = matches!(operation, Operation::CreateTicket | Operation::CreateWorkOrder);
         if let (true, Some(flag)) = (empty && (max_batch != 1 || creates), &part.empty_answer_is_applied) {
-            let why = "an empty answer says nothing about several items, and gives no number: only where `max_batch = 1`, and not for a create";
+            let why = "an empty answer says nothing about several items, and gives no number: only where \
+                       `max_batch = 1`, and not for a create";
             self.problems.at(flag.span().start, name, why);
         }
         if part.results.is_none() && !empty {

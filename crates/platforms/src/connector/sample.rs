@@ -36,18 +36,25 @@ fn item(number: u128) -> Option<Item> {
         "modulation": "64QAM", "opened_at": "2026-11-20T10:00:00Z", "closed_at": null,
     });
     let ticket = json!({
-        "schema": "ticket/1", "message_id": format!("MESSAGE-{number}"), "ticket_id": format!("WM-20261120-{number:06}"),
+        "schema": "ticket/1", "message_id": format!("MESSAGE-{number}"),
+        "ticket_id": format!("WM-20261120-{number:06}"),
         "kind": "SNR", "dedupe_key": key.as_str(), "severity": "critical", "status": "built", "enrichment": "complete",
         "name": "SNR bajo - GDL-E6K-03/US 3-4/NODO-GDL-118, ZAPOPAN",
         "description": "SNR upstream 18.7 dB (umbral 20.0 dB, 64QAM), \"1\" incidente(s)\ncrítico(s) en 24 h.",
-        "source": {"aggregation": "snr_upstream", "group_id": format!("SAMPLE-{number}"), "instance": "wm-1", "as_of": "2026-11-20T23:45:00Z"},
+        "source": {
+            "aggregation": "snr_upstream", "group_id": format!("SAMPLE-{number}"), "instance": "wm-1",
+            "as_of": "2026-11-20T23:45:00Z",
+        },
         "topology": {
             "network": "OCCIDENTE", "market": "GUADALAJARA", "hub": "HUB-ZAPOPAN", "ccap": "GDL-E6K-03",
             "line_card": "US 3", "port": "US 3-4", "service_group_id": format!("SAMPLE-{number}"),
             "service_group_name": "GDL-E6K-03/US 3-4/NODO-GDL-118, ZAPOPAN", "fiber_nodes": ["N118"],
             "address": "Av. Patria 1200, Zapopan", "latitude": 20.7236, "longitude": -103.3848,
         },
-        "kpi": {"name": "us_snr_db", "unit": "dB", "worst": 18.7, "last": 33.1, "avg_24h": 30.012_152_777_777_78, "threshold": 20.0, "comparison": "lt"},
+        "kpi": {
+            "name": "us_snr_db", "unit": "dB", "worst": 18.7, "last": 33.1, "avg_24h": 30.012_152_777_777_78,
+            "threshold": 20.0, "comparison": "lt",
+        },
         "window": {"from": "2026-11-19T23:45:00Z", "to": "2026-11-20T23:45:00Z"},
         "incidents_total": 1, "incidents": [incident],
         "impact": {"channels_affected": 1, "channels_total": 3, "cm_total": 312, "cm_online": 298},

@@ -164,8 +164,8 @@ fn signs(text: &str) -> usize {
     let mut count = 0;
     let mut word = false;
     for character in text.chars() {
-        let starts = !character.is_whitespace() && !(word && in_word(character));
-        count += usize::from(starts);
+        let goes_on = character.is_whitespace() || (word && in_word(character));
+        count += usize::from(!goes_on);
         word = in_word(character);
     }
     count

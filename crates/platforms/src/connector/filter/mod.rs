@@ -1,9 +1,9 @@
 //! jq expressions of connector files: compiled once, run often, never trusted with the process.
 //!
 //! A filter is the work of an operator and may be wrong; the data it runs on is hostile. So:
-//! * at load: text of at most 16 KiB and 8,000 words and signs, at most 2,000 syntax nodes (definitions counted wherever they are called), 128
-//!   levels, functions on an allow-list, no definition that calls itself, no `reduce`, `foreach`, `..`, `label`, no
-//!   multiplication that could blow a text up, a growth factor of at most 100,000;
+//! * at load: text of at most 16 KiB and 8,000 words and signs, at most 2,000 syntax nodes (definitions counted
+//!   wherever they are called), 128 levels, functions on an allow-list, no definition that calls itself, no `reduce`,
+//!   `foreach`, `..`, `label`, no multiplication that could blow a text up, a growth factor of at most 100,000;
 //! * at run: input parsed by `serde_json` (128 levels), a bounded number of outputs, at most 64 MiB of output, only
 //!   null, booleans, finite numbers, texts, arrays, and objects with text keys. A panic inside the interpreter is an
 //!   error of that run.
@@ -11,8 +11,8 @@
 //! What is left: a filter whose work grows with a power of its input (nested `as` over the same long array). Such a
 //! filter ends, but late; [`check_in_child`](crate::connector::check_in_child) finds it.
 //!
-//! Simple projections (`{a: .b.c, d: "x"}`, `.items[] | [.a, .b // 0]`, `[.items[] | {…}]`) run natively, ten times as
-//! fast and with the same results; a property test holds the two together.
+//! Simple projections (`{a: .b.c, d: "x"}`, `.items[] | [.a, .b // 0]`, `[.items[] | {…}]`) run natively, several
+//! times as fast and with the same results; a property test holds the two together.
 
 mod interpreter;
 mod limits;
