@@ -35,7 +35,7 @@ impl Delivery {
         let (outcomes, why) = match call {
             CallClass::Answered => {
                 self.well(&batch, measured);
-                (self.per_item(&batch, outcomes), None)
+                (Self::per_item(&batch, outcomes), None)
             }
             CallClass::BatchRefused { atomic, code, message } => {
                 self.well(&batch, measured);
@@ -51,10 +51,8 @@ impl Delivery {
                 (vec![outcome; batch.items.len()], Some(why))
             }
             CallClass::Unknown { why, timed_out, retry_after } => {
-                if timed_out {
-                    if let Some(platform) = self.platforms.get_mut(&batch.platform) {
-                        platform.halve();
-                    }
+                if timed_out && let Some(platform) = self.platforms.get_mut(&batch.platform) {
+                    platform.halve();
                 }
                 self.destination_fault(&batch.platform, &why, retry_after, false, false, now);
                 let outcome = Outcome::Unknown { why: why.clone() };
@@ -80,7 +78,7 @@ impl Delivery {
     }
 
     /// A proper answer is sized to the batch; an item without a result is Unknown.
-    fn per_item(&self, batch: &Batch, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    fn per_item(batch: &Batch, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let why = "the answer says nothing of this item";
         outcomes.resize_with(batch.items.len(), || Outcome::Unknown { why: why.to_owned() });
         for outcome in &mut outcomes {
@@ -229,10 +227,10 @@ impl Delivery {
         let Some(slot) = self.key_of(id) else { return };
         if let Some(platform) = self.platforms.get_mut(&slot.0) {
             platform.remember(known.clone(), now.mono);
-            if let Some(sent_at) = sent_at {
-                if platform.witness.as_ref().is_none_or(|(_, at)| *at < sent_at) {
-                    platform.witness = Some((known.clone(), sent_at));
-                }
+            if let Some(sent_at) = sent_at
+                && platform.witness.as_ref().is_none_or(|(_, at)| *at < sent_at)
+            {
+                platform.witness = Some((known.clone(), sent_at));
             }
         }
         if sent_at.is_some() {
@@ -365,11 +363,11 @@ impl Delivery {
         let earlier: BTreeSet<TicketId> =
             streak.tickets.iter().copied().filter(|id| !batch.items.contains(id)).collect();
         for id in earlier {
-            if let Some(entry) = self.rows.get_mut(&id) {
-                if entry.row.attempts.of(batch.operation) > 0 {
-                    entry.row.attempts.give_back(batch.operation);
-                    self.write_row_if_idle(id);
-                }
+            if let Some(entry) = self.rows.get_mut(&id)
+                && entry.row.attempts.of(batch.operation) > 0
+            {
+                entry.row.attempts.give_back(batch.operation);
+                self.write_row_if_idle(id);
             }
         }
         let why = format!("TB0309: the same refusal for {SAME_REFUSAL_TICKETS} and more tickets in a row: {words}");
@@ -417,10 +415,10 @@ impl Delivery {
             self.reports.push(Report::BreakerClosed { platform: batch.platform.clone() });
         }
         // An answer of any kind shows that login and path work again; what it says of the item is judged apart.
-        if let Some(gate) = platform.gates.get(&batch.operation).filter(|gate| gate.trying) {
-            if !gate.why.starts_with("TB0309") {
-                platform.gates.remove(&batch.operation);
-            }
+        if let Some(gate) = platform.gates.get(&batch.operation).filter(|gate| gate.trying)
+            && !gate.why.starts_with("TB0309")
+        {
+            platform.gates.remove(&batch.operation);
         }
     }
 
@@ -480,10 +478,10 @@ impl Delivery {
             };
             items[slot] += 1;
         }
-        if items[3] > 0 {
-            if let Some(batch) = self.batches.get_mut(&batch.id) {
-                batch.was_unknown = true;
-            }
+        if items[3] > 0
+            && let Some(batch) = self.batches.get_mut(&batch.id)
+        {
+            batch.was_unknown = true;
         }
         let (platform, operation) = (batch.platform.clone(), batch.operation);
         self.reports.push(Report::Settled { platform, operation, items, latency, why });

@@ -69,10 +69,9 @@ impl Doubt {
     /// What has to be asked.
     pub(super) fn ask(&self) -> Ask {
         match (self.purpose, self.operation) {
-            (Purpose::Ledger(_) | Purpose::Target, _) => Ask::Tickets,
-            (_, Operation::AddNote) => Ask::Notes,
-            (_, Operation::CreateWorkOrder) => Ask::WorkOrders,
-            (_, Operation::CreateTicket | Operation::LinkWorkOrder) => Ask::Tickets,
+            (Purpose::Unknown | Purpose::Once, Operation::AddNote) => Ask::Notes,
+            (Purpose::Unknown | Purpose::Once, Operation::CreateWorkOrder) => Ask::WorkOrders,
+            _ => Ask::Tickets,
         }
     }
 }

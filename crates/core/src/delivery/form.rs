@@ -149,10 +149,9 @@ impl Delivery {
         if ids.is_empty() {
             return self.ready.contains_key(queue);
         }
-        if gated {
-            if let Some(gate) = self.platforms.get_mut(name).and_then(|platform| platform.gates.get_mut(operation)) {
-                gate.trying = true;
-            }
+        if gated && let Some(gate) = self.platforms.get_mut(name).and_then(|platform| platform.gates.get_mut(operation))
+        {
+            gate.trying = true;
         }
         self.begin_batch(queue, ids, gated, false, now);
         true
@@ -265,10 +264,10 @@ impl Delivery {
         if let Some(gate) = platform.gates.get_mut(&batch.operation).filter(|_| batch.gate_trial) {
             gate.trying = false;
         }
-        if let Breaker::Probing { since } = platform.breaker {
-            if batch.breaker_probe {
-                platform.breaker = Breaker::Open { until: self.now.mono, since };
-            }
+        if let Breaker::Probing { since } = platform.breaker
+            && batch.breaker_probe
+        {
+            platform.breaker = Breaker::Open { until: self.now.mono, since };
         }
     }
 
@@ -478,7 +477,7 @@ impl Delivery {
                 update.row.state = State::Error;
                 update.row.failed = Some(operation);
             } else {
-                update.row.due_at = Some(now.wall.after(Duration::from_secs(60)));
+                update.row.due_at = Some(now.wall.after(Duration::from_mins(1)));
             }
         }
         for id in &culprits {

@@ -197,10 +197,9 @@ impl Platform {
             return Admission::Never;
         }
         match self.gates.get(&operation) {
-            None => Admission::Now,
             Some(gate) if gate.trying => Admission::Never,
             Some(gate) if gate.until > now => Admission::At(gate.until),
-            Some(_) => Admission::Now,
+            _ => Admission::Now,
         }
     }
 
@@ -340,7 +339,7 @@ impl Platform {
     /// missing is no use.
     pub(super) fn canary(&self) -> Option<&KnownTicket> {
         let there = || self.canaries.iter().filter(|known| !self.missing.contains(&known.ticket.key));
-        there().find(|known| known.seen).or_else(|| there().last()).map(|known| &known.ticket)
+        there().find(|known| known.seen).or_else(|| there().next_back()).map(|known| &known.ticket)
     }
 
     /// A look-up has shown a ticket that we know.
@@ -379,4 +378,4 @@ impl Platform {
 }
 
 /// A wish beyond this is cut: an hour is the longest anything waits without looking again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);

@@ -195,10 +195,10 @@ impl Delivery {
                 self.ask(&name, ProbeKind::Health, now.mono, now, out);
             } else if self.probe_by_reading(&name, now, out) {
                 self.set_breaker(&name, Breaker::Probing { since });
-            } else if let Some((queue, place)) = self.single_candidate(&name, now) {
-                if self.form_single(&queue, place, now) {
-                    self.set_breaker(&name, Breaker::Probing { since });
-                }
+            } else if let Some((queue, place)) = self.single_candidate(&name, now)
+                && self.form_single(&queue, place, now)
+            {
+                self.set_breaker(&name, Breaker::Probing { since });
             }
         }
     }
@@ -233,7 +233,7 @@ impl Delivery {
                 if platform.well(None, false) {
                     self.reports.push(Report::BreakerClosed { platform: probe.platform.clone() });
                 }
-                self.look_up_answered(probe, found, now);
+                self.look_up_answered(&probe, found, now);
             }
         }
     }
@@ -257,42 +257,42 @@ impl Delivery {
         }
     }
 
-    fn look_up_answered(&mut self, probe: Probe, found: Found, now: Now) {
+    fn look_up_answered(&mut self, probe: &Probe, found: Found, now: Now) {
         match (&probe.kind, found) {
-            (ProbeKind::Retrieval, Found::Tickets { tickets }) => self.retrieved(&probe, tickets, now),
+            (ProbeKind::Retrieval, Found::Tickets { tickets }) => self.retrieved(probe, tickets, now),
             (ProbeKind::Doubts(Ask::Tickets, ids), Found::Tickets { tickets }) => {
-                let void = self.judge_tickets(&probe, &tickets, now);
-                self.doubts_saw_tickets(&ids.clone(), &tickets, &probe, void, now);
+                let void = self.judge_tickets(probe, &tickets, now);
+                self.doubts_saw_tickets(&ids.clone(), &tickets, probe, void, now);
             }
             (ProbeKind::Doubts(Ask::Notes, ids), Found::Notes { notes }) => {
                 let random = notes.iter().any(|note| note.origin == probe.random);
                 let known = probe.known_note.as_ref();
                 let missing =
                     known.is_some_and(|known| notes.iter().all(|note| note.origin != known.origin.to_string()));
-                let void = self.judge_others(&probe, random, missing, "notes");
-                self.doubts_saw_notes(&ids.clone(), &notes, &probe, void, now);
+                let void = self.judge_others(probe, random, missing, "notes");
+                self.doubts_saw_notes(&ids.clone(), &notes, probe, void, now);
             }
             (ProbeKind::Doubts(Ask::WorkOrders, ids), Found::WorkOrders { work_orders }) => {
                 let random = work_orders.iter().any(|order| order.origin == probe.random);
                 let known = probe.known_work_order.as_ref();
                 let missing =
                     known.is_some_and(|known| work_orders.iter().all(|order| order.origin != known.origin.to_string()));
-                let void = self.judge_others(&probe, random, missing, "work orders");
-                self.doubts_saw_work_orders(&ids.clone(), &work_orders, &probe, void, now);
+                let void = self.judge_others(probe, random, missing, "work orders");
+                self.doubts_saw_work_orders(&ids.clone(), &work_orders, probe, void, now);
             }
             (ProbeKind::Lag, Found::Tickets { tickets }) => {
-                self.judge_tickets(&probe, &tickets, now);
+                self.judge_tickets(probe, &tickets, now);
                 self.lag_look_over(&probe.platform, Some((&tickets, probe.began)), now);
             }
             (ProbeKind::Audit(ticket), Found::Tickets { tickets }) => {
-                let void = self.judge_tickets(&probe, &tickets, now);
+                let void = self.judge_tickets(probe, &tickets, now);
                 self.audited(*ticket, &probe.platform, &tickets, void, now);
             }
             (ProbeKind::Health, _) => {}
             (_, _) => {
                 let why = String::from("the platform's adapter answered another question than was asked");
                 let fault = LookUpFault { why, retry_after: None, throttled: false, configuration: true };
-                self.look_up_failed(&probe, &fault, now);
+                self.look_up_failed(probe, &fault, now);
             }
         }
     }
@@ -335,7 +335,7 @@ impl Delivery {
             if let Some(platform) = self.platforms.get_mut(&probe.platform) {
                 match probe.kind {
                     ProbeKind::Doubts(Ask::Notes, _) => {
-                        platform.known_notes.rotate_left(1.min(platform.known_notes.len()))
+                        platform.known_notes.rotate_left(1.min(platform.known_notes.len()));
                     }
                     _ => platform.known_work_orders.rotate_left(1.min(platform.known_work_orders.len())),
                 }

@@ -15,11 +15,11 @@ pub(super) const LANE_WINDOW: usize = 50_000;
 /// Shortest wait between two looks at something that was not there.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 /// An audit's wall-clock instant is checked at least this often.
-pub(super) const AUDIT_CHECK: Duration = Duration::from_secs(60);
+pub(super) const AUDIT_CHECK: Duration = Duration::from_mins(1);
 /// How often a row that waits for an operator is looked at again.
-pub(super) const HELD_RECHECK: Duration = Duration::from_secs(3600);
+pub(super) const HELD_RECHECK: Duration = Duration::from_hours(1);
 /// Longest wait taken over from a stored wall-clock instant: a clock that jumped cannot hold a row for ever.
-const LONGEST_STORED_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_STORED_WAIT: Duration = Duration::from_hours(1);
 
 /// What a row is doing in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,12 +243,12 @@ impl Delivery {
                 }
             }
             Phase::Ready => {
-                if let Some((queue, place)) = self.queued.remove(&id) {
-                    if let Some(rows) = self.ready.get_mut(&queue) {
-                        rows.remove(&place);
-                        if rows.is_empty() {
-                            self.ready.remove(&queue);
-                        }
+                if let Some((queue, place)) = self.queued.remove(&id)
+                    && let Some(rows) = self.ready.get_mut(&queue)
+                {
+                    rows.remove(&place);
+                    if rows.is_empty() {
+                        self.ready.remove(&queue);
                     }
                 }
             }

@@ -25,7 +25,7 @@ const SLOWEST_LOOK: Duration = Duration::from_secs(10);
 const MOST_LOOKS: u32 = 16;
 /// When a create that was sent again is looked at, counted from that sending.
 const AUDIT_AT: [Duration; 4] =
-    [Duration::from_secs(60), Duration::from_secs(600), Duration::from_secs(3_600), Duration::from_secs(86_400)];
+    [Duration::from_mins(1), Duration::from_mins(10), Duration::from_hours(1), Duration::from_hours(24)];
 
 impl Delivery {
     /// Takes a create that was just answered as a lag sample, if one is due.
@@ -179,7 +179,7 @@ impl Delivery {
         }
         if let Some(next) = AUDIT_AT.get(usize::from(audit.looks)) {
             let before = AUDIT_AT[usize::from(audit.looks) - 1];
-            audit.due_at = now.wall.after(*next - before);
+            audit.due_at = now.wall.after(next.saturating_sub(before));
             self.audits.insert(id, (lane, audit.clone()));
         }
         self.write_audit(lane, audit);

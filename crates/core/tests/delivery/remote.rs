@@ -126,6 +126,8 @@ pub(crate) struct Remote {
     pub(crate) request_timeout: u64,
     /// Reads suddenly show nothing.
     pub(crate) blind: bool,
+    /// As `blind`, for tickets only.
+    pub(crate) blind_to_tickets_until: u64,
     /// The search matches anything, even what cannot exist.
     pub(crate) matches_anything: bool,
     /// The filter is ignored: every row comes.
@@ -158,6 +160,7 @@ impl Remote {
             index_lag: (0, 0),
             request_timeout: 5_000,
             blind: false,
+            blind_to_tickets_until: 0,
             matches_anything: false,
             ignores_filter: false,
             origin_length: 64,
@@ -360,7 +363,8 @@ impl Remote {
             return Err(fault(roll % 5 == 0, roll % 7 == 0));
         }
         let visible = |at: u64| at <= now && !self.blind;
-        let tickets = self.tickets.iter().filter(|ticket| !ticket.gone && visible(ticket.visible_at));
+        let sees_tickets = now >= self.blind_to_tickets_until;
+        let tickets = self.tickets.iter().filter(|ticket| sees_tickets && !ticket.gone && visible(ticket.visible_at));
         Ok(match query {
             Query::Health => Found::Healthy,
             Query::OpenTickets { .. } => {
@@ -378,10 +382,10 @@ impl Remote {
                     })
                     .map(shown)
                     .collect();
-                if self.matches_anything {
-                    if let Some(any) = self.tickets.first() {
-                        found.push(RemoteTicket { key: Some(random.to_string()), ..shown(any) });
-                    }
+                if self.matches_anything
+                    && let Some(any) = self.tickets.first()
+                {
+                    found.push(RemoteTicket { key: Some(random.to_string()), ..shown(any) });
                 }
                 Found::Tickets { tickets: found }
             }

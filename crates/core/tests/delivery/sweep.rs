@@ -92,7 +92,7 @@ fn operators(world: &mut World, dice: &mut ChaCha8Rng, keys: &[String]) {
     for _ in 0..dice.random_range(0..8) {
         let at = dice.random_range(1..120_000);
         let key = keys.choose(dice).expect("one").clone();
-        let what = dice.random_range(0..7);
+        let what = dice.random_range(0..13);
         let name = if dice.random_bool(0.5) { 'A' } else { 'B' };
         let pick = dice.random_range(1..60);
         world.later(at, move |world| match what {
@@ -120,10 +120,33 @@ fn operators(world: &mut World, dice: &mut ChaCha8Rng, keys: &[String]) {
                     world.changed(pick);
                 }
             }
-            _ => {
+            6 => {
                 if world.store.rows.contains_key(&TicketId(pick)) && world.store.dismiss(TicketId(pick)) {
                     world.changed(pick);
                 }
+            }
+            7 => world.set_backend("north", |backend| {
+                backend.max_tickets_per_request = 1 + pick as usize % 7;
+                backend.max_retries = 1 + pick as u8 % 3;
+            }),
+            8 => world.set_platform(name, |platform| {
+                let can = platform.capabilities.as_mut().expect("usable");
+                can.max_in_flight = 1 + pick as usize % 9;
+                can.max_batch = 1 + pick as usize % 20;
+            }),
+            9 => {
+                world.drain();
+                world.later(1 + pick as u64 * 50, |world| world.crash(100));
+            }
+            10 => world.lose_lanes(1 + pick as u64 * 20),
+            11 => {
+                if world.store.ledger.len() > 5 {
+                    world.remote('A').blind_to_tickets_until = world.now + pick as u64 * 1_000;
+                }
+            }
+            _ => {
+                world.suspect = true;
+                world.crash(pick as u64);
             }
         });
     }

@@ -138,7 +138,7 @@ pub(crate) fn settings() -> Settings {
         ]),
         platforms: BTreeMap::from([(platform('A'), platform_settings()), (platform('B'), platform_settings())]),
         kinds: vec![String::from("SNR")],
-        match_ttl: Duration::from_secs(60),
+        match_ttl: Duration::from_mins(1),
         charge_outages: false,
     }
 }
@@ -241,6 +241,14 @@ impl World {
         if self.delivery.is_some() {
             self.schedule(1, Happening::Event(life, Box::new(event)));
         }
+    }
+
+    /// Another process holds the lanes from now on; this one goes down and takes them again.
+    pub(crate) fn lose_lanes(&mut self, for_how_long: u64) {
+        for lane in self.store.lanes.values_mut() {
+            lane.fence.0 += 1;
+        }
+        self.later(for_how_long, |world| world.crash(1));
     }
 
     pub(crate) fn drain(&mut self) {
@@ -456,23 +464,30 @@ impl World {
             self.crash(down_for);
             return 1;
         }
-        let Some(delivery) = self.delivery.as_mut() else { return 0 };
+        if self.delivery.is_none() {
+            return 0;
+        }
         let mut out = Vec::new();
         let now = Now { mono: Mono(self.now), wall: Wall(START + self.now as i64) };
-        if self.verbose {
-            println!("{:>9} > {event:?}", self.now);
+        self.trace_line('>', &event);
+        if let Some(delivery) = self.delivery.as_mut() {
+            delivery.handle(now, event, &mut out);
         }
-        delivery.handle(now, event, &mut out);
         let mut doing = 0;
         for command in out {
-            if self.verbose {
-                println!("{:>9} < {command:?}", self.now);
-            }
+            self.trace_line('<', &command);
             format!("{} {command:?}", self.now).hash(&mut self.trace);
             doing += usize::from(!matches!(command, Command::WakeAt { .. }));
             self.perform(command);
         }
         doing
+    }
+
+    #[expect(clippy::print_stdout, reason = "whoever sets TICKETBRIDGE_TRACE wants to read along")]
+    fn trace_line(&self, direction: char, what: &dyn std::fmt::Debug) {
+        if self.verbose {
+            println!("{:>9} {direction} {what:?}", self.now);
+        }
     }
 
     fn perform(&mut self, command: Command) {
@@ -635,8 +650,11 @@ impl World {
         let status = delivery.status(Mono(self.now));
         let stopped =
             status.platforms.values().any(|platform| platform.stopped.is_some() || platform.why.contains("configured"));
-        if !coming && processing && !stopped && !status.waiting.is_empty() {
-            panic!("seed {}: I2: open rows and nothing will happen:\n{}", self.seed, self.picture());
-        }
+        assert!(
+            !(!coming && processing && !stopped && !status.waiting.is_empty()),
+            "seed {}: I2: open rows and nothing will happen:\n{}",
+            self.seed,
+            self.picture()
+        );
     }
 }
