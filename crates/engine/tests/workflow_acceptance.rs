@@ -11,7 +11,7 @@ use ticketbridge_core::network::settings::Settings;
 use ticketbridge_core::ticket::{BackendName, DedupeKey};
 use ticketbridge_engine::offload::FileOutcome;
 use ticketbridge_store::samples::TopologyState;
-use workflow_common::{STORM, Scene, backend, data_set, differences, split};
+use workflow_common::{GOLDEN, STORM, Scene, backend, data_set, differences, split};
 
 const GROUPS: &str = "service_group_id,direction,service_group_name,ccap,hub,market,network\nU1,US,,,,,\nU2,US,,,,,\n";
 const CHANNELS: &str = "channel_id,direction,service_group_id,ccap\na,US,U1,\nb,US,U2,\n";
@@ -208,4 +208,21 @@ async fn acceptance_7_messages_wait_with_their_backend_and_go_on_with_it() {
     scene.write("us_channel_snr.3.csv", snr("a", "_ _ _ _ _ _ _ 30 30 14 14"));
     scene.scan().await;
     assert_eq!(scene.run().await.tickets[0].backend, BackendName::new("be-9"));
+}
+
+#[tokio::test]
+async fn both_files_on_disk_remember_what_was_reported_and_numbered() {
+    let (files, expected) = data_set(GOLDEN.0);
+    let mut scene = Scene::with(GOLDEN.1, Settings { note_every_run: true, ..Settings::default() });
+    scene.use_disk();
+    scene.write_all(&files);
+    scene.scan().await;
+    assert_eq!(scene.run().await.run.tickets, 2);
+    scene.use_disk();
+    assert_eq!(scene.run().await.tickets[0].ticket_id, "WM-20261120-000003");
+    scene.settings.note_every_run = false;
+    scene.use_disk();
+    assert_eq!(scene.run().await.run.tickets, 0);
+    assert_eq!(differences(&expected["aggregations"], &scene.tables().await), [""; 0]);
+    assert_eq!(scene.tickets().await.len(), 4);
 }

@@ -14,7 +14,7 @@ use ticketbridge_core::time::Wall;
 use ticketbridge_engine::offload::{FileReport, Offload, OffloadSettings, PlantCache};
 use ticketbridge_engine::workflow::{BackendChoice, RunOutcome, SeededSource, Workflow};
 use ticketbridge_store::samples::{FileKind, SampleStore};
-use ticketbridge_store::{MemoryStore, Page, Store, TicketFilter};
+use ticketbridge_store::{MemoryStore, OpenMode, Page, SqliteStore, Store, TicketFilter};
 
 /// A file: name and bytes.
 pub(crate) type File = (String, Vec<u8>);
@@ -74,6 +74,15 @@ impl Scene {
         self.runs += 1;
         (self.samples, self.offload, self.workflow) =
             open(self.folder.path(), &self.store, &self.settings, self.as_of, self.runs);
+    }
+
+    /// As [`Scene::restart`], with the main store in a file beside the samples.
+    pub(crate) fn use_disk(&mut self) {
+        // The file is held by one server at a time: let go of it first.
+        self.store = Arc::new(MemoryStore::new(1));
+        self.restart();
+        self.store = SqliteStore::open(&self.folder.path().join("x.db"), OpenMode::Serve).unwrap().store;
+        self.restart();
     }
 
     pub(crate) fn set_time(&mut self, as_of: &str) {
