@@ -20,7 +20,7 @@ pub(super) async fn receive(
     params.finish()?;
     let _slot = desk.uploads.acquire().await;
     let limit = usize::try_from(desk.app.config.server.max_body_size.bytes()).unwrap_or(usize::MAX);
-    let body = json_bytes(request, limit).await?;
+    let body = json_bytes(request, limit).await.map_err(|problem| problem.code("TB0501"))?;
     let answers = desk.app.intake.receive(&body, backend.as_deref()).await?;
     if answers.iter().any(|answer| answer.result == "accepted") {
         desk.app.delivery.news();

@@ -1,0 +1,13 @@
+//! The HTTP API over real sockets, with a real store: what is answered, to whom, and in which words.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
+
+mod access;
+mod acts;
+mod backends;
+mod health;
+mod intake;
+mod listing;
+mod place;
+mod problems;
+mod stopping;
