@@ -336,9 +336,10 @@ impl Platform {
     }
 
     /// The canary for the next look-up: one that was seen before, else the one known for longest. One that is
-    /// missing is no use.
-    pub(super) fn canary(&self) -> Option<&KnownTicket> {
-        let there = || self.canaries.iter().filter(|known| !self.missing.contains(&known.ticket.key));
+    /// missing is no use, nor is one of a key that is asked about.
+    pub(super) fn canary(&self, asked: &BTreeSet<&DedupeKey>) -> Option<&KnownTicket> {
+        let useful = |key| !self.missing.contains(key) && !asked.contains(key);
+        let there = || self.canaries.iter().filter(|known| useful(&known.ticket.key));
         there().find(|known| known.seen).or_else(|| there().next_back()).map(|known| &known.ticket)
     }
 

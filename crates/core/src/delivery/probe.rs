@@ -102,10 +102,6 @@ impl Delivery {
         let bits = self.dice.bits();
         let random_origin = OriginId(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
         let Some(platform) = self.platforms.get(name) else { return };
-        let known_ticket = match &platform.witness {
-            Some((witness, at)) if *at > doubtful_since => Some(witness.clone()),
-            _ => platform.canary().cloned(),
-        };
         let as_look_up = |known: &KnownTicket| TicketLookUp { key: known.key.clone(), origin: known.origin };
         let mut probe = Probe {
             platform: name.clone(),
@@ -156,7 +152,9 @@ impl Delivery {
                     _ => platform.lag_sample.iter().map(|sample| as_look_up(&sample.ticket)).collect(),
                 };
                 let asked: BTreeSet<&DedupeKey> = wanted.iter().map(|one| &one.key).collect();
-                probe.known_ticket = known_ticket.filter(|known| !asked.contains(&known.key));
+                let witness = platform.witness.as_ref().filter(|(_, at)| *at > doubtful_since).map(|(known, _)| known);
+                let witness = witness.filter(|known| !asked.contains(&known.key));
+                probe.known_ticket = witness.or_else(|| platform.canary(&asked)).cloned();
                 let known = probe.known_ticket.as_ref().map(as_look_up);
                 let Some(random) = random_key else { return };
                 Query::Tickets { wanted, known, random }
