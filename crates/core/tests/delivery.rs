@@ -13,5 +13,7 @@ mod doubt;
 mod lifecycle;
 #[path = "delivery/outcomes.rs"]
 mod outcomes;
+#[path = "delivery/regressions.rs"]
+mod regressions;
 #[path = "delivery/sweep.rs"]
 mod sweep;

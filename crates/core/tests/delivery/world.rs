@@ -83,6 +83,7 @@ pub(crate) struct World {
     pub(crate) unencodable: BTreeSet<TicketId>,
     pub(crate) fail_commits: usize,
     pub(crate) commit_latency: (u64, u64),
+    pub(crate) load_latency: (u64, u64),
     pub(crate) reports: Vec<(u64, Report)>,
     trace: DefaultHasher,
     pub(crate) steps: u64,
@@ -176,6 +177,7 @@ impl World {
             unencodable: BTreeSet::new(),
             fail_commits: 0,
             commit_latency: (1, 3),
+            load_latency: (1, 5),
             reports: Vec::new(),
             trace: DefaultHasher::new(),
             steps: 0,
@@ -520,7 +522,7 @@ impl World {
             }
             Command::Load { lane, after, limit } => {
                 let (tickets, end) = self.store.load(lane, after, limit);
-                let latency = self.dice.random_range(1..=5);
+                let latency = self.dice.random_range(self.load_latency.0..=self.load_latency.1);
                 self.schedule(latency, Happening::Event(life, Box::new(Event::Loaded { lane, tickets, end })));
             }
             Command::WakeAt { at } => {
