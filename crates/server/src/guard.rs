@@ -29,15 +29,7 @@ pub(crate) async fn guard(State(desk): State<Desk>, mut request: Request, next: 
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
             }
-            match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
-                Ok(response) => response,
-                Err(_) => {
-                    let detail = format!("there was no answer within {} s", REQUEST_TIMEOUT.as_secs());
-                    let what = "It is not known whether it was done. An intake call may be sent again with the same \
-                                `message_id`s; before other calls look at what they were to change.";
-                    Problem::unavailable(detail, what).into_response()
-                }
-            }
+            in_time(next.run(request)).await
         }
     };
     let headers = response.headers_mut();
@@ -47,6 +39,16 @@ pub(crate) async fn guard(State(desk): State<Desk>, mut request: Request, next: 
     let caller = caller.as_ref().map(|caller| caller.name.as_str());
     Answered { method: &method, route: &route, status: response.status(), caller, latency }.emit();
     response
+}
+
+/// The answer, or after [`REQUEST_TIMEOUT`] that there is none.
+async fn in_time(answer: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(REQUEST_TIMEOUT, answer).await.unwrap_or_else(|_| {
+        let detail = format!("there was no answer within {} s", REQUEST_TIMEOUT.as_secs());
+        let what = "It is not known whether it was done. An intake call may be sent again with the same \
+                    `message_id`s; before other calls look at what they were to change.";
+        Problem::unavailable(detail, what).into_response()
+    })
 }
 
 /// Routes that need no token: they tell no more than whether the service lives, and what error codes mean.

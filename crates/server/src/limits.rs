@@ -11,7 +11,7 @@ pub const MAX_CONNECTIONS: usize = 512;
 /// the memory that callers can take.
 pub const MAX_UPLOADS: usize = 8;
 /// Longest time from a request's head to its answer.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest time to wait for a request's head; idle connections are closed after it.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time to wait for delivery's snapshot of itself, and for the store to show that it can be read.
@@ -40,4 +40,17 @@ pub(crate) fn caller_rate() -> Rate {
 /// The rate limit of those who have no valid token.
 pub(crate) fn stranger_rate() -> Rate {
     RateLimiter::direct(Quota::per_second(REFUSALS_PER_SECOND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{caller_rate, stranger_rate};
+
+    #[test]
+    fn a_burst_is_let_through_up_to_the_rate_and_no_further() {
+        for (rate, burst) in [(caller_rate(), 2_000), (stranger_rate(), 50)] {
+            assert!((0..burst).all(|_| rate.check().is_ok()));
+            assert!((0..100_000).any(|_| rate.check().is_err()), "nothing was refused");
+        }
+    }
 }

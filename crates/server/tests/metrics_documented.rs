@@ -1,5 +1,7 @@
 //! Every metric that the source names stands in `docs/metrics.md`, and the page names no other.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

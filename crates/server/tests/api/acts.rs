@@ -1,6 +1,10 @@
 //! Retry, dismiss, redrive.
 
 use serde_json::{Value, json};
+use ticketbridge_core::ticket::State;
+use ticketbridge_core::time::Wall;
+use ticketbridge_engine::view::{self, Redriven};
+use ticketbridge_store::TicketFilter;
 
 use crate::place::Place;
 
@@ -66,4 +70,22 @@ async fn a_redrive_tries_everything_in_error_that_the_filter_lets_through() {
     {
         place.post(path, &body).await.problem(400);
     }
+}
+
+#[tokio::test]
+async fn a_redrive_ends_at_its_limit_and_says_so() {
+    let place = Place::open().await;
+    place.fill("a", 25).await;
+    place.refuse_all(1_000).await;
+    let store = &*place.app.store;
+    let filter = TicketFilter::default();
+    for expected in [(10, true), (10, true), (5, false), (0, false)] {
+        let done = view::redrive(store, &filter, 10, "cli", Wall(2_000)).await.unwrap();
+        assert_eq!(done, Redriven { retried: expected.0, skipped: 0, more: expected.1 });
+    }
+    let counts = store.counts().await.unwrap();
+    assert_eq!(
+        counts.into_iter().map(|((_, state), count)| (state, count)).collect::<Vec<_>>(),
+        [(State::Matching, 25)]
+    );
 }

@@ -145,7 +145,7 @@ impl Place {
         let running = tokio::spawn(bound.run(async move {
             let _asked_or_dropped = stopped.await;
         }));
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         Ok(Self { url, app, client, stop: Some(stop), running, _folder: folder })
     }
 
@@ -181,7 +181,7 @@ impl Place {
     pub(crate) async fn refuse_all(&self, at: i64) {
         let store = &self.app.store;
         let platform = self.app.config.backends[0].tickets.clone();
-        let taken = store.take_lane(&platform, 0, Uuid::from_u128(1), Duration::from_secs(3_600)).await.unwrap();
+        let taken = store.take_lane(&platform, 0, Uuid::from_u128(1), Duration::from_hours(1)).await.unwrap();
         let LaneAnswer::Taken(grant) = taken else { panic!("the lane is held") };
         let open = store.open_tickets(grant.lane, TicketId(0), 5_000).await.unwrap();
         let rows: Vec<_> = open.into_iter().map(|ticket| ticket.row).collect();

@@ -51,3 +51,22 @@ async fn the_type_of_a_problem_leads_to_its_page() {
     assert!(page.text.starts_with("# TB0501: "));
     place.get("/errors/TB1").await.problem(404);
 }
+
+#[tokio::test]
+async fn every_documented_route_exists() {
+    let place = Place::open().await;
+    let page = include_str!("../../../../docs/api.md");
+    let table = page.lines().filter(|line| line.starts_with("| "));
+    let routes: Vec<(&str, &str)> = table
+        .flat_map(|line| line.split('`'))
+        .filter_map(|piece| piece.split_once(' '))
+        .filter(|(method, path)| matches!(*method, "GET" | "POST" | "PATCH") && path.starts_with('/'))
+        .collect();
+    assert!(routes.len() >= 14, "{routes:?}");
+    for (method, path) in routes {
+        let path = path.replace("{id}", "0").replace("{name}", "be-1").replace("{code}", "TB0501");
+        let answer = reply(place.request(method.parse().unwrap(), &path)).await;
+        assert_ne!(answer.status, 405, "{method} {path}");
+        assert!(!answer.text.contains("there is nothing at this address"), "{method} {path}");
+    }
+}
