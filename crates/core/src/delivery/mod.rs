@@ -452,10 +452,15 @@ impl Delivery {
             let sample = platform.lag_sample.as_ref().filter(|sample| !sample.probing);
             at_least(sample.map(|sample| paused.map_or(sample.next_look, |until| until.max(sample.next_look))));
         }
+        // A platform that lets nothing through now wakes us by an answer.
+        let lets_through = |lane: &LaneId| {
+            let platform = self.lanes.get(lane).and_then(|lane| self.platforms.get(&lane.platform));
+            platform.is_some_and(|platform| platform.admission(now) != Admission::Never)
+        };
         let audit = self
             .audits
             .iter()
-            .filter(|(id, _)| !self.audits_under_way.contains(id))
+            .filter(|(id, (lane, _))| !self.audits_under_way.contains(id) && lets_through(lane))
             .map(|(_, (_, audit))| audit.due_at)
             .min();
         // The wall clock may have jumped, and the platform may be shut: an audit is looked for at least every minute.

@@ -193,10 +193,11 @@ impl Delivery {
                 self.ask(&name, ProbeKind::Health, now.mono, now, out);
             } else if self.probe_by_reading(&name, now, out) {
                 self.set_breaker(&name, Breaker::Probing { since });
-            } else if let Some((queue, place)) = self.single_candidate(&name, now)
-                && self.form_single(&queue, place, now)
-            {
-                self.set_breaker(&name, Breaker::Probing { since });
+            } else if let Some((queue, place)) = self.single_candidate(&name, now) {
+                // A match that was too old makes a retrieval due instead, which finds out as well.
+                if self.form_single(&queue, place, now) || self.probe_by_reading(&name, now, out) {
+                    self.set_breaker(&name, Breaker::Probing { since });
+                }
             }
         }
     }

@@ -312,7 +312,6 @@ fn a_suspect_store_starts_with_look_ups_for_every_operation() {
     let mut world = World::new(21);
     world.remote('A').foreign(500, "SNR|1", Some("another system"));
     world.receive("north", &["SNR|1", "SNR|2", "SNR|3"]);
-    world.run_for(20);
     let backup: Vec<_> = world.store.rows.values().cloned().collect();
     let ledger = world.store.ledger.clone();
     world.finish(20 * SECOND);

@@ -283,6 +283,21 @@ fn processing_off_starts_nothing_and_on_again_goes_on() {
 }
 
 #[test]
+fn an_intent_that_becomes_durable_after_processing_went_off_is_recalled() {
+    let mut world = World::new(23);
+    world.commit_latency = (50, 50);
+    world.receive("north", &["SNR|1", "SNR|2"]);
+    world.run_until(|world| world.is_alive() && world.status().waiting.contains_key("in flight"));
+    world.set_backend("north", |backend| backend.processing = false);
+    world.run_for(60_000);
+    assert!(world.remote('A').writes.is_empty());
+    assert!(world.store.batches.values().all(|batch| batch.unresolved.is_none()));
+    world.set_backend("north", |backend| backend.processing = true);
+    world.finish(60_000);
+    assert_eq!(world.remote('A').tickets.len(), 2);
+}
+
+#[test]
 fn drain_lets_what_is_under_way_end_and_starts_nothing() {
     let mut world = World::new(21);
     world.remote('A').latency = (50, 50);

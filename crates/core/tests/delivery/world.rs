@@ -364,6 +364,10 @@ impl World {
         self.store.rows.values().filter(|row| row.state.is_open()).count()
     }
 
+    pub(crate) fn is_alive(&self) -> bool {
+        self.delivery.is_some()
+    }
+
     pub(crate) fn status(&self) -> ticketbridge_core::delivery::Status {
         self.delivery.as_ref().expect("alive").status(Mono(self.now))
     }
