@@ -10,6 +10,9 @@
 //! * What may have happened is looked up before anything follows ([`doubt`](self)): a negative counts only after
 //!   `in_doubt_for`, twice, the settling time apart, with a canary in sight.
 //! * Everything one event causes in a lane is one transaction.
+//!   Two that touch one row or one batch never overlap, since a failed one is tried again after later ones.
+//! * A request leaves only if switches, lease, breaker and match still allow it when its intent is durable; otherwise
+//!   it is recalled and settled as not sent.
 //! * Idle, it asks for nothing: [`Command::WakeAt`] names the one instant at which it has something to do.
 //!
 //! # How a ticket goes through
