@@ -1,4 +1,5 @@
 //! The command line.
+#![expect(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would be noise")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -18,12 +18,13 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use ticketbridge_core::network::load::FileKind;
 use ticketbridge_core::ticket::PlatformName;
 
 pub use diff::Change;
 pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX, Loaded, MAX_FILE, Origin, Problem, Sources};
 pub use schema::schema;
-use sections::{Backend, Delivery, Feedback, Mail, Offload, OffloadKind, Platform, Retention, Server, Store, Workflow};
+use sections::{Backend, Delivery, Feedback, Mail, Offload, Platform, Retention, Server, Store, Workflow};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -43,7 +44,7 @@ pub struct Config {
     /// `[workflow]`
     pub workflow: Workflow,
     /// `[offload.KIND]`
-    pub offload: BTreeMap<OffloadKind, Offload>,
+    pub offload: BTreeMap<FileKind, Offload>,
     /// `[platforms.NAME]`
     #[schemars(with = "BTreeMap<String, Platform>")]
     pub platforms: BTreeMap<PlatformName, Platform>,

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use ticketbridge_config::sections::{
-    Delivery, Mail, Offload, OffloadKind, PlatformKind, Retention, Server, Store, Workflow,
-};
+use ticketbridge_config::sections::{Delivery, Mail, Offload, PlatformKind, Retention, Server, Store, Workflow};
 use ticketbridge_config::{Config, DEFAULT_FILE};
+use ticketbridge_core::network::load::FileKind;
 
 const NO_ENVIRONMENT: [(String, String); 0] = [];
 
@@ -55,9 +54,9 @@ fn entries_equal_ones_that_name_only_what_has_no_default() {
     );
     assert_eq!(bare, Config::default());
     let offload = &Config::default().offload;
-    assert_eq!(offload.keys().copied().collect::<Vec<_>>(), OffloadKind::ALL);
+    assert_eq!(offload.keys().copied().collect::<Vec<_>>(), FileKind::ALL);
     for (kind, offload) in offload {
-        let path = Some(format!("data/{}.csv", kind.name()).into());
+        let path = Some(format!("data/{}.csv", kind.as_str()).into());
         assert_eq!(*offload, Offload { path, ..Offload::default() });
     }
 }

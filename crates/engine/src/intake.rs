@@ -1,20 +1,19 @@
 //! Intake: tickets from outside, checked, given an id and a backend, answered only when durable (SPEC §3).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 use ticketbridge_config::Config;
-use ticketbridge_config::sections::BackendState;
-use ticketbridge_core::network::tickets::backend_order;
 use ticketbridge_core::ticket::{
-    BackendName, DedupeKey, IntakeOutcome, MAX_INTAKE_ITEMS, NewTicket, OriginId, PlatformName, parse_intake,
+    DedupeKey, IntakeItem, IntakeOutcome, MAX_INTAKE_ITEMS, NewTicket, OriginId, parse_intake,
 };
 use ticketbridge_store::{Store, StoreError};
 
 use crate::clock::Clock;
+use crate::delivery::DeliveryHandle;
 use crate::identity;
+use crate::split::{BackendChoice, assign, backend_choices};
 
 /// Takes tickets in.
 #[derive(Clone)]
@@ -22,6 +21,7 @@ pub struct Intake {
     store: Arc<dyn Store>,
     config: Arc<Config>,
     clock: Clock,
+    delivery: DeliveryHandle,
 }
 
 /// Why a whole call was refused; nothing of it was stored.
@@ -70,8 +70,8 @@ pub struct IntakeAnswerError {
 
 impl Intake {
     /// Intake into a store.
-    pub fn new(store: Arc<dyn Store>, config: Arc<Config>, clock: Clock) -> Self {
-        Self { store, config, clock }
+    pub fn new(store: Arc<dyn Store>, config: Arc<Config>, clock: Clock, delivery: DeliveryHandle) -> Self {
+        Self { store, config, clock, delivery }
     }
 
     /// Takes a call in: one answer per ticket, in request order; durable when it returns.
@@ -96,68 +96,30 @@ impl Intake {
                 }
             }
         }
-        let followed = self.followed(items.iter().map(|item| item.key.clone()).collect()).await?;
+        let choices = backend_choices(&self.config, self.delivery.status().await.as_ref());
+        let assigned = if let Some(chosen) = &chosen {
+            vec![chosen; items.len()]
+        } else {
+            let keys: Vec<DedupeKey> = items.iter().map(|item| item.key.clone()).collect();
+            assign(&*self.store, &choices, &keys).await?
+        };
         let now = self.clock.now().wall;
-        let mut tickets = Vec::with_capacity(items.len());
-        for item in items {
-            let (backend, platform) = match (&chosen, followed.get(&item.key)) {
-                (Some(chosen), _) => chosen.clone(),
-                (None, Some(follow)) => follow.clone(),
-                (None, None) => self.split(&item.key)?,
-            };
-            tickets.push(NewTicket { item, origin: identity::origin(now), backend, platform, received_at: now });
-        }
+        let ticket = |(item, to): (IntakeItem, &BackendChoice)| {
+            let (backend, platform) = (to.name.clone(), to.tickets.clone());
+            NewTicket { item, origin: identity::origin(now), backend, platform, received_at: now }
+        };
+        let tickets: Vec<NewTicket> = items.into_iter().zip(assigned).map(ticket).collect();
         let ids: Vec<String> = tickets.iter().map(|ticket| ticket.item.message_id.clone()).collect();
         let outcomes = if tickets.is_empty() { Vec::new() } else { self.store.receive(tickets).await? };
         let mut stored = ids.into_iter().zip(outcomes).map(|(message_id, outcome)| answer(message_id, outcome));
         Ok(answers.into_iter().filter_map(|answer| answer.or_else(|| stored.next())).collect())
     }
 
-    /// New rows of a key follow the platform that holds its open ticket.
-    async fn followed(
-        &self,
-        keys: Vec<DedupeKey>,
-    ) -> Result<BTreeMap<DedupeKey, (BackendName, PlatformName)>, IntakeFault> {
-        if keys.is_empty() || self.ticket_platforms() < 2 {
-            return Ok(BTreeMap::new());
-        }
-        let ledger = self.store.ledger(&keys).await?;
-        Ok(ledger
-            .into_iter()
-            .filter_map(|(platform, known)| {
-                let names = self.names(|backend| backend.tickets == platform);
-                let name = *backend_order(names, known.key.as_str()).first()?;
-                Some((known.key.clone(), (BackendName::new(name), platform)))
-            })
-            .collect())
-    }
-
-    fn ticket_platforms(&self) -> usize {
-        let mut platforms: Vec<_> = self.config.backends.iter().map(|backend| &backend.tickets).collect();
-        platforms.sort();
-        platforms.dedup();
-        platforms.len()
-    }
-
-    fn names(&self, keep: impl Fn(&ticketbridge_config::sections::Backend) -> bool) -> Vec<&str> {
-        let backends = self.config.backends.iter();
-        backends.filter(|backend| keep(backend)).map(|backend| backend.name.as_str()).collect()
-    }
-
-    /// The backend of a key by rendezvous hash over the active ones; if none is active, over all.
-    fn split(&self, key: &DedupeKey) -> Result<(BackendName, PlatformName), IntakeFault> {
-        let active = self.names(|backend| backend.state == BackendState::Active);
-        let names = if active.is_empty() { self.names(|_| true) } else { active };
-        let name = backend_order(names, key.as_str()).first().copied().unwrap_or_default().to_owned();
-        self.backend(&name)
-    }
-
-    fn backend(&self, name: &str) -> Result<(BackendName, PlatformName), IntakeFault> {
-        let found = self.config.backends.iter().find(|backend| backend.name.as_str() == name);
-        match found {
-            Some(backend) => Ok((backend.name.clone(), backend.tickets.clone())),
-            None => Err(IntakeFault::NoSuchBackend { name: name.to_owned(), known: self.names(|_| true).join(", ") }),
-        }
+    fn backend(&self, name: &str) -> Result<BackendChoice, IntakeFault> {
+        let choices = backend_choices(&self.config, None);
+        let known = || choices.iter().map(|choice| choice.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = choices.iter().find(|choice| choice.name.as_str() == name).cloned();
+        found.ok_or_else(|| IntakeFault::NoSuchBackend { name: name.to_owned(), known: known() })
     }
 }
 

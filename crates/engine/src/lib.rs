@@ -15,6 +15,7 @@ pub mod open;
 pub mod platforms;
 mod reassign;
 pub mod service;
+pub mod split;
 pub mod telemetry;
 pub mod view;
 pub mod workflow;

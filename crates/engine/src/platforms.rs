@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use secrecy::ExposeSecret;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Platform as PlatformConfig;
 use ticketbridge_config::sections::platforms::{
@@ -67,7 +66,7 @@ impl PlatformSet {
 
     /// The longest that a write request may take on any of them: a lease must outlive it.
     pub fn longest_request(&self) -> Duration {
-        self.0.values().flatten().map(|handle| handle.write_timeout).max().unwrap_or(Duration::from_secs(60))
+        self.0.values().flatten().map(|handle| handle.write_timeout).max().unwrap_or(Duration::from_mins(1))
     }
 }
 
@@ -128,7 +127,7 @@ fn auth(settings: &ConnectorConfig, environment: &Environment) -> Result<Auth, S
             return Err(format!("TB0002: `{key}` is missing; write `{key} = \"env:NAME\"` or \"file:PATH\""));
         };
         let value = reference.resolve(environment).map_err(|error| error.to_string())?;
-        Ok(Secret::known(value.expose_secret()))
+        Ok(Secret::from(value))
     };
     let text = |value: &Option<String>, key: &str| -> Result<String, String> {
         value.clone().ok_or_else(|| format!("`{key}` is missing for this kind of `auth`"))

@@ -9,8 +9,7 @@ use ticketbridge_core::ticket::State;
 use ticketbridge_store::{Act, MAX_PAGE, Page, StoreError, TicketFilter};
 
 use crate::app::App;
-use crate::service::backend_choices;
-use crate::workflow::BackendChoice;
+use crate::split::{BackendChoice, backend_choices};
 
 /// One look at all backends that are away. Answers how many tickets were moved.
 pub(crate) async fn reassign(app: &App) -> Result<usize, StoreError> {

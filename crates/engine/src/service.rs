@@ -13,8 +13,6 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use jiff::tz::TimeZone;
 use ticketbridge_config::Config;
-use ticketbridge_config::sections::{BackendState, OffloadKind};
-use ticketbridge_core::delivery::Status;
 use ticketbridge_core::network::Timestamp;
 use ticketbridge_core::network::settings::Settings;
 use ticketbridge_platforms::http::ExchangeObserver;
@@ -31,10 +29,11 @@ use crate::intake::Intake;
 use crate::offload::{Offload, OffloadSettings, PlantCache, Source as FileSource};
 use crate::open::{Opened, open};
 use crate::platforms::{Environment, PlatformSet};
-use crate::workflow::{BackendChoice, SeededSource, Workflow};
+use crate::split::{BackendChoice, backend_choices};
+use crate::workflow::{SeededSource, Workflow};
 
 /// How often old rows are looked for.
-const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// Rows deleted in one transaction.
 const PURGE_STEP: usize = 500;
 /// How often waiting tickets of a backend that is away are looked at.
@@ -100,23 +99,26 @@ impl Service {
         loops.spawn(until(stopped, reassign_loop(app.clone())));
         let grace = app.config.server.shutdown_grace.get();
         let mut running = tokio::spawn(delivery.run());
-        let ended = tokio::select! {
+        let mut fatal = None;
+        let mut ended = tokio::select! {
             ended = &mut running => Some(ended),
+            error = first_error(&mut loops) => {
+                fatal = Some(error);
+                None
+            }
             () = shutdown => None,
         };
         stop.send_replace(true);
-        let ended = match ended {
-            Some(ended) => Some(ended),
-            None => {
-                app.delivery.drain().await;
-                tokio::time::timeout(grace, &mut running).await.ok()
-            }
-        };
+        if ended.is_none() {
+            app.delivery.drain().await;
+            ended = tokio::time::timeout(grace, &mut running).await.ok();
+        }
         while loops.join_next().await.is_some() {}
-        match ended {
-            Some(Ok(result)) => result,
-            Some(Err(panic)) => Err(StoreError::Fatal(format!("delivery ended unexpectedly: {panic}"))),
-            None => {
+        match (fatal, ended) {
+            (Some(error), _) => Err(error),
+            (None, Some(Ok(result))) => result,
+            (None, Some(Err(panic))) => Err(StoreError::Fatal(format!("delivery ended unexpectedly: {panic}"))),
+            (None, None) => {
                 running.abort();
                 tracing::warn!("Some requests were still in flight; they are looked up at the next start.");
                 Ok(())
@@ -135,7 +137,7 @@ impl App {
         delivery: DeliveryHandle,
         platforms: Arc<PlatformSet>,
     ) -> Self {
-        let intake = Intake::new(Arc::clone(&store), Arc::clone(&config), clock.clone());
+        let intake = Intake::new(Arc::clone(&store), Arc::clone(&config), clock.clone(), delivery.clone());
         let rules: Arc<Settings> = Arc::new(config.workflow.rules.clone());
         let plants = Arc::new(PlantCache::default());
         let sources = offload_settings(&config);
@@ -164,50 +166,49 @@ impl App {
     }
 }
 
-/// The backends as a run may choose among them. Without a status (a command beside the service) all active ones are
-/// taken for available.
-pub fn backend_choices(config: &Config, status: Option<&Status>) -> Vec<BackendChoice> {
-    let choice = |backend: &ticketbridge_config::sections::Backend| {
-        let well = status.is_none_or(|status| {
-            let of_platform = status.platforms.get(&backend.tickets);
-            of_platform.is_some_and(|platform| platform.breaker_open_for.is_none())
-        });
-        BackendChoice {
-            name: backend.name.clone(),
-            tickets: backend.tickets.clone(),
-            available: backend.state == BackendState::Active && well,
-        }
-    };
-    config.backends.iter().map(choice).collect()
-}
-
 fn offload_settings(config: &Config) -> OffloadSettings {
-    let source = |(kind, offload): (&OffloadKind, &ticketbridge_config::sections::Offload)| {
-        let kind: FileKind = kind.name().parse().ok()?;
+    let source = |(kind, offload): (&FileKind, &ticketbridge_config::sections::Offload)| {
         let source = FileSource {
             path: offload.path.clone(),
             folder: offload.folder.clone(),
             reports: Some(offload.reject_folder.clone()),
         };
-        Some((kind, source))
+        (*kind, source)
     };
-    OffloadSettings { sources: config.offload.iter().filter_map(source).collect() }
+    OffloadSettings { sources: config.offload.iter().map(source).collect() }
 }
 
-async fn until(mut stopped: watch::Receiver<bool>, work: impl Future<Output = ()>) {
+/// Runs a loop until the stop. What it answers before that is an error after which nothing may be written.
+async fn until(
+    mut stopped: watch::Receiver<bool>,
+    work: impl Future<Output = Option<StoreError>>,
+) -> Option<StoreError> {
     tokio::select! {
-        () = work => {}
-        _ = stopped.wait_for(|stop| *stop) => {}
+        error = work => error,
+        _ = stopped.wait_for(|stop| *stop) => None,
     }
 }
 
+/// The first error of any loop; loops that end without one (nothing is configured for them) are no reason to stop.
+async fn first_error(loops: &mut JoinSet<Option<StoreError>>) -> StoreError {
+    while let Some(ended) = loops.join_next().await {
+        match ended {
+            Ok(Some(error)) => return error,
+            Ok(None) => {}
+            Err(panic) => return StoreError::Fatal(format!("a loop ended unexpectedly: {panic}")),
+        }
+    }
+    std::future::pending().await
+}
+
 /// Looks at the sources again and again; a complete scan that brought news is followed by a run.
-async fn offload_loop(app: App) {
-    let Some(every) = app.config.offload.values().map(|offload| offload.scan_interval.get()).min() else { return };
+async fn offload_loop(app: App) -> Option<StoreError> {
+    let every = app.config.offload.values().map(|offload| offload.scan_interval.get()).min()?;
     loop {
         match app.offload.scan(app.clock.now().wall).await {
             Ok(report) if report.complete && app.config.workflow.start.run_after_scan => run(&app, "offload").await,
             Ok(_) => {}
+            Err(error) if error.is_fatal() => return Some(error),
             Err(error) => tracing::error!(error = %error, "The scan of the CSV files failed; it is tried again."),
         }
         tokio::time::sleep(every).await;
@@ -215,18 +216,18 @@ async fn offload_loop(app: App) {
 }
 
 /// Starts a run whenever the schedule says so.
-async fn schedule_loop(app: App) {
-    let Some(text) = app.config.workflow.start.schedule.as_cron() else { return };
+async fn schedule_loop(app: App) -> Option<StoreError> {
+    let text = app.config.workflow.start.schedule.as_cron()?;
     let cron: Cron = match CronParser::builder().seconds(Seconds::Optional).build().parse(text) {
         Ok(cron) => cron,
         Err(error) => {
             tracing::error!(error = %error, schedule = text, "The schedule cannot be used; no run starts by it.");
-            return;
+            return None;
         }
     };
     loop {
         let now = app.clock.now().wall;
-        let Some(next) = next_start(&cron, now.0) else { return };
+        let next = next_start(&cron, now.0)?;
         tokio::time::sleep(Duration::from_millis((next - now.0).max(0) as u64)).await;
         run(&app, "schedule").await;
     }
@@ -245,7 +246,7 @@ async fn run(app: &App, trigger: &str) {
 }
 
 /// Deletes what is older than the retention, a little at a time.
-async fn purge_loop(app: App) {
+async fn purge_loop(app: App) -> Option<StoreError> {
     loop {
         let keep = app.config.retention.tickets.get().as_millis() as i64;
         let before = ticketbridge_core::time::Wall(app.clock.now().wall.0 - keep);
@@ -253,6 +254,7 @@ async fn purge_loop(app: App) {
             match app.store.purge(before, PURGE_STEP).await {
                 Ok(0) => break,
                 Ok(_) => tokio::task::yield_now().await,
+                Err(error) if error.is_fatal() => return Some(error),
                 Err(error) => {
                     tracing::warn!(error = %error, "Old tickets could not be deleted; it is tried again later.");
                     break;
@@ -264,10 +266,13 @@ async fn purge_loop(app: App) {
 }
 
 /// Moves waiting tickets away from backends that are away too long.
-async fn reassign_loop(app: App) {
+async fn reassign_loop(app: App) -> Option<StoreError> {
     loop {
         tokio::time::sleep(REASSIGN_EVERY).await;
         if let Err(error) = crate::reassign::reassign(&app).await {
+            if error.is_fatal() {
+                return Some(error);
+            }
             tracing::warn!(error = %error, "Waiting tickets could not be given to another backend; it is tried again.");
         }
     }

@@ -364,6 +364,9 @@ pub trait Store: Send + Sync + 'static {
     /// The platforms on which these keys have a ticket that our ledger believes open.
     async fn ledger(&self, keys: &[DedupeKey]) -> Result<Vec<(PlatformName, KnownTicket)>, StoreError>;
 
+    /// Which of these keys have an open row, and the backend of the newest one.
+    async fn open_backends(&self, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, StoreError>;
+
     // ---- workflow -----------------------------------------------------------------------------------------------
     /// Incidents kept by earlier runs: (`kpi`, `object_id`) → JSON.
     async fn incidents(&self) -> Result<Vec<IncidentEntry>, StoreError>;

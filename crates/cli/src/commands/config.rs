@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output;
 
 /// Checks or shows.
-pub(crate) fn run(path: Option<&Path>, command: arguments::Config, json: bool) -> Result<ExitCode, Failure> {
+pub(crate) fn run(path: Option<&Path>, command: &arguments::Config, json: bool) -> Result<ExitCode, Failure> {
     match command {
         arguments::Config::Schema => output::json(&ticketbridge_config::schema()),
         arguments::Config::Show { default: true } => output::data(DEFAULT_FILE.trim_end()),

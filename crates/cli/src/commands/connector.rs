@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ticketbridge_config::types::SecretReference;
 use ticketbridge_engine::identity;
 use ticketbridge_platforms::connector::{
     CheckReport, ChildCommand, ChildLimits, Connector, ConnectorSettings, check_against, check_in_child, child_main,
@@ -10,6 +11,7 @@ use ticketbridge_platforms::connector::{
 };
 use ticketbridge_platforms::http::{Auth, ClientSettings, HttpClient, Secret};
 
+use super::setup;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::output;
@@ -36,8 +38,7 @@ pub(crate) async fn run(command: arguments::Connector, json: bool) -> Result<Exi
             Connector::from_text(&file, &text, &settings).map_err(|error| Failure::new(error.to_string()))?;
         let mut of_client = ClientSettings::new("check", &url);
         if let Some(reference) = token {
-            let token = Secret::resolve(&reference).map_err(|error| Failure::new(format!("--token: {error}")))?;
-            of_client.auth = Auth::Bearer { token };
+            of_client.auth = Auth::Bearer { token: secret(&reference)? };
         }
         let client = HttpClient::new(of_client).map_err(|error| Failure::new(error.to_string()))?;
         let random = u64::from_be_bytes(identity::seed()[..8].try_into().unwrap_or_default());
@@ -49,6 +50,12 @@ pub(crate) async fn run(command: arguments::Connector, json: bool) -> Result<Exi
         show(&report);
     }
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn secret(reference: &str) -> Result<Secret, Failure> {
+    let reference: SecretReference = reference.parse().map_err(|error| Failure::new(format!("--token: {error}")))?;
+    let value = reference.resolve(setup::environment).map_err(|error| Failure::new(format!("--token: {error}")))?;
+    Ok(Secret::from(value))
 }
 
 /// The child's side.

@@ -37,7 +37,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Backends(backends) => backends::run(path, backends, json).await,
         Command::Platform(platform) => platform::run(path, platform, json).await,
         Command::Connector(connector) => connector::run(connector, json).await,
-        Command::Config(config) => config::run(path, config, json),
+        Command::Config(config) => config::run(path, &config, json),
         Command::Store(store) => store::run(path, store, json).await,
         Command::Error { code } => error::run(&code),
         Command::Completions { shell } => {

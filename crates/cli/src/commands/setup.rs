@@ -66,7 +66,7 @@ pub(crate) async fn shutdown() {
             }
             Err(error) => {
                 output::talk(&format!("warning: SIGTERM is not handled: {error}"));
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     };

@@ -52,7 +52,6 @@ pub(crate) async fn run(path: Option<&Path>, command: arguments::Tickets, json: 
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn failed(error: impl std::error::Error) -> Failure {
     Failure::new(error.to_string())
 }

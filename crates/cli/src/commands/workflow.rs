@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use ticketbridge_engine::identity;
 use ticketbridge_engine::offload::PlantCache;
-use ticketbridge_engine::service::backend_choices;
+use ticketbridge_engine::split::backend_choices;
 use ticketbridge_engine::workflow::{SeededSource, Workflow, preview};
 
 use super::setup;

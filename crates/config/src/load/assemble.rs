@@ -7,6 +7,8 @@ use ticketbridge_core::ticket::PlatformName;
 
 use super::DEFAULT_FILE;
 use super::checks;
+use ticketbridge_core::network::load::FileKind;
+
 use super::deserialize::{read, word};
 use super::file;
 use super::problem::Problem;
@@ -14,7 +16,7 @@ use super::suggest::hint;
 use super::tree::{Node, Origin, Table, Value, element_name};
 use crate::Config;
 use crate::sections::platforms::PlatformSettings;
-use crate::sections::{Offload, OffloadKind, Platform, PlatformKind, Start, Workflow};
+use crate::sections::{Offload, Platform, PlatformKind, Start, Workflow};
 
 /// Sections whose entries come from the user's file alone as soon as it has the section.
 const WHOLE_SECTIONS: [&str; 4] = ["backends", "feedback", "offload", "platforms"];
@@ -143,7 +145,7 @@ fn workflow(node: &Node, problems: &mut Vec<Problem>) -> Option<Workflow> {
     Some(Workflow { start: start?, rules: rules? })
 }
 
-fn offloads(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<OffloadKind, Offload> {
+fn offloads(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<FileKind, Offload> {
     let mut offloads = BTreeMap::new();
     let Some(table) = node.table() else {
         not_a_table(node, "offload", "`[offload.KIND]`", problems);
@@ -151,8 +153,8 @@ fn offloads(node: &Node, problems: &mut Vec<Problem>) -> BTreeMap<OffloadKind, O
     };
     for (name, node) in table {
         let key = format!("offload.{name}");
-        let Some(kind) = OffloadKind::from_name(name) else {
-            let text = format!("there is no such kind of file{}", hint(name, &OffloadKind::ALL.map(OffloadKind::name)));
+        let Ok(kind) = name.parse::<FileKind>() else {
+            let text = format!("there is no such kind of file{}", hint(name, &FileKind::ALL.map(FileKind::as_str)));
             problems.push(Problem { origin: node.origin.clone(), key, text });
             continue;
         };

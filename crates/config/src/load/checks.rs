@@ -61,13 +61,13 @@ pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, 
     }
     let mut paths = BTreeMap::new();
     for (kind, offload) in &config.offload {
-        if let Some(first) = offload.path.as_ref().and_then(|path| paths.insert(path, kind.name())) {
+        if let Some(first) = offload.path.as_ref().and_then(|path| paths.insert(path, kind.as_str())) {
             let text = format!("is the file of `{first}` already; a file holds one kind");
-            checker.refuse(&format!("offload.{}.path", kind.name()), text);
+            checker.refuse(&format!("offload.{}.path", kind.as_str()), text);
         }
         if offload.path.is_none() && offload.folder.is_none() {
             let text = "has neither `path` nor `folder`; give a file, a folder to watch, or both";
-            checker.refuse(&format!("offload.{}", kind.name()), text);
+            checker.refuse(&format!("offload.{}", kind.as_str()), text);
         }
     }
 }

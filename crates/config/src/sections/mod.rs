@@ -16,7 +16,7 @@ pub use backends::{Backend, BackendState};
 pub use delivery::Delivery;
 pub use feedback::{Feedback, Launch};
 pub use mail::Mail;
-pub use offload::{Offload, OffloadKind};
+pub use offload::Offload;
 pub use platforms::{Platform, PlatformKind};
 pub use retention::Retention;
 pub use server::{ApiToken, Role, Server};

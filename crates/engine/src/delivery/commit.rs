@@ -61,7 +61,9 @@ async fn apply(shared: Arc<Shared>, transaction: TransactionId, writes: Writes) 
     };
     if !matches!(event, Event::Committed { receipt: Receipt::Done, .. }) {
         let mut prepared = shared.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.iter().for_each(|batch| drop(prepared.remove(batch)));
+        for batch in &batches {
+            prepared.remove(batch);
+        }
     }
     event
 }

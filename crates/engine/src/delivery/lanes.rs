@@ -14,7 +14,7 @@ use super::shell::{STORE_RETRY, Shared};
 use crate::identity;
 
 /// What a lease is longer than the longest request: the time to renew it in.
-const LEASE_MARGIN: Duration = Duration::from_secs(60);
+const LEASE_MARGIN: Duration = Duration::from_mins(1);
 /// Wait before a lane that another holds is asked for again.
 const HELD_RETRY: Duration = Duration::from_secs(1);
 
@@ -25,10 +25,10 @@ impl Keepers {
     /// Gives every lane back, so that another process need not wait for the lease to run out.
     pub(super) async fn release(mut self, shared: &Shared) {
         while let Some(ended) = self.0.join_next().await {
-            if let Ok(Some((lane, fence))) = ended {
-                if let Err(error) = shared.store.release_lane(lane, fence).await {
-                    tracing::warn!(error = %error, "A lane could not be given back; its lease runs out by itself.");
-                }
+            if let Ok(Some((lane, fence))) = ended
+                && let Err(error) = shared.store.release_lane(lane, fence).await
+            {
+                tracing::warn!(error = %error, "A lane could not be given back; its lease runs out by itself.");
             }
         }
     }

@@ -14,9 +14,6 @@ pub enum WorkflowError {
         "there is no topology yet, so there is nothing to evaluate; offload topology_service_group.csv and topology_channel.csv first"
     )]
     NoTopology,
-    /// There is news, and no backend is configured.
-    #[error("no backend is configured, so tickets have nowhere to go; add a `[[backends]]` section")]
-    NoBackends,
     /// The stored samples are not as they must be.
     #[error("{0}; please report it")]
     Evaluation(#[from] EvaluationError),

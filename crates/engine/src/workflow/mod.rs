@@ -8,7 +8,6 @@
 //! the retention, about 30 million rows per second on one core; it holds the rows of the three tables and their
 //! roll-ups (about 500 bytes each), the incidents, and what the sample store's reader holds.
 
-mod backends;
 mod error;
 mod evaluate;
 mod known;
@@ -32,8 +31,8 @@ use tokio::sync::Mutex;
 use self::known::Known;
 use self::tables::{State, Tables};
 use crate::offload::PlantCache;
+use crate::split::BackendChoice;
 
-pub use backends::BackendChoice;
 pub use error::WorkflowError;
 pub use evaluate::ChannelHistory;
 pub use preview::{Preview, preview};
@@ -274,7 +273,7 @@ impl Workflow {
             }
         }
         let keys: Vec<DedupeKey> = items.iter().map(|(item, _)| item.key.clone()).collect();
-        let assigned = backends::assign(&*self.store, backends, &keys).await?;
+        let assigned = crate::split::assign(&*self.store, backends, &keys).await?;
         let mut tickets = Vec::with_capacity(items.len());
         let mut built = Vec::with_capacity(items.len());
         for ((item, ticket_id), backend) in items.into_iter().zip(assigned) {

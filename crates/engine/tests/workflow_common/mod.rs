@@ -12,7 +12,8 @@ use ticketbridge_core::network::{Aggregation, Timestamp};
 use ticketbridge_core::ticket::{BackendName, PlatformName};
 use ticketbridge_core::time::Wall;
 use ticketbridge_engine::offload::{FileReport, Offload, OffloadSettings, PlantCache};
-use ticketbridge_engine::workflow::{BackendChoice, RunOutcome, SeededSource, Workflow};
+use ticketbridge_engine::split::BackendChoice;
+use ticketbridge_engine::workflow::{RunOutcome, SeededSource, Workflow};
 use ticketbridge_store::samples::{FileKind, SampleStore};
 use ticketbridge_store::{MemoryStore, OpenMode, Page, SqliteStore, Store, TicketFilter};
 

@@ -25,4 +25,4 @@ pub use client::{ClientError, ClientSettings, Exchange, HttpClient, LastCheck, M
 pub use record::{CAPTURE_LIMIT, ExchangeObserver, ExchangeRecord};
 pub use redact::Redactor;
 pub use retry_after::retry_after;
-pub use secret::{Secret, SecretError, SecretReference};
+pub use secret::Secret;

@@ -296,6 +296,17 @@ impl Store for MemoryStore {
         Ok(keys.iter().flat_map(of_key).collect())
     }
 
+    async fn open_backends(&self, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, StoreError> {
+        let model = self.model();
+        let mut newest = BTreeMap::new();
+        for ticket in model.tickets.values().filter(|ticket| ticket.row.state.is_open()) {
+            if keys.contains(&ticket.row.key) {
+                newest.insert(ticket.row.key.clone(), ticket.row.backend.clone());
+            }
+        }
+        Ok(newest.into_iter().collect())
+    }
+
     async fn incidents(&self) -> Result<Vec<IncidentEntry>, StoreError> {
         Ok(self.model().incident_entries())
     }

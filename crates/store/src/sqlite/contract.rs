@@ -171,6 +171,11 @@ impl Store for SqliteStore {
         self.read(move |store| listing::ledger(store, &keys)).await
     }
 
+    async fn open_backends(&self, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, StoreError> {
+        let keys = keys.to_vec();
+        self.read(move |store| listing::open_backends(store, &keys)).await
+    }
+
     async fn incidents(&self) -> Result<Vec<IncidentEntry>, StoreError> {
         self.read(intake::incidents).await
     }

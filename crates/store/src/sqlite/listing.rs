@@ -121,6 +121,23 @@ pub(super) fn ledger(store: &Connection, keys: &[DedupeKey]) -> Result<Vec<(Plat
     Ok(known)
 }
 
+/// The backend of the newest open row of each of these keys. One walk over the open rows, however many keys there are:
+/// keys have no index of their own.
+pub(super) fn open_backends(store: &Connection, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, Fault> {
+    let wanted: BTreeMap<&str, &DedupeKey> = keys.iter().map(|key| (key.as_str(), key)).collect();
+    let mut newest: BTreeMap<&DedupeKey, (i64, BackendName)> = BTreeMap::new();
+    let mut find = store.prepare_cached(sql::TICKETS_OPEN_KEYS)?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        let Some(key) = wanted.get(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?) else { continue };
+        let id: i64 = row.get(0)?;
+        if newest.get(key).is_none_or(|(known, _)| *known < id) {
+            newest.insert(key, (id, BackendName::new(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)));
+        }
+    }
+    Ok(newest.into_iter().map(|(key, (_, backend))| (key.clone(), backend)).collect())
+}
+
 /// Highest row number.
 pub(super) fn last_ticket(store: &Connection) -> Result<TicketId, Fault> {
     let mut find = store.prepare_cached("SELECT coalesce(max(id), 0) FROM ticket")?;

@@ -117,6 +117,9 @@ pub(super) const KNOWN_FIND: &str =
 pub(super) const KNOWN_NEWEST: &str =
     "SELECT key, number, record, origin FROM known_ticket WHERE platform = ?1 ORDER BY id DESC LIMIT ?2";
 
+/// Keys and backends of all open rows.
+pub(super) const TICKETS_OPEN_KEYS: &str = "SELECT id, key, backend FROM ticket WHERE open = 1";
+
 /// Begins an audit or moves it on.
 pub(super) const AUDIT_PUT: &str =
     "INSERT OR REPLACE INTO audit(ticket, lane, key, origin, looks, due_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";

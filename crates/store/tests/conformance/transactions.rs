@@ -21,6 +21,7 @@ over_each_store!(
     a_settled_batch_is_closed,
     rows_keep_what_never_changes,
     the_ledger_keeps_the_last_ticket_of_a_key,
+    an_open_key_names_the_backend_of_its_newest_row,
     audits_move_on_and_end,
     problems_are_bounded_and_newest_first,
     an_empty_transaction_is_done,
@@ -250,6 +251,18 @@ async fn the_ledger_keeps_the_last_ticket_of_a_key(store: &dyn Store) {
     writes.forgotten = vec![key("SNR|1")];
     holder.done(writes).await;
     assert_eq!(store.ledger(&keys).await.unwrap(), [], "what is forgotten is forgotten last");
+}
+
+async fn an_open_key_names_the_backend_of_its_newest_row(store: &dyn Store) {
+    let holder = with_tickets(store, 2).await;
+    let rows = holder.rows().await;
+    let keys: Vec<_> = rows.iter().map(|row| row.key.clone()).chain([key("SNR|nobody")]).collect();
+    let expected: Vec<_> = rows.iter().map(|row| (row.key.clone(), row.backend.clone())).collect();
+    assert_eq!(store.open_backends(&keys).await.unwrap(), expected);
+    assert_eq!(store.open_backends(&[]).await.unwrap(), []);
+    let dismiss = Act::Dismiss { reason: String::from("given up") };
+    store.act(rows[0].origin, dismiss, "test", Wall(9)).await.unwrap();
+    assert_eq!(store.open_backends(&keys).await.unwrap(), expected[1..]);
 }
 
 async fn audits_move_on_and_end(store: &dyn Store) {

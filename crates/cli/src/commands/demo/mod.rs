@@ -5,12 +5,14 @@
 mod plant;
 mod show;
 
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use ticketbridge_config::Config;
+use ticketbridge_core::network::load::FileKind;
 use ticketbridge_core::ticket::State;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::clock::Clock;
@@ -146,23 +148,21 @@ fn faults() -> [Rule; 5] {
 
 /// The demo's configuration, made by the same parser as everybody's.
 fn configuration(folder: &std::path::Path, sandbox: &Running, listen: std::net::SocketAddr) -> Result<Config, Failure> {
-    let sources: String = ticketbridge_store::samples::FileKind::ALL
-        .iter()
-        .map(|kind| {
-            format!(
-                "[offload.{kind}]\nfolder = {:?}\nscan_interval = \"500ms\"\nreject_folder = {:?}\n",
-                folder,
-                folder.join("rejects"),
-                kind = kind.as_str()
-            )
-        })
-        .collect();
+    let mut sources = String::new();
+    for kind in FileKind::ALL {
+        let (folder, rejects) = (folder.display(), folder.join("rejects"));
+        let _infallible = write!(
+            sources,
+            "[offload.{kind}]\nfolder = '{folder}'\nscan_interval = \"500ms\"\nreject_folder = '{}'\n",
+            rejects.display()
+        );
+    }
     let text = format!(
         r#"
 [server]
 listen = "{listen}"
 [store]
-url = "sqlite://{store}"
+url = 'sqlite://{store}'
 [platforms.sfyc]
 type = "connector"
 file = "builtin:sfyc"

@@ -27,10 +27,6 @@ use super::Aggregation;
 pub struct Settings {
     /// Name of this workflow manager, in `source.instance` of its tickets.
     pub instance: String,
-    /// When runs start: a cron line of five fields, or of six with the seconds first. Absent: after each complete
-    /// scan. The rules of this crate do not use it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<String>,
     /// Length of the window behind `as_of`, in hours (§1).
     pub window_h: u32,
     /// How long samples and reported incident ids are kept, in hours (§3.4, §7.4).
@@ -111,7 +107,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             instance: "wm-1".into(),
-            schedule: None,
             window_h: 24,
             retention_h: 168,
             future_tolerance_s: 300,

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use ticketbridge_config::Config;
+use ticketbridge_config::sections::{Backend, BackendState};
+use ticketbridge_core::delivery::Status;
 use ticketbridge_core::network::tickets::backend_order;
-use ticketbridge_core::ticket::{BackendName, DedupeKey, PlatformName, State};
-use ticketbridge_store::{Page, Store, TicketFilter};
-
-use super::WorkflowError;
+use ticketbridge_core::ticket::{BackendName, DedupeKey, PlatformName};
+use ticketbridge_store::{Store, StoreError};
 
 /// A backend, as the split sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +24,29 @@ pub struct BackendChoice {
     pub available: bool,
 }
 
-/// The backend of each key, in the order of the keys.
-pub(super) async fn assign<'b>(
+/// The backends of a configuration as the split sees them. Without a status (a command beside the service) all active
+/// ones are taken for available.
+pub fn backend_choices(config: &Config, status: Option<&Status>) -> Vec<BackendChoice> {
+    let choice = |backend: &Backend| {
+        let well = status.is_none_or(|status| {
+            let of_platform = status.platforms.get(&backend.tickets);
+            of_platform.is_some_and(|platform| platform.breaker_open_for.is_none())
+        });
+        BackendChoice {
+            name: backend.name.clone(),
+            tickets: backend.tickets.clone(),
+            available: backend.state == BackendState::Active && well,
+        }
+    };
+    config.backends.iter().map(choice).collect()
+}
+
+/// The backend of each key, in the order of the keys. Refused if there is no backend at all.
+pub(crate) async fn assign<'b>(
     store: &dyn Store,
     backends: &'b [BackendChoice],
     keys: &[DedupeKey],
-) -> Result<Vec<&'b BackendChoice>, WorkflowError> {
+) -> Result<Vec<&'b BackendChoice>, StoreError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -36,19 +54,14 @@ pub(super) async fn assign<'b>(
     for (platform, known) in store.ledger(keys).await? {
         holders.entry(known.key).or_default().push(platform);
     }
-    let open: Vec<State> = State::ALL.into_iter().filter(|state| state.is_open()).collect();
-    let mut assigned = Vec::with_capacity(keys.len());
-    for key in keys {
-        let filter = TicketFilter { states: open.clone(), key: Some(key.clone()), ..TicketFilter::default() };
-        let newest = store.tickets(&filter, Page { before: None, limit: 1 }).await?.pop();
-        let bound = newest.and_then(|ticket| backends.iter().find(|backend| backend.name == ticket.row.backend));
-        let chosen = match bound {
-            Some(backend) => Some(backend),
-            None => by_hash(backends, holders.get(key).map_or(&[], Vec::as_slice), key),
-        };
-        assigned.push(chosen.ok_or(WorkflowError::NoBackends)?);
-    }
-    Ok(assigned)
+    let open: BTreeMap<DedupeKey, BackendName> = store.open_backends(keys).await?.into_iter().collect();
+    let choose = |key: &DedupeKey| {
+        let bound = open.get(key).and_then(|name| backends.iter().find(|backend| backend.name == *name));
+        let chosen = bound.or_else(|| by_hash(backends, holders.get(key).map_or(&[], Vec::as_slice), key));
+        chosen
+            .ok_or_else(|| StoreError::Refused(String::from("no backend is configured; add one under `[[backends]]`")))
+    };
+    keys.iter().map(choose).collect()
 }
 
 fn by_hash<'b>(backends: &'b [BackendChoice], holders: &[PlatformName], key: &DedupeKey) -> Option<&'b BackendChoice> {
