@@ -85,6 +85,7 @@ pub fn emit(report: &Report) {
                 .increment(1);
             tracing::error!(platform = %problem.platform, code = problem.code, about = problem.about, "{}", problem.text);
         }
+        Report::SuspicionOver => tracing::info!("All open tickets of the restored or copied store were looked up."),
         Report::CommitFailed { why } => {
             counter!("ticketbridge_commits_failed_total").increment(1);
             tracing::error!(why, "A decision could not be written; it is tried again.");

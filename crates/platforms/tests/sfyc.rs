@@ -8,7 +8,8 @@ use std::time::Duration;
 use common::{answer, decoded, item, items, key, loaded, names, origin, raw, run, shown};
 use serde_json::{Value, json};
 use ticketbridge_core::effect::{
-    CallClass, Found, NoteLookUp, Operation, Outcome, Query, Refusal, RemoteIds, TicketLookUp, WorkOrderLookUp,
+    CallClass, Capabilities, Found, NoteLookUp, Operation, Outcome, Query, Refusal, RemoteIds, TicketLookUp,
+    WorkOrderLookUp,
 };
 use ticketbridge_core::ticket::TicketReference;
 use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
@@ -19,7 +20,8 @@ fn the_built_in_file_loads_and_supports_everything() {
     let sfyc = loaded();
     assert!(Operation::ALL.into_iter().all(|operation| sfyc.supports(operation)));
     let capabilities = sfyc.capabilities();
-    assert_eq!((capabilities.max_batch, capabilities.max_in_flight, capabilities.max_keys), (500, 32, 200));
+    assert_eq!((capabilities.max_in_flight, capabilities.max_keys), (32, 200));
+    assert_eq!(capabilities.max_batch, Capabilities::same_batch(500));
     assert!(capabilities.finds_tickets && capabilities.finds_notes && capabilities.finds_work_orders);
     assert!(capabilities.has_health_read);
 }

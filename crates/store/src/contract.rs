@@ -377,6 +377,10 @@ pub trait Store: Send + Sync + 'static {
     /// The latest runs, newest first.
     async fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, StoreError>;
 
+    /// Every row that a restored or copied store may have forgotten something of was looked up: the suspicion is not
+    /// reported again at the next start.
+    async fn suspicion_dealt_with(&self) -> Result<(), StoreError>;
+
     // ---- housekeeping -------------------------------------------------------------------------------------------
     /// Deletes Completed and Dismissed rows last written before `before`, oldest first, except rows of keys that still
     /// have an open row and the newest row of all (so that no row number comes twice): at most `limit` rows per call.

@@ -332,6 +332,8 @@ pub enum Report {
     },
     /// Something an operator must know of.
     Problem(Problem),
+    /// Every row that a suspect store may have forgotten something of was looked up.
+    SuspicionOver,
     /// A transaction could not be carried out and is tried again.
     CommitFailed {
         /// What happened.

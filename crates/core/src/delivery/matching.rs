@@ -127,7 +127,8 @@ impl Delivery {
             }
             self.forget_key(id);
         }
-        self.may_create(id, began);
+        // The match is as old as its last page: a retrieval that takes long must not make its own matches stale.
+        self.may_create(id, now.mono);
     }
 
     /// The ledger's ticket was lacking from the retrieval; this is what a look-up over all states shows.

@@ -38,6 +38,7 @@ mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use event::{Command, Event, LaneTaken, ProbeId, Report, SendPermit, Stop, TransactionId};
 pub use settings::{BackendSettings, OnUnresolved, PlatformSettings, Settings};
@@ -57,6 +58,9 @@ use crate::effect::{Operation, Outcome};
 use crate::ticket::{DedupeKey, PlatformName, State, TicketId};
 use crate::time::{Mono, Now, Wall};
 
+/// How often it is looked whether rows of a suspect store are left.
+const SUSPICION_LOOK: Duration = Duration::from_secs(5);
+
 /// A lane in our hands.
 #[derive(Debug)]
 struct Lane {
@@ -64,7 +68,10 @@ struct Lane {
     fence: Fence,
     until: Mono,
     next_sequence: i64,
+    /// Rows that are loaded now are suspect: they were there when a suspect store was opened.
     suspect: bool,
+    /// Some of them may still be; looked at again at this instant.
+    suspicion_looked_at: Option<Mono>,
     loaded_to: TicketId,
     loading: bool,
     all_loaded: bool,
@@ -212,6 +219,7 @@ impl Delivery {
         self.probe_breakers(now, out);
         self.probe_doubts(now, out);
         self.watch(now, out);
+        self.end_suspicion(now.mono);
         self.form_batches(now);
         self.retrieve(now, out);
         self.flush(out);
@@ -221,6 +229,22 @@ impl Delivery {
         if wake != self.wake {
             self.wake = wake;
             out.push(Command::WakeAt { at: wake });
+        }
+    }
+
+    /// Says when nothing is left of what a suspect store may have forgotten.
+    fn end_suspicion(&mut self, now: Mono) {
+        let due = |lane: &Lane| lane.suspicion_looked_at.is_some_and(|at| now.since(at) >= SUSPICION_LOOK);
+        let lanes: Vec<LaneId> =
+            self.lanes.iter().filter(|(_, lane)| !lane.suspect && due(lane)).map(|(id, _)| *id).collect();
+        for id in lanes {
+            let left = self.rows.values().any(|entry| entry.lane == id && entry.suspect);
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.suspicion_looked_at = left.then_some(now);
+            }
+            if !left && self.lanes.values().all(|lane| lane.suspicion_looked_at.is_none()) {
+                self.reports.push(Report::SuspicionOver);
+            }
         }
     }
 
@@ -243,6 +267,7 @@ impl Delivery {
             until: taken.until,
             next_sequence: taken.next_sequence,
             suspect: taken.suspect,
+            suspicion_looked_at: taken.suspect.then_some(now.mono),
             loaded_to: TicketId(0),
             loading: false,
             all_loaded: false,
@@ -315,6 +340,10 @@ impl Delivery {
         }
         self.take_in(lane, tickets, now);
         self.forget_vacant_keys(lane);
+        if let Some(state) = self.lanes.get_mut(&lane).filter(|_| end) {
+            // What comes from now on was never forgotten.
+            state.suspect = false;
+        }
     }
 
     /// Rows that an operator acted on: read anew, unless something of them is under way (then the commit finds out).
@@ -404,6 +433,9 @@ impl Delivery {
             }
         };
         at_least(self.timers.first().map(|(until, _)| *until));
+        at_least(
+            self.lanes.values().filter_map(|lane| lane.suspicion_looked_at).min().map(|at| at.after(SUSPICION_LOOK)),
+        );
         at_least(self.transactions.values().filter_map(|transaction| transaction.retry_at).min());
         if self.draining {
             return wake;

@@ -1,17 +1,20 @@
 //! What a platform can be asked, and what it may answer. Nothing here is believed blindly: the asker checks each
 //! row for the exact key, and sends one key known to exist and one random key along.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::effect::Operation;
 use crate::ticket::{DedupeKey, OriginId, TicketReference};
 
 /// What a platform can do; declared by its adapter or connector file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// Largest number of items in one write request, whatever Max Tickets Per Request says.
-    pub max_batch: usize,
+    /// Largest number of items in one write request, per operation, whatever Max Tickets Per Request says. An
+    /// operation that is missing takes one item.
+    pub max_batch: BTreeMap<Operation, usize>,
     /// Largest number of requests in flight.
     pub max_in_flight: usize,
     /// Largest number of keys that one look-up request may carry.
@@ -26,6 +29,18 @@ pub struct Capabilities {
     pub has_health_read: bool,
     /// Longest time that a write request may take.
     pub request_timeout: Duration,
+}
+
+impl Capabilities {
+    /// One limit for every operation.
+    pub fn same_batch(limit: usize) -> BTreeMap<Operation, usize> {
+        Operation::ALL.into_iter().map(|operation| (operation, limit)).collect()
+    }
+
+    /// The most items of one request of this operation.
+    pub fn batch_limit(&self, operation: Operation) -> usize {
+        self.max_batch.get(&operation).copied().unwrap_or(1).max(1)
+    }
 }
 
 /// One ticket to look for: found ones count as ours only if their origin id is `origin`.

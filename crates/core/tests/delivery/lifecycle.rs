@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ticketbridge_core::delivery::{BackendSettings, Command, Event, Report};
-use ticketbridge_core::effect::Operation;
+use ticketbridge_core::effect::{Capabilities, Operation};
 use ticketbridge_core::ticket::State;
 
 use crate::remote::{Fate, Poison};
@@ -204,7 +204,9 @@ fn a_note_on_a_ticket_closed_meanwhile_matches_again_and_uses_no_attempt() {
 #[test]
 fn batches_keep_to_the_tickets_per_request_of_backend_and_platform() {
     let mut world = World::new(16);
-    world.set_platform('B', |platform| platform.capabilities.as_mut().expect("usable").max_batch = 2);
+    world.set_platform('B', |platform| {
+        platform.capabilities.as_mut().expect("usable").max_batch = Capabilities::same_batch(2);
+    });
     let keys: Vec<String> = (0..40).map(|number| format!("SNR|{number}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     world.receive("north", &keys[..20]);

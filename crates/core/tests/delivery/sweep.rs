@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use ticketbridge_core::effect::Operation;
+use ticketbridge_core::effect::{Capabilities, Operation};
 use ticketbridge_core::ticket::TicketId;
 
 use crate::remote::{Fate, Poison};
@@ -37,7 +37,7 @@ pub(crate) fn harsh(seed: u64) -> World {
         let can = platform.capabilities.as_mut().expect("usable");
         can.has_health_read = dice.random_bool(0.7);
         can.max_in_flight = *[1, 2, 4, 16].choose(&mut dice).expect("one");
-        can.max_batch = *[1, 5, 50].choose(&mut dice).expect("one");
+        can.max_batch = Capabilities::same_batch(*[1, 5, 50].choose(&mut dice).expect("one"));
     }
     let mut world = World::with(seed, settings);
     for name in ['A', 'B'] {
@@ -132,7 +132,7 @@ fn operators(world: &mut World, dice: &mut ChaCha8Rng, keys: &[String]) {
             8 => world.set_platform(name, |platform| {
                 let can = platform.capabilities.as_mut().expect("usable");
                 can.max_in_flight = 1 + pick as usize % 9;
-                can.max_batch = 1 + pick as usize % 20;
+                can.max_batch = Capabilities::same_batch(1 + pick as usize % 20);
             }),
             9 => {
                 world.drain();

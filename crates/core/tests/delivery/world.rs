@@ -102,7 +102,7 @@ fn letter(name: &PlatformName) -> char {
 pub(crate) fn platform_settings() -> PlatformSettings {
     PlatformSettings {
         capabilities: Some(Capabilities {
-            max_batch: 50,
+            max_batch: Capabilities::same_batch(50),
             max_in_flight: 16,
             max_keys: 50,
             finds_tickets: true,

@@ -185,6 +185,13 @@ pub(super) async fn keep_stop(shared: Arc<Shared>, report: Report) {
     }
 }
 
+/// The next start need not begin with look-ups again.
+pub(super) async fn end_suspicion(shared: Arc<Shared>) {
+    if let Err(error) = shared.store.suspicion_dealt_with().await {
+        tracing::warn!(error = %error, "That the look-ups are done could not be kept; the next start does them again.");
+    }
+}
+
 /// Name of the document that says why a platform stopped creating.
 pub fn stop_document(platform: &PlatformName) -> String {
     format!("stopped/{platform}")

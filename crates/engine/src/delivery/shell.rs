@@ -220,6 +220,8 @@ impl DeliveryService {
                 telemetry::emit(&report);
                 if matches!(report, Report::CreatingStopped { .. } | Report::CreatingResumed { .. }) {
                     tokio::spawn(lanes::keep_stop(Arc::clone(&self.shared), report));
+                } else if matches!(report, Report::SuspicionOver) {
+                    tokio::spawn(lanes::end_suspicion(Arc::clone(&self.shared)));
                 }
             }
             Command::WakeAt { .. } => {}

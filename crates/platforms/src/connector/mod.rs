@@ -56,9 +56,11 @@ impl Connector {
     /// Loads the text of a file; `file` is its name in messages.
     pub fn from_text(file: &str, text: &str, settings: &ConnectorSettings) -> Result<Self, ConnectorError> {
         let operations = Operations::load(file, text, settings)?;
-        let writes = || operations.writes.iter().flatten();
         let capabilities = Capabilities {
-            max_batch: writes().map(|write| write.max_batch).min().unwrap_or(1),
+            max_batch: Operation::ALL
+                .into_iter()
+                .filter_map(|operation| Some((operation, operations.write(operation)?.max_batch)))
+                .collect(),
             max_in_flight: operations.max_in_flight,
             max_keys: operations.find_tickets.as_ref().map_or(1, |read| read.max_keys),
             finds_tickets: operations.find_tickets.is_some(),

@@ -296,6 +296,11 @@ impl Store for MemoryStore {
         Ok(keys.iter().flat_map(of_key).collect())
     }
 
+    async fn suspicion_dealt_with(&self) -> Result<(), StoreError> {
+        // A store in memory is never restored.
+        Ok(())
+    }
+
     async fn open_backends(&self, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, StoreError> {
         let model = self.model();
         let mut newest = BTreeMap::new();

@@ -171,6 +171,10 @@ impl Store for SqliteStore {
         self.read(move |store| listing::ledger(store, &keys)).await
     }
 
+    async fn suspicion_dealt_with(&self) -> Result<(), StoreError> {
+        self.write(|store| Ok(store.execute("DELETE FROM meta WHERE name = 'suspect'", []).map(|_| ())?)).await
+    }
+
     async fn open_backends(&self, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, StoreError> {
         let keys = keys.to_vec();
         self.read(move |store| listing::open_backends(store, &keys)).await

@@ -70,7 +70,7 @@ pub struct Opened {
     /// The store was made just now.
     pub created: bool,
     /// The store may have forgotten intents (a restored backup, a copy): all open rows must start with look-ups.
-    /// Reported by each serving start until [`SqliteStore::suspicion_dealt_with`].
+    /// Reported by each serving start until [`suspicion_dealt_with`](crate::Store::suspicion_dealt_with).
     pub suspect: Option<String>,
 }
 
@@ -146,11 +146,6 @@ impl SqliteStore {
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// All open rows were started with look-ups: [`Opened::suspect`] is not reported again.
-    pub async fn suspicion_dealt_with(&self) -> Result<(), StoreError> {
-        self.write(|store| Ok(store.execute("DELETE FROM meta WHERE name = 'suspect'", []).map(|_| ())?)).await
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
