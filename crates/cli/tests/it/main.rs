@@ -1,0 +1,6 @@
+//! End to end: the real binary as a process of its own, against a sandbox that outlives it.
+
+mod bridge;
+mod delivery;
+mod kill;
+mod place;
