@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use crate::bridge::{Bridge, client, try_call};
 use crate::place::{
-    Backend, LOOK_EVERY, PATIENCE, Place, Settings, all_requests, faults, older, sandbox, seed, tickets, until,
+    Backend, LOOK_EVERY, PATIENCE, Place, Settings, all_requests, faults, older, on_writes, sandbox, seed, tickets,
+    until,
 };
 
 /// Tickets that flow, and how many of them exist on the platform before.
@@ -29,20 +30,14 @@ const KILLS: usize = 24;
 async fn five_hundred_tickets_survive_kills_at_any_moment() {
     let mut dice = ChaCha8Rng::seed_from_u64(20_261_120);
     let sandbox = sandbox(7).await;
-    let creates = |knob: Knob, probability: f64| {
-        ["create_tickets", "create_work_orders", "add_notes", "link_work_orders"]
-            .iter()
-            .fold(Rule::from(knob), |rule, operation| rule.on(operation))
-            .probability(probability)
-    };
     faults(
         &sandbox,
         [
             Rule::from(Knob::IndexLag { ms: 50, jitter_ms: 250 }),
             Rule::from(Knob::AnswerDelay { ms: 1, max_ms: Some(60) }),
-            creates(Knob::CommitThenStall { answer_after_ms: None }, 0.06),
-            creates(Knob::ResetBeforeCommit { after_ms: 5 }, 0.06),
-            creates(Knob::ResetAfterCommit { after_ms: 5 }, 0.06),
+            on_writes(Knob::CommitThenStall { answer_after_ms: None }, 0.06),
+            on_writes(Knob::ResetBeforeCommit { after_ms: 5 }, 0.06),
+            on_writes(Knob::ResetAfterCommit { after_ms: 5 }, 0.06),
         ],
     );
     let all = tickets("KILL", TICKETS);

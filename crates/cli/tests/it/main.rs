@@ -1,6 +1,9 @@
 //! End to end: the real binary as a process of its own, against a sandbox that outlives it.
 
 mod bridge;
+mod compare;
+mod data;
 mod delivery;
 mod kill;
 mod place;
+mod recorder;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ticketbridge_sandbox::faults::Rule;
+use ticketbridge_sandbox::faults::{Knob, Rule};
 use ticketbridge_sandbox::sfyc::{SeedTicket, Stats};
 use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN};
 
@@ -247,6 +247,14 @@ pub(crate) fn faults(sandbox: &Running, rules: impl IntoIterator<Item = Rule>) {
     }
 }
 
+/// The operations that change something.
+pub(crate) const WRITES: [&str; 4] = ["create_tickets", "create_work_orders", "add_notes", "link_work_orders"];
+
+/// A fault of writes, by chance.
+pub(crate) fn on_writes(knob: Knob, probability: f64) -> Rule {
+    WRITES.iter().fold(Rule::from(knob), |rule, operation| rule.on(operation)).probability(probability)
+}
+
 /// Tickets that were on the platform before us; answers their numbers.
 pub(crate) fn seed(sandbox: &Running, seeds: Vec<SeedTicket>) -> Vec<String> {
     sandbox.with_sfyc(|model, now| model.seed_tickets(now, seeds)).expect("seeds that fit")
@@ -282,10 +290,7 @@ pub(crate) fn ticket(name: &str) -> Value {
 
 /// Requests of the operations that change something.
 pub(crate) fn writes(stats: &Stats) -> u64 {
-    ["create_tickets", "create_work_orders", "add_notes", "link_work_orders"]
-        .iter()
-        .map(|operation| requests(stats, operation))
-        .sum()
+    WRITES.iter().map(|operation| requests(stats, operation)).sum()
 }
 
 /// Requests of one operation.

@@ -170,7 +170,11 @@ impl DeliveryService {
                     Request::Drain => Event::Drain,
                 },
                 Some(event) = self.events.recv() => event,
-                () = sleep_until(deadline) => Event::Wake,
+                () = sleep_until(deadline) => {
+                    // It has come once. Without a new one only events wake us; kept, it would come again at once.
+                    wake = None;
+                    Event::Wake
+                }
                 _ = stopping.changed() => break,
             };
             self.draining |= matches!(event, Event::Drain);
