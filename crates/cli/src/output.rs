@@ -15,7 +15,8 @@ pub(crate) fn start_log(arguments: &Arguments) {
         (_, true) => "info,ticketbridge=debug",
         (Command::Serve(_), _) => "info",
         (Command::Demo(_), _) => "off",
-        _ => "error",
+        // What is wrong with a platform is said by the command itself.
+        _ => "error,ticketbridge_engine::platforms=off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -150,11 +150,17 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let detail = error.to_string();
-        if error.is_fatal() {
+        let text = error.to_string();
+        let code = text.split_once(": ").and_then(|(code, _)| error_code::find(code)).map(|page| page.code);
+        let detail = without_code(&text).to_owned();
+        let problem = if error.is_fatal() {
             Self::unavailable(detail, "See the log of the server, mend the disk, and start it again.").code("TB0105")
         } else {
             Self::unavailable(detail, "Nothing was changed. Mend what `detail` names, and send the request again.")
+        };
+        match code {
+            Some(code) => problem.code(code),
+            None => problem,
         }
     }
 }

@@ -5,5 +5,6 @@ mod compare;
 mod data;
 mod delivery;
 mod kill;
+mod mistakes;
 mod place;
 mod recorder;

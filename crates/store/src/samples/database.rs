@@ -106,7 +106,7 @@ fn check_ours(connection: &Connection, place: Place<'_>) -> Result<(), StoreErro
     let empty = tables == 0 && application == 0;
     if !empty && application != APPLICATION_ID {
         return Err(StoreError::Refused(format!(
-            "{place} is a database of another program, not a sample store; it was not touched. Give another \
+            "TB0102: {place} is a database of another program, not a sample store; it was not touched. Give another \
              `[store] url`, or move that file away"
         )));
     }
@@ -118,7 +118,7 @@ fn migrate(connection: &mut Connection, place: Place<'_>) -> Result<(), StoreErr
     let done = pragma(connection, "user_version", place)?;
     if done > known {
         return Err(StoreError::Refused(format!(
-            "the sample store {place} has schema version {done}, this program knows versions up to {known}; it was \
+            "TB0106: the sample store {place} has schema version {done}, this program knows versions up to {known}; it was \
              not touched. Start the newer program again"
         )));
     }
@@ -158,15 +158,15 @@ impl Place<'_> {
         };
         match code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Refused(format!(
-                "{what}: another process held it for more than {} s; nothing was written. Try again, or look for the \
+                "TB0103: {what}: another process held it for more than {} s; nothing was written. Try again, or look for the \
                  other process",
                 BUSY_TIMEOUT.as_secs()
             )),
             ErrorCode::DiskFull => StoreError::Refused(format!(
-                "{what}: the disk is full; nothing was written. Free some space, or shorten `retention_h`, and load again"
+                "TB0104: {what}: the disk is full; nothing was written. Free some space, or shorten `retention_h`, and load again"
             )),
             ErrorCode::NotADatabase => StoreError::Refused(format!(
-                "{self} is no SQLite database, so no sample store; it was not touched. Give another `[store] url`, or \
+                "TB0102: {self} is no SQLite database, so no sample store; it was not touched. Give another `[store] url`, or \
                  move that file away"
             )),
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
@@ -176,7 +176,7 @@ impl Place<'_> {
                 "{what}: {error}; its folder must exist, and file and folder must be readable and writable"
             )),
             ErrorCode::SystemIoFailure => {
-                StoreError::Fatal(format!("{what}: {error}; check the disk, then start again"))
+                StoreError::Fatal(format!("TB0105: {what}: {error}; check the disk, then start again"))
             }
             ErrorCode::DatabaseCorrupt => StoreError::Fatal(self.damaged(&error.to_string())),
             _ => StoreError::Refused(format!("{what}: {error}")),
@@ -186,7 +186,7 @@ impl Place<'_> {
     /// The text for a damaged file. Samples are evidence: what was reported is in the main store.
     pub(super) fn damaged(self, how: &str) -> String {
         format!(
-            "the sample store {self} is damaged ({how}); move it away and offload the files of the last `retention_h` \
+            "TB0102: the sample store {self} is damaged ({how}); move it away and offload the files of the last `retention_h` \
              hours again: tickets and reported incidents are in the main store and are not lost"
         )
     }

@@ -40,19 +40,19 @@ pub(super) fn store_error(fault: Fault, path: &Path) -> StoreError {
     let at = path.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Refused(format!(
-            "the store {at} is full (disk, quota or page limit): nothing was written. Free space; what is on disk is intact and work goes on by itself"
+            "TB0104: the store {at} is full (disk, quota or page limit): nothing was written. Free space; what is on disk is intact and work goes on by itself"
         )),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Refused(format!(
-            "the store {at} is locked by another program: nothing was written. Find it with `fuser {at}`, end it, and try again"
+            "TB0103: the store {at} is locked by another program: nothing was written. Find it with `fuser {at}`, end it, and try again"
         )),
         Some(ErrorCode::ReadOnly) => StoreError::Refused(format!(
             "the store {at} cannot be written: give this user write permission on the file and its folder"
         )),
         Some(ErrorCode::SystemIoFailure) => StoreError::Fatal(format!(
-            "reading or writing the store {at} failed ({error}): the process must stop. Check the disk (`dmesg`), then start again: whatever was acknowledged is kept"
+            "TB0105: reading or writing the store {at} failed ({error}): the process must stop. Check the disk (`dmesg`), then start again: whatever was acknowledged is kept"
         )),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Fatal(format!(
-            "the store {at} is damaged ({error}): stop, keep the file, check the disk, and restore the latest backup"
+            "TB0102: the store {at} is damaged ({error}): stop, keep the file, check the disk, and restore the latest backup"
         )),
         _ => StoreError::Refused(format!("the store {at} refused the operation and wrote nothing: {error}")),
     }
@@ -65,7 +65,7 @@ pub(super) fn commit_error(error: rusqlite::Error, path: &Path) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) => store_error(error.into(), path),
         _ => StoreError::Fatal(format!(
-            "a commit to the store {} failed ({error}): the process must stop, since a commit is never tried twice. Check the disk (`dmesg`), then start again: whatever was acknowledged is kept",
+            "TB0105: a commit to the store {} failed ({error}): the process must stop, since a commit is never tried twice. Check the disk (`dmesg`), then start again: whatever was acknowledged is kept",
             path.display()
         )),
     }

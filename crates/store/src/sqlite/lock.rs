@@ -40,7 +40,7 @@ impl HostLock {
                     holder = String::from("unknown");
                 }
                 return Err(StoreError::Refused(format!(
-                    "the store {} is in use by process {}: stop that one first, or give this one a store of its own ([store] url)",
+                    "TB0101: the store {} is in use by process {}: stop that one first, or give this one a store of its own ([store] url)",
                     path.display(),
                     holder.trim()
                 )));

@@ -39,14 +39,14 @@ pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Identity,
     match read() {
         Ok((APPLICATION_ID, version, _)) if version <= VERSION => Ok(Identity::Ours(version)),
         Ok((APPLICATION_ID, version, _)) => Err(StoreError::Refused(format!(
-            "the store {at} has schema version {version}, this program knows versions up to {VERSION}: run the newer program that wrote it, or restore the backup made before the upgrade"
+            "TB0106: the store {at} has schema version {version}, this program knows versions up to {VERSION}: run the newer program that wrote it, or restore the backup made before the upgrade"
         ))),
         Ok((0, 0, 0)) => Ok(Identity::New),
         Ok(_) => Err(StoreError::Refused(format!(
-            "{at} is a database of another program and was left untouched: point [store] url at another file"
+            "TB0102: {at} is a database of another program and was left untouched: point [store] url at another file"
         ))),
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => Err(StoreError::Refused(
-            format!("{at} is no SQLite database and was left untouched: point [store] url at another file"),
+            format!("TB0102: {at} is no SQLite database and was left untouched: point [store] url at another file"),
         )),
         Err(error) => Err(store_error(error.into(), path)),
     }
