@@ -227,10 +227,8 @@ impl Delivery {
         let Some(slot) = self.key_of(id) else { return };
         if let Some(platform) = self.platforms.get_mut(&slot.0) {
             platform.remember(known.clone(), now.mono);
-            if let Some(sent_at) = sent_at
-                && platform.witness.as_ref().is_none_or(|(_, at)| *at < sent_at)
-            {
-                platform.witness = Some((known.clone(), sent_at));
+            if let Some(sent_at) = sent_at {
+                platform.add_witness(known.clone(), sent_at);
             }
         }
         if sent_at.is_some() {

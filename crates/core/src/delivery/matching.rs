@@ -167,7 +167,7 @@ impl Delivery {
             self.wait(id, wait, "the ticket that we know of this key is not to be seen; looked for again", now);
             return;
         }
-        self.known_is_missing(&slot.0, &slot.1, Mono(0), now);
+        self.known_is_missing(&slot.0, &slot.1, Mono(0), probe.began);
         let stopped = self.platforms.get(&slot.0).is_some_and(|platform| platform.stopped.is_some());
         if stopped {
             self.wait(
@@ -210,7 +210,7 @@ impl Delivery {
         let known = KnownTicket { key: slot.1.clone(), reference: ticket.reference.clone(), origin };
         if let Some(platform) = self.platforms.get_mut(&slot.0) {
             platform.remember(known.clone(), self.now.mono);
-            platform.saw(&slot.1);
+            platform.saw(&known, self.now.mono);
         }
         self.write_known(id, known.clone());
         if let Some(key) = self.keys.get_mut(&slot) {

@@ -25,6 +25,9 @@ const BREAKER_OPENS_AFTER: u32 = 3;
 pub(super) const SAME_REFUSAL_TICKETS: usize = 10;
 /// Records known to exist that are kept as canaries.
 const CANARIES: usize = 32;
+/// Witnesses that are kept, and the least time between two of them: more than two minutes together.
+const WITNESSES: usize = 512;
+const WITNESS_EVERY: Duration = Duration::from_millis(250);
 /// Latencies below this are never called doubled: noise.
 const LATENCY_FLOOR: Duration = Duration::from_millis(50);
 
@@ -124,8 +127,8 @@ pub(super) struct Platform {
     /// When any item was last applied here: a lone failure beside it is the item's own.
     pub(super) last_applied: Option<Mono>,
     pub(super) canaries: VecDeque<Canary>,
-    /// The newest create of ours that was answered, and when it was sent: the witness.
-    pub(super) witness: Option<(KnownTicket, Mono)>,
+    /// Creates of ours that were answered, and when they were sent, the oldest first: the witnesses. A sample of them.
+    witnesses: VecDeque<(KnownTicket, Mono)>,
     pub(super) known_notes: VecDeque<NoteLookUp>,
     pub(super) known_work_orders: VecDeque<WorkOrderLookUp>,
     /// Keys whose ticket we know and did not see.
@@ -158,7 +161,7 @@ impl Platform {
             stopped: None,
             last_applied: None,
             canaries: VecDeque::new(),
-            witness: None,
+            witnesses: VecDeque::new(),
             known_notes: VecDeque::new(),
             known_work_orders: VecDeque::new(),
             missing: BTreeSet::new(),
@@ -332,22 +335,54 @@ impl Platform {
     pub(super) fn remember(&mut self, ticket: KnownTicket, now: Mono) {
         self.canaries.retain(|known| known.ticket.key != ticket.key);
         self.canaries.push_front(Canary { ticket, since: now, seen: false });
-        self.canaries.truncate(CANARIES);
+        self.bound_canaries();
     }
 
-    /// The canary for the next look-up: one that was seen before, else the one known for longest. One that is
-    /// missing is no use, nor is one of a key that is asked about.
-    pub(super) fn canary(&self, asked: &BTreeSet<&DedupeKey>) -> Option<&KnownTicket> {
+    /// Keeps the newest; but creates that come faster than they become visible must not drive out those that a
+    /// look-up has shown, or no look-up would ever have a canary in sight.
+    fn bound_canaries(&mut self) {
+        while self.canaries.len() > CANARIES {
+            let seen = self.canaries.iter().filter(|known| known.seen).count();
+            let is_spare = |known: &Canary| known.seen == (seen > CANARIES / 2);
+            let spare = self.canaries.iter().rposition(is_spare).unwrap_or(self.canaries.len() - 1);
+            self.canaries.remove(spare);
+        }
+    }
+
+    /// A create of ours was answered: from now on it can bear witness for what was sent before it.
+    pub(super) fn add_witness(&mut self, ticket: KnownTicket, sent_at: Mono) {
+        if self.witnesses.back().is_some_and(|(_, at)| sent_at.since(*at) < WITNESS_EVERY) {
+            return;
+        }
+        self.witnesses.push_back((ticket, sent_at));
+        if self.witnesses.len() > WITNESSES {
+            self.witnesses.pop_front();
+        }
+    }
+
+    /// The first create that was sent after a doubtful one: the sooner it was made, the sooner it is visible. Never one
+    /// of a key that is asked about.
+    pub(super) fn witness(&self, doubtful_since: Mono, asked: &BTreeSet<&DedupeKey>) -> Option<(&KnownTicket, Mono)> {
+        let mut later = self.witnesses.iter().filter(|(_, sent_at)| *sent_at > doubtful_since);
+        later.find(|(known, _)| !asked.contains(&known.key)).map(|(known, sent_at)| (known, *sent_at))
+    }
+
+    /// The canary for the next look-up, and since when it is known: one that was seen before, else the one known for
+    /// longest. One that is missing is no use, nor is one of a key that is asked about.
+    pub(super) fn canary(&self, asked: &BTreeSet<&DedupeKey>) -> Option<(&KnownTicket, Mono)> {
         let useful = |key| !self.missing.contains(key) && !asked.contains(key);
         let there = || self.canaries.iter().filter(|known| useful(&known.ticket.key));
-        there().find(|known| known.seen).or_else(|| there().next_back()).map(|known| &known.ticket)
+        there().find(|known| known.seen).or_else(|| there().next_back()).map(|known| (&known.ticket, known.since))
     }
 
     /// A look-up has shown a ticket that we know.
-    pub(super) fn saw(&mut self, key: &DedupeKey) {
-        self.missing.remove(key);
-        if let Some(known) = self.canaries.iter_mut().find(|known| known.ticket.key == *key) {
-            known.seen = true;
+    pub(super) fn saw(&mut self, ticket: &KnownTicket, since: Mono) {
+        self.missing.remove(&ticket.key);
+        if let Some(known) = self.canaries.iter_mut().find(|known| known.ticket.key == ticket.key) {
+            known.seen |= known.ticket.reference == ticket.reference;
+        } else {
+            self.canaries.push_front(Canary { ticket: ticket.clone(), since, seen: true });
+            self.bound_canaries();
         }
     }
 
@@ -359,9 +394,7 @@ impl Platform {
     /// Forgets a ticket: it is closed or gone, and no canary any more.
     pub(super) fn forget(&mut self, key: &DedupeKey) {
         self.canaries.retain(|known| known.ticket.key != *key);
-        if self.witness.as_ref().is_some_and(|(witness, _)| witness.key == *key) {
-            self.witness = None;
-        }
+        self.witnesses.retain(|(witness, _)| witness.key != *key);
         self.missing.remove(key);
     }
 

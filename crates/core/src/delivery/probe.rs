@@ -58,7 +58,8 @@ pub(super) struct Probe {
     /// The look-up began at this instant or later.
     pub(super) began: Mono,
     pub(super) kind: ProbeKind,
-    known_ticket: Option<KnownTicket>,
+    /// The canary, and since when it is known.
+    known_ticket: Option<(KnownTicket, Mono)>,
     known_note: Option<NoteLookUp>,
     known_work_order: Option<WorkOrderLookUp>,
     random: String,
@@ -152,10 +153,9 @@ impl Delivery {
                     _ => platform.lag_sample.iter().map(|sample| as_look_up(&sample.ticket)).collect(),
                 };
                 let asked: BTreeSet<&DedupeKey> = wanted.iter().map(|one| &one.key).collect();
-                let witness = platform.witness.as_ref().filter(|(_, at)| *at > doubtful_since).map(|(known, _)| known);
-                let witness = witness.filter(|known| !asked.contains(&known.key));
-                probe.known_ticket = witness.or_else(|| platform.canary(&asked)).cloned();
-                let known = probe.known_ticket.as_ref().map(as_look_up);
+                let known = platform.witness(doubtful_since, &asked).or_else(|| platform.canary(&asked));
+                probe.known_ticket = known.map(|(known, since)| (known.clone(), since));
+                let known = known.map(|(known, _)| as_look_up(known));
                 let Some(random) = random_key else { return };
                 Query::Tickets { wanted, known, random }
             }
@@ -260,7 +260,7 @@ impl Delivery {
         match (&probe.kind, found) {
             (ProbeKind::Retrieval, Found::Tickets { tickets }) => self.retrieved(probe, tickets, now),
             (ProbeKind::Doubts(Ask::Tickets, ids), Found::Tickets { tickets }) => {
-                let void = self.judge_tickets(probe, &tickets, now);
+                let void = self.judge_tickets(probe, &tickets);
                 self.doubts_saw_tickets(&ids.clone(), &tickets, probe, void, now);
             }
             (ProbeKind::Doubts(Ask::Notes, ids), Found::Notes { notes }) => {
@@ -280,11 +280,11 @@ impl Delivery {
                 self.doubts_saw_work_orders(&ids.clone(), &work_orders, probe, void, now);
             }
             (ProbeKind::Lag, Found::Tickets { tickets }) => {
-                self.judge_tickets(probe, &tickets, now);
+                self.judge_tickets(probe, &tickets);
                 self.lag_look_over(&probe.platform, Some((&tickets, probe.began)), now);
             }
             (ProbeKind::Audit(ticket), Found::Tickets { tickets }) => {
-                let void = self.judge_tickets(probe, &tickets, now);
+                let void = self.judge_tickets(probe, &tickets);
                 self.audited(*ticket, &probe.platform, &tickets, void, now);
             }
             (ProbeKind::Health, _) => {}
@@ -297,7 +297,7 @@ impl Delivery {
     }
 
     /// How far an answer about tickets is believed. True: its negatives are void.
-    fn judge_tickets(&mut self, probe: &Probe, tickets: &[RemoteTicket], now: Now) -> bool {
+    fn judge_tickets(&mut self, probe: &Probe, tickets: &[RemoteTicket]) -> bool {
         let random = tickets.iter().any(|ticket| {
             ticket.key.as_deref() == Some(&probe.random) || ticket.origin.as_deref() == Some(&probe.random)
         });
@@ -307,19 +307,15 @@ impl Delivery {
         }
         // What stopped creating is not believed in anything until an operator has judged it.
         let stopped = self.platforms.get(&probe.platform).is_some_and(|platform| platform.stopped.is_some());
-        let Some(known) = &probe.known_ticket else { return stopped };
+        let Some((known, since)) = &probe.known_ticket else { return stopped };
         // That very ticket: an older one of its key may be seen long before it.
         let seen = tickets.iter().any(|ticket| super::doubt::same_ticket(&ticket.reference, &known.reference));
         if seen {
             if let Some(platform) = self.platforms.get_mut(&probe.platform) {
-                platform.saw(&known.key);
+                platform.saw(known, *since);
             }
         } else {
-            let platform = self.platforms.get(&probe.platform);
-            let since = platform.and_then(|platform| {
-                Some(platform.canaries.iter().find(|canary| canary.ticket.key == known.key)?.since)
-            });
-            self.known_is_missing(&probe.platform, &known.key, since.unwrap_or(Mono(0)), now);
+            self.known_is_missing(&probe.platform, &known.key, *since, probe.began);
         }
         !seen || stopped
     }
@@ -345,11 +341,12 @@ impl Delivery {
         missing
     }
 
-    /// A ticket that we know exists, since then, was missing from a look-up without a state filter.
-    pub(super) fn known_is_missing(&mut self, name: &PlatformName, key: &DedupeKey, since: Mono, now: Now) {
+    /// A ticket that we know exists, since then, was missing from a look-up without a state filter that began then.
+    pub(super) fn known_is_missing(&mut self, name: &PlatformName, key: &DedupeKey, since: Mono, began: Mono) {
         let Some(platform) = self.platforms.get_mut(name) else { return };
-        // Right after it was made its absence is index lag, not loss.
-        if now.mono < platform.absence_counts_from(since) {
+        // Right after it was made its absence is index lag, not loss. What counts is when the look-up began: its answer
+        // may be late.
+        if began < platform.absence_counts_from(since) {
             return;
         }
         platform.missing.insert(key.clone());

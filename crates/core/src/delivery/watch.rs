@@ -98,13 +98,13 @@ impl Delivery {
                 let key = sample.ticket.key.clone();
                 let since = sample.answered_at;
                 platform.lag_sample = None;
-                self.known_is_missing(name, &key, since, now);
+                self.known_is_missing(name, &key, since, now.mono);
             }
             return;
         };
         let sample = sample.clone();
         platform.lag_sample = None;
-        platform.saw(&sample.ticket.key);
+        platform.saw(&sample.ticket, sample.answered_at);
         let origin = sample.ticket.origin.map(|origin| origin.to_string());
         if ticket.key.as_deref() != Some(sample.ticket.key.as_str()) || ticket.origin != origin {
             let text = format!(

@@ -330,6 +330,15 @@ fn a_suspect_store_starts_with_look_ups_for_every_operation() {
     assert_eq!(world.remote('A').tickets.len(), 3);
     assert_eq!(world.remote('A').notes.len(), 1);
     assert_eq!(world.remote('B').work_orders.len(), 2);
+    world.run_for(10 * SECOND);
+    let over = world.reports.iter().filter(|(_, report)| matches!(report, Report::SuspicionOver)).count();
+    assert_eq!(over, 1, "the suspicion ends once, when all is looked up");
+    // What is received from then on was never forgotten: it waits for no doubt.
+    let received = world.now;
+    world.receive("north", &["SNR|4"]);
+    world.finish(20 * SECOND);
+    assert!(world.now - received < 20 * SECOND);
+    assert_eq!(world.remote('A').tickets.len(), 4);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Seeds of the sweep that once failed, each named after what it showed. The worlds have changed since, so most of
 //! them are kept as scenarios of their own elsewhere too; they stay because they are cheap.
 
+use ticketbridge_core::delivery::Report;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::State;
 
@@ -96,4 +97,26 @@ fn halves_of_a_refused_batch_do_not_starve_behind_new_rows() {
     world.run_for(20_000);
     assert!((1..=4).all(|id| world.row(id).created), "{:?}", world.row(1));
     world.finish(600_000);
+}
+
+#[test]
+fn creates_that_outrun_the_index_stop_nothing() {
+    // So many creates that every canary is driven out before it becomes visible, while answers go missing: each look-up
+    // would find its canary lost, or have none in sight at all.
+    let mut world = World::new(2);
+    world.set_platform('A', |platform| {
+        platform.in_doubt_for = std::time::Duration::from_secs(2);
+        platform.settling_time = std::time::Duration::from_millis(300);
+    });
+    world.remote('A').index_lag = (200, 1_500);
+    world.remote('A').latency = (5, 40);
+    world.remote('A').chances = vec![(Fate::ResetAfter, 60), (Fate::Short, 60)];
+    let keys: Vec<String> = (0..2_000).map(|number| format!("SNR|{number}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    world.receive("north", &keys);
+    world.finish(400_000);
+    let stopped = world.reported(|report| matches!(report, Report::CreatingStopped { .. }));
+    assert_eq!(stopped, 0, "nothing was lost");
+    assert!(world.reported(|report| matches!(report, Report::Resolved { .. })) > 0, "nothing was ever in doubt");
+    assert_eq!(world.tickets('A'), 2_000);
 }
