@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 #[command(name = "ticketbridge", version, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     /// Configuration file. Without it: `ticketbridge.toml` in this folder if there is one, else the defaults
-    #[arg(short = 'c', long = "config", global = true, value_name = "FILE")]
+    #[arg(short = 'c', long = "config", global = true, value_name = "FILE", env = "TICKETBRIDGE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Data as JSON
     #[arg(long, global = true)]
@@ -37,6 +37,9 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
     /// Take one CSV file in now
     Offload(Offload),
+    /// Confirm or refuse a topology that waits because it drops too much
+    #[command(subcommand)]
+    Topology(Topology),
     /// Run the workflow manager, or see what it would do
     #[command(subcommand)]
     Workflow(Workflow),
@@ -115,6 +118,14 @@ pub(crate) struct Offload {
     pub(crate) group: String,
     /// The CSV file
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Topology {
+    /// Make the waiting topology the active one
+    Confirm,
+    /// Drop the waiting topology; the active one stays
+    Refuse,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! Intake: tickets from outside, checked, given an id and a backend, answered only when durable (SPEC §3).
+//! Intake: tickets from outside, checked, given an id and a backend, answered only when durable.
 
 use std::sync::Arc;
 
@@ -97,12 +97,8 @@ impl Intake {
             }
         }
         let choices = backend_choices(&self.config, self.delivery.status().await.as_ref());
-        let assigned = if let Some(chosen) = &chosen {
-            vec![chosen; items.len()]
-        } else {
-            let keys: Vec<DedupeKey> = items.iter().map(|item| item.key.clone()).collect();
-            assign(&*self.store, &choices, &keys).await?
-        };
+        let keys: Vec<DedupeKey> = items.iter().map(|item| item.key.clone()).collect();
+        let assigned = assign(&*self.store, &choices, &keys, chosen.as_ref()).await?;
         let now = self.clock.now().wall;
         let ticket = |(item, to): (IntakeItem, &BackendChoice)| {
             let (backend, platform) = (to.name.clone(), to.tickets.clone());

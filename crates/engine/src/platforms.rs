@@ -42,11 +42,7 @@ impl PlatformSet {
     /// Loads every platform that tickets or work orders live on.
     pub fn load(config: &Config, environment: &Environment, observer: Option<&Arc<dyn ExchangeObserver>>) -> Self {
         let load = |(name, platform): (&PlatformName, &PlatformConfig)| {
-            let loaded = load_one(name, platform, environment, observer);
-            if let Err(why) = &loaded {
-                tracing::error!(platform = %name, why, "Platform cannot be used; its tickets wait.");
-            }
-            (name.clone(), loaded)
+            (name.clone(), load_one(name, platform, environment, observer))
         };
         Self(config.platforms.iter().filter(|(_, platform)| platform.kind().carries_tickets()).map(load).collect())
     }

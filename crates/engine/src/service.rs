@@ -74,6 +74,12 @@ impl Service {
         }
         let clock = Clock::start();
         let platforms = Arc::new(PlatformSet::load(&config, &*environment, observer.as_ref()));
+        for (platform, why) in platforms.iter().filter_map(|(name, loaded)| Some((name, loaded.as_ref().err()?))) {
+            tracing::error!(platform = %platform, why, "Platform cannot be used; its tickets wait.");
+        }
+        if !config.feedback.is_empty() {
+            tracing::warn!("`[[feedback]]` is configured; this version carries no mobile tickets, so it does nothing.");
+        }
         let (delivery, handle) = DeliveryService::new(DeliveryOptions {
             store: Arc::clone(&store),
             platforms: Arc::clone(&platforms),
@@ -166,7 +172,8 @@ impl App {
     }
 }
 
-fn offload_settings(config: &Config) -> OffloadSettings {
+/// Where files come from and where reports of rejected rows go.
+pub fn offload_settings(config: &Config) -> OffloadSettings {
     let source = |(kind, offload): (&FileKind, &ticketbridge_config::sections::Offload)| {
         let source = FileSource {
             path: offload.path.clone(),

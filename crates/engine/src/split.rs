@@ -1,5 +1,7 @@
-//! Which backend takes a key (SPEC §3.5, telecom contract §7.6).
+//! Which backend takes a key (telecom contract §7.6).
 //!
+//! 0. A backend that the sender names takes the key, unless a ticket of that key is open on another platform: a key
+//!    never has open tickets on two.
 //! 1. A key with a ticket of ours that is not done stays with that ticket's backend, also while it is away.
 //! 2. A key with a ticket known open follows the platform that holds it.
 //! 3. Otherwise the rendezvous hash over the available backends decides; if none is, over all: the ticket waits there.
@@ -46,6 +48,7 @@ pub(crate) async fn assign<'b>(
     store: &dyn Store,
     backends: &'b [BackendChoice],
     keys: &[DedupeKey],
+    named: Option<&'b BackendChoice>,
 ) -> Result<Vec<&'b BackendChoice>, StoreError> {
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -57,7 +60,10 @@ pub(crate) async fn assign<'b>(
     let open: BTreeMap<DedupeKey, BackendName> = store.open_backends(keys).await?.into_iter().collect();
     let choose = |key: &DedupeKey| {
         let bound = open.get(key).and_then(|name| backends.iter().find(|backend| backend.name == *name));
-        let chosen = bound.or_else(|| by_hash(backends, holders.get(key).map_or(&[], Vec::as_slice), key));
+        let holders = holders.get(key).map_or(&[][..], Vec::as_slice);
+        let bound_to = bound.map(|backend| &backend.tickets).or_else(|| holders.first());
+        let named = named.filter(|named| bound_to.is_none_or(|platform| *platform == named.tickets));
+        let chosen = named.or(bound).or_else(|| by_hash(backends, holders, key));
         chosen
             .ok_or_else(|| StoreError::Refused(String::from("no backend is configured; add one under `[[backends]]`")))
     };
@@ -80,6 +86,10 @@ fn winner<'b>(backends: impl Iterator<Item = &'b BackendChoice>, key: &DedupeKey
 
 #[cfg(test)]
 mod tests {
+    use ticketbridge_core::ticket::{NewTicket, OriginId, parse_intake};
+    use ticketbridge_core::time::Wall;
+    use ticketbridge_store::MemoryStore;
+
     use super::*;
 
     fn backend(name: &str, platform: &str, available: bool) -> BackendChoice {
@@ -101,6 +111,26 @@ mod tests {
         assert_eq!(chosen(&away, &[]), "be-3");
         let none = [backend("be-1", "p", false), backend("be-2", "p", false), backend("be-3", "q", false)];
         assert_eq!(chosen(&none, &[]), "be-2");
+    }
+
+    #[tokio::test]
+    async fn a_named_backend_takes_a_key_unless_it_is_open_on_another_platform() {
+        let store = MemoryStore::new(1);
+        let body = serde_json::json!({"message_id": "m1", "kind": "SNR", "dedupe_key": "SNR|1"});
+        let ticket = NewTicket {
+            item: parse_intake(&body).unwrap(),
+            origin: OriginId(uuid::Uuid::from_u128(1)),
+            backend: BackendName::new("be-1"),
+            platform: PlatformName::new("p"),
+            received_at: Wall(0),
+        };
+        store.receive(vec![ticket]).await.unwrap();
+        let all = [backend("be-1", "p", true), backend("be-2", "p", true), backend("be-3", "q", true)];
+        let keys = [DedupeKey::new("SNR|1").unwrap(), DedupeKey::new("SNR|2").unwrap()];
+        for (named, expected) in [(&all[1], ["be-2", "be-2"]), (&all[2], ["be-1", "be-3"])] {
+            let chosen = assign(&store, &all, &keys, Some(named)).await.unwrap();
+            assert_eq!(chosen.iter().map(|backend| backend.name.as_str()).collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod serve;
 mod setup;
 mod store;
 mod tickets;
+mod topology;
 mod workflow;
 
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(serve) => serve::run(path, serve).await,
         Command::Sandbox(sandbox) => sandbox::run(sandbox, json).await,
         Command::Offload(offload) => offload::run(path, offload, json).await,
+        Command::Topology(topology) => topology::run(path, topology, json).await,
         Command::Workflow(workflow) => workflow::run(path, workflow, json).await,
         Command::Aggregations(aggregations) => aggregations::run(path, aggregations, json).await,
         Command::Tickets(tickets) => tickets::run(path, tickets, json).await,
@@ -41,7 +43,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Store(store) => store::run(path, store, json).await,
         Command::Error { code } => error::run(&code),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "ticketbridge", &mut std::io::stdout());
+            // By way of a buffer: a reader that hangs up early must not end in a panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "ticketbridge", &mut script);
+            crate::output::data(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Command::ConnectorCheckChild => connector::child(),

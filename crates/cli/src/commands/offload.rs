@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ticketbridge_engine::offload::{FileOutcome, Offload, OffloadSettings, PlantCache};
+use ticketbridge_engine::offload::{FileOutcome, Offload, PlantCache};
+use ticketbridge_engine::service::offload_settings;
 use ticketbridge_store::samples::FileKind;
 
 use super::setup;
@@ -20,7 +21,7 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Offload, json
     })?;
     let (config, opened, clock) = setup::beside(path).await?;
     let rules = Arc::new(config.workflow.rules.clone());
-    let offload = Offload::new(opened.samples, Arc::new(PlantCache::default()), OffloadSettings::default(), rules);
+    let offload = Offload::new(opened.samples, Arc::new(PlantCache::default()), offload_settings(&config), rules);
     let name = arguments.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = offload.hand_over(kind, arguments.file, name, clock.now().wall).await?;
     let Some(report) = report.files.into_iter().next() else { return Err(Failure::new("the file was not looked at")) };

@@ -210,6 +210,7 @@ impl Delivery {
         void: bool,
         now: Now,
     ) {
+        let mut lost = Vec::new();
         for id in ids {
             let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
@@ -227,7 +228,7 @@ impl Delivery {
                 Purpose::Ledger(matched_at) => match one_or_several(&ours) {
                     // A request of ours that was given up had its effect after all.
                     Some(Ok(ticket)) => self.found_ours(*id, &ticket.clone(), now),
-                    _ => self.ledger_seen(*id, &others, matched_at, void, probe, now),
+                    _ => self.ledger_seen(*id, &others, matched_at, void, probe, now, &mut lost),
                 },
                 Purpose::Target => self.target_seen(*id, &doubt, tickets, void, probe, now),
                 Purpose::Unknown | Purpose::Once => {
@@ -253,6 +254,7 @@ impl Delivery {
                 }
             }
         }
+        self.ledger_lost(&lost, probe, now);
     }
 
     /// Takes in what a look-up of notes showed.

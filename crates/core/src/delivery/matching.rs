@@ -131,7 +131,9 @@ impl Delivery {
         self.may_create(id, now.mono);
     }
 
-    /// The ledger's ticket was lacking from the retrieval; this is what a look-up over all states shows.
+    /// The ledger's ticket was lacking from the retrieval; this is what a look-up over all states shows. One that is
+    /// missing there, too, and for the second time, is put to `lost`.
+    #[expect(clippy::too_many_arguments, reason = "one decision, all of whose grounds are named")]
     pub(super) fn ledger_seen(
         &mut self,
         id: TicketId,
@@ -140,6 +142,7 @@ impl Delivery {
         void: bool,
         probe: &Probe,
         now: Now,
+        lost: &mut Vec<(TicketId, Mono)>,
     ) {
         let Some(slot) = self.key_of(id) else { return };
         if let Some(open) = oldest_open(found).cloned() {
@@ -167,19 +170,31 @@ impl Delivery {
             self.wait(id, wait, "the ticket that we know of this key is not to be seen; looked for again", now);
             return;
         }
-        self.known_is_missing(&slot.0, &slot.1, Mono(0), probe.began);
-        let stopped = self.platforms.get(&slot.0).is_some_and(|platform| platform.stopped.is_some());
-        if stopped {
-            self.wait(
-                id,
-                super::rows::HELD_RECHECK,
-                "TB0301: creating stopped on this platform; see `ticketbridge platform check`",
-                now,
-            );
-            return;
+        lost.push((id, matched_at));
+    }
+
+    /// Tickets that the ledger knows and that a look-up misses for the second time. All are counted before any is given
+    /// up for gone: one by one, a search that lost many would look like many tickets that were deleted.
+    pub(super) fn ledger_lost(&mut self, lost: &[(TicketId, Mono)], probe: &Probe, now: Now) {
+        for (id, _) in lost {
+            if let Some(slot) = self.key_of(*id) {
+                self.known_is_missing(&slot.0, &slot.1, Mono(0), probe.began);
+            }
         }
-        self.forget_key(id);
-        self.may_create(id, matched_at);
+        let stopped = self.platforms.get(&probe.platform).is_some_and(|platform| platform.stopped.is_some());
+        for (id, matched_at) in lost {
+            if stopped {
+                self.wait(
+                    *id,
+                    super::rows::HELD_RECHECK,
+                    "TB0301: creating stopped on this platform; see `ticketbridge platform check`",
+                    now,
+                );
+            } else {
+                self.forget_key(*id);
+                self.may_create(*id, *matched_at);
+            }
+        }
     }
 
     /// No open ticket of its key: a ticket is to be created, while the match is fresh.

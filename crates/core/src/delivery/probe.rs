@@ -393,6 +393,10 @@ impl Delivery {
                 state.missed_at = None;
             }
         }
+        // What was matched while look-ups could not be trusted says nothing: it is matched again before a create.
+        for entry in self.rows.values_mut().filter(|entry| entry.platform == *name) {
+            entry.matched_at = None;
+        }
         // Rows that wait because creating stopped go on at once.
         let waiting: Vec<TicketId> = self
             .rows

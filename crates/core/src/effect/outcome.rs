@@ -1,4 +1,4 @@
-//! What may become of an effect, per item of a batch (SPEC §5).
+//! What may become of an effect, per item of a batch (`docs/guarantees.md`).
 
 use std::time::Duration;
 

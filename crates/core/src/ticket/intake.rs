@@ -1,4 +1,4 @@
-//! Intake: what an outside sender, or the workflow manager, hands over (SPEC §3).
+//! Intake: what an outside sender, or the workflow manager, hands over (`docs/api.md`).
 //!
 //! Limits: 5,000 tickets per call, 64 characters per `message_id`, 256 KiB per ticket.
 

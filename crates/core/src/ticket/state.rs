@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::Operation;
 
-/// Where a ticket is in its lifecycle (SPEC §4).
+/// Where a ticket is in its lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum State {
     /// On disk, nothing done yet.

@@ -173,7 +173,7 @@ impl Fault {
 
 /// A fault of core with the file's name: unreadable input passes, a wrong form is the file's own.
 pub(super) fn of_file(file: &Candidate, fault: &FileFault) -> Fault {
-    let why = format!("`{}` was not loaded: {fault}", file.path.display());
+    let why = format!("TB0401: `{}` was not loaded: {fault}", file.path.display());
     match fault {
         FileFault::Stopped { .. } => Fault::Passing(why),
         FileFault::NoHeader(_) | FileFault::MissingColumn { .. } => Fault::File(why),

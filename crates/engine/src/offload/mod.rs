@@ -1,4 +1,4 @@
-//! Offload: CSV files of the network into the sample store (SPEC §3, telecom contract §3).
+//! Offload: CSV files of the network into the sample store (telecom contract §3).
 //!
 //! Guarantee: a file's content is taken in once within `retention_h`, whole or not at all, however often it comes and
 //! wherever the process dies; no file, whatever is in it, ends the process. A file that is refused is reported with

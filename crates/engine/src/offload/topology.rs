@@ -142,8 +142,8 @@ impl Loader<'_> {
 
 fn why_it_waits(shrink: Shrink) -> String {
     format!(
-        "the new topology drops {} of {} service groups and {} of {} channels, more than `max_topology_shrink_pct` \
-         allows; the active one stays until this one is confirmed or refused",
+        "TB0402: the new topology drops {} of {} service groups and {} of {} channels, more than `max_topology_shrink_pct` \
+         allows; the active one stays until `ticketbridge topology confirm` or `ticketbridge topology refuse`",
         shrink.groups_dropped, shrink.groups_active, shrink.channels_dropped, shrink.channels_active
     )
 }

@@ -1,4 +1,4 @@
-//! The workflow manager: samples to tickets, committed with their backends (SPEC §3, telecom contract §5 to §7).
+//! The workflow manager: samples to tickets, committed with their backends (telecom contract §5 to §7).
 //!
 //! Guarantee: a run's tickets, incidents and memory of what was reported are committed in one transaction, so an
 //! incident is reported once: a run that is cut off before it leaves nothing, one after it has nothing new to say. The
@@ -273,7 +273,7 @@ impl Workflow {
             }
         }
         let keys: Vec<DedupeKey> = items.iter().map(|(item, _)| item.key.clone()).collect();
-        let assigned = crate::split::assign(&*self.store, backends, &keys).await?;
+        let assigned = crate::split::assign(&*self.store, backends, &keys, None).await?;
         let mut tickets = Vec::with_capacity(items.len());
         let mut built = Vec::with_capacity(items.len());
         for ((item, ticket_id), backend) in items.into_iter().zip(assigned) {

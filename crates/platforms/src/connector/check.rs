@@ -256,6 +256,11 @@ fn try_read(all: &Arc<Operations>, query: &Query, sample: &ReadSample) -> Result
 fn remarks(all: &Operations, connector: &Connector, report: &mut CheckReport) {
     let capabilities = connector.capabilities();
     let mut remark = |text: &str| report.remarks.push(text.to_owned());
+    if all.retrieve_tickets.is_none() && all.write(Operation::CreateTicket).is_some() {
+        remark(
+            "no `retrieve_tickets`: existing tickets cannot be matched, so tickets of a backend on this platform wait for ever",
+        );
+    }
     if all.write(Operation::CreateTicket).is_some() && !capabilities.finds_tickets {
         remark("no `find_tickets`: a create without a clear answer is held for an operator");
     }

@@ -72,7 +72,7 @@ impl ErrorRules {
         }
         let (code, message) = self.words(answer);
         let wish = retry_after(&answer.headers);
-        let why = format!("{}: {message}", answer.status);
+        let why = why(class, answer.status, &message);
         Class::Call(match class {
             StatusClass::Success => return Class::Proper(answer),
             StatusClass::BatchRefused => {
@@ -109,7 +109,7 @@ impl ErrorRules {
         }
         let (_, message) = self.words(answer);
         Err(LookUpFault {
-            why: format!("{}: {message}", answer.status),
+            why: why(class, answer.status, &message),
             retry_after: retry_after(&answer.headers),
             throttled: class == StatusClass::Throttled,
             // A read that is refused as such is refused again and again.
@@ -118,7 +118,16 @@ impl ErrorRules {
     }
 }
 
-/// The usual table: SPEC of the SFyC platform and RFC 9110.
+/// What happened, for people; with the page of the error where only an operator can mend it.
+fn why(class: StatusClass, status: StatusCode, message: &str) -> String {
+    match (class, status.as_u16()) {
+        (StatusClass::Configuration, 401 | 403 | 407) => format!("TB0202: {status}: {message}"),
+        (StatusClass::Configuration, _) => format!("TB0203: {status}: {message}"),
+        _ => format!("{status}: {message}"),
+    }
+}
+
+/// The usual table: RFC 9110, and what the SFyC platform says of its own statuses.
 fn usual(status: StatusCode) -> StatusClass {
     match status.as_u16() {
         200..=299 => StatusClass::Success,

@@ -313,9 +313,11 @@ impl Rows {
         let mut adopted = false;
         if let (None, Some(adopt)) = (&key, &all.adopt) {
             // A ticket that can't be told apart from others might be the one that is about to be doubled.
-            let derived = adopt
-                .run_one(remote)
+            // No output is jq's way of saying that a pattern does not match: no key.
+            let mut derived = adopt
+                .run(remote, 1)
                 .map_err(|error| misconfigured(format!("`adopt` fails on ticket {number}: {error}")))?;
+            let derived = derived.pop().unwrap_or(Value::Null);
             key = match &derived {
                 Value::Null => None,
                 Value::String(_) => text(&derived),

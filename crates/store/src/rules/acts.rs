@@ -1,4 +1,4 @@
-//! Operators' acts on one row (SPEC §4), as a pure rule.
+//! Operators' acts on one row, as a pure rule.
 
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{Attempts, OperationSet, State, TicketRow};

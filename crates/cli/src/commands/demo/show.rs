@@ -69,7 +69,8 @@ impl Counts {
 pub(super) fn begin(api: SocketAddr, sfyc: &str, groups: usize, outside: usize) {
     output::talk(&format!(
         "A day of made-up network data with trouble in {groups} places, and {outside} tickets from another system.\n\
-         The platform SFyC is a sandbox ({sfyc}) with index lag, stalls after the commit, resets and short answers.\n\
+         The platform SFyC is a sandbox at {sfyc};\n\
+         its search lags, it stalls after commits, resets connections and answers short.\n\
          API http://{api}/api/v1/tickets   metrics http://{api}/metrics\n"
     ));
 }
