@@ -29,7 +29,7 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Offload, json
         output::json(&report);
     }
     let outcome = match &report.outcome {
-        FileOutcome::Loaded { counters, warning, .. } => {
+        FileOutcome::Loaded { counters, warning, rejects } => {
             if !json {
                 output::table(
                     &["Processed Lines", "accepted", "no data", "orphans", "duplicates", "rejected"],
@@ -47,6 +47,9 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Offload, json
                 );
                 for (reason, count) in &counters.rejected_by_reason {
                     output::data(&format!("rejected  {reason}: {count}"));
+                }
+                if let Some(rejects) = rejects {
+                    output::talk(&format!("TB0403: the rows that were left out, and why: {}", rejects.display()));
                 }
                 if let Some(warning) = warning {
                     output::talk(&format!("warning: {warning}"));
