@@ -1,6 +1,7 @@
 //! End to end: the real binary as a process of its own, against a sandbox that outlives it.
 
 mod bridge;
+mod cli;
 mod compare;
 mod data;
 mod delivery;
@@ -8,3 +9,4 @@ mod kill;
 mod mistakes;
 mod place;
 mod recorder;
+mod traps;
