@@ -209,11 +209,18 @@ async fn watch(
     app.delivery.news();
     let expected = (outside.len() + built) as u64;
     let mut bars = show::Bars::new(expected, json);
+    let mut told = false;
     let interrupted = setup::shutdown();
     tokio::pin!(interrupted);
     let counts = loop {
         let counts = show::Counts::read(app).await?;
         bars.update(&counts, &sandbox.sfyc_stats());
+        if !told && !json {
+            told = match show::network(app).await? {
+                Some(text) => bars.above(&text),
+                None => false,
+            };
+        }
         if counts.received >= expected && counts.is_done() {
             break counts;
         }

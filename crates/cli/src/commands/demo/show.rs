@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use ticketbridge_core::network::{Aggregation, Timestamp};
 use ticketbridge_core::ticket::State;
 use ticketbridge_engine::app::App;
 use ticketbridge_sandbox::sfyc::Stats;
@@ -77,7 +78,7 @@ pub(super) fn begin(api: SocketAddr, sfyc: &str, groups: usize, outside: usize) 
 
 /// The bars: all tickets, and what the platform has.
 pub(super) struct Bars {
-    _all: MultiProgress,
+    all: MultiProgress,
     completed: ProgressBar,
     states: ProgressBar,
     platform: ProgressBar,
@@ -105,7 +106,7 @@ impl Bars {
         platform.set_style(style("{prefix:10} {msg}"));
         platform.set_prefix("SFyC");
         completed.enable_steady_tick(Duration::from_millis(200));
-        Self { _all: all, completed, states, platform }
+        Self { all, completed, states, platform }
     }
 
     /// Draws the state of things.
@@ -128,12 +129,44 @@ impl Bars {
         ));
     }
 
+    /// Prints above the bars. Always true.
+    pub(super) fn above(&self, text: &str) -> bool {
+        self.all.suspend(|| output::data(text));
+        true
+    }
+
     /// Leaves the last picture standing.
     pub(super) fn finish(&self) {
         for bar in [&self.completed, &self.states, &self.platform] {
             bar.abandon();
         }
     }
+}
+
+/// What became of the network data, once a run has turned it into tickets; `None`: not yet.
+pub(super) async fn network(app: &App) -> Result<Option<String>, Failure> {
+    let Some(run) = app.workflow.runs(1).await.map_err(|error| Failure::new(error.to_string()))?.pop() else {
+        return Ok(None);
+    };
+    let files = app.offload.status().await?;
+    let lines: u64 = files.iter().map(|file| file.processed_lines).sum();
+    let mut rows = Vec::new();
+    for name in Aggregation::ALL {
+        let (as_of, now) = (Timestamp(run.as_of), app.clock.now().wall);
+        let table =
+            app.workflow.aggregations(name, as_of, now).await.map_err(|error| Failure::new(error.to_string()))?;
+        let critical = table.iter().filter(|row| row.critical_incidents_24h > 0);
+        let incidents: u64 = critical.clone().map(|row| u64::from(row.critical_incidents_24h)).sum();
+        rows.push(vec![
+            name.to_string(),
+            table.len().to_string(),
+            incidents.to_string(),
+            critical.map(|row| row.group_id.as_str()).collect::<Vec<_>>().join(" "),
+        ]);
+    }
+    let table = output::render(&["aggregation", "groups", "critical incidents, 24 h", "in"], rows);
+    let (files, tickets) = (files.len(), run.tickets);
+    Ok(Some(format!("{lines} lines of {files} CSV files\n{table}\n{tickets} tickets built, and handed over\n")))
 }
 
 /// The object that `demo --once --json` prints; its shape is kept stable (docs/cli.md).
