@@ -31,8 +31,8 @@ pub(crate) fn watched(folder: &Path) -> String {
     ];
     let section = |kind: &str| {
         format!(
-            "[offload.{kind}]\nfolder = {folder:?}\nscan_interval = \"200ms\"\nreject_folder = {rejects:?}\n",
-            rejects = folder.join("rejects"),
+            "[offload.{kind}]\nfolder = \"{at}\"\nscan_interval = \"200ms\"\nreject_folder = \"{at}/rejects\"\n",
+            at = folder.display(),
         )
     };
     kinds.map(section).concat()

@@ -206,10 +206,10 @@ async fn a_stop_settles_what_is_in_flight_and_the_next_start_goes_on() {
     assert_eq!(status.code(), Some(0));
     // Everything that was sent is settled: no outcome is missing, nothing is in doubt.
     let listed = place.good(&["tickets", "list", "--json", "--limit", "1000"]).await.json();
-    let mut states = BTreeMap::<String, usize>::new();
+    let mut ended = BTreeMap::<String, usize>::new();
     let mut requests_seen = 0;
     for ticket in listed["items"].as_array().expect("items") {
-        *states.entry(ticket["state"].as_str().expect("a state").to_owned()).or_default() += 1;
+        *ended.entry(ticket["state"].as_str().expect("a state").to_owned()).or_default() += 1;
         if ticket["state"] == "Received" || ticket["state"] == "Matching" {
             continue;
         }
@@ -224,7 +224,7 @@ async fn a_stop_settles_what_is_in_flight_and_the_next_start_goes_on() {
             break;
         }
     }
-    assert!(requests_seen > 0, "{states:?}");
+    assert!(requests_seen > 0, "{ended:?}");
     let before = sandbox.sfyc_stats();
     sandbox.clear_faults();
     let bridge = Bridge::start(&place).await;

@@ -13,7 +13,7 @@ use ticketbridge_sandbox::sfyc::{SeedTicket, Stats};
 use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN};
 
 /// A deadline that only a hang exceeds, on however busy a machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 /// Distance of two looks at a condition.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(10);
 
