@@ -257,6 +257,9 @@ impl Delivery {
                 return State::Error;
             }
             Refusal::ItemForGood => {
+                if let Some(entry) = self.rows.get_mut(&id) {
+                    entry.row.attempts.charge(operation);
+                }
                 self.fail(id, operation, words);
                 return State::Error;
             }

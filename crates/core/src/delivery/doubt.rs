@@ -195,7 +195,11 @@ impl Delivery {
     }
 
     /// A look-up of doubts failed: all of them look again later.
-    pub(super) fn doubts_unanswered(&mut self, ids: &[TicketId], now: Now) {
+    pub(super) fn doubts_unanswered(&mut self, name: &PlatformName, ids: &[TicketId], now: Now) {
+        if let Some(platform) = self.platforms.get_mut(name) {
+            // A look-up is whole or nothing, and may take a request per row: fewer rows are the likelier to get through.
+            platform.rows_per_look_up = (ids.len() / 2).max(1);
+        }
         for id in ids {
             self.look_later(*id, now.mono);
         }
@@ -440,12 +444,15 @@ impl Delivery {
             entry.returned = false;
         }
         let refused = doubt.batch.and_then(|batch| self.batches.get(&batch)).is_some_and(|batch| batch.refused_alone);
-        let alone = doubt.batch.and_then(|batch| self.batches.get(&batch)).is_none_or(|batch| batch.items.len() == 1);
+        let batch = doubt.batch.and_then(|batch| self.batches.get(&batch));
+        // A request that an earlier life of the process left behind was cut off by our own end: nobody else's fault.
+        let cut_off = batch.is_some_and(|batch| batch.inherited);
+        let alone = batch.is_none_or(|batch| batch.items.len() == 1);
         let platform = self.platform_of_ask(id, doubt.ask());
         let others_succeed = platform
             .and_then(|name| self.platforms.get(&name)?.last_applied)
             .is_some_and(|applied| applied > doubt.since);
-        let charged = was_sent && (self.settings.charge_outages || refused || (alone && others_succeed));
+        let charged = was_sent && !cut_off && (self.settings.charge_outages || refused || (alone && others_succeed));
         let failed = charged && self.charge(id, operation, "sent, and verified as not applied");
         let next = if failed {
             State::Error

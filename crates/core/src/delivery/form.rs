@@ -243,6 +243,7 @@ impl Delivery {
             items,
             applied: 0,
             was_unknown: false,
+            inherited: false,
             sent_at: now.mono,
             on_wire: false,
             counted: true,

@@ -90,6 +90,8 @@ struct Batch {
     unresolved: BTreeSet<TicketId>,
     applied: usize,
     was_unknown: bool,
+    /// Left behind by an earlier holder of the lane.
+    inherited: bool,
     sent_at: Mono,
     on_wire: bool,
     /// It has a place in its platform's window.
@@ -300,6 +302,7 @@ impl Delivery {
                 items: left.items,
                 applied: 0,
                 was_unknown: true,
+                inherited: true,
                 sent_at: now.mono,
                 on_wire: false,
                 counted: false,

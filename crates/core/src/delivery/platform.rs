@@ -134,6 +134,8 @@ pub(super) struct Platform {
     /// Keys whose ticket we know and did not see.
     pub(super) missing: BTreeSet<DedupeKey>,
     lag: Option<(Duration, Mono)>,
+    /// Rows that one look-up is about: halved when one fails, doubled when one comes through.
+    pub(super) rows_per_look_up: usize,
     pub(super) lag_sample: Option<LagSample>,
     pub(super) last_lag_sample: Option<Mono>,
     pub(super) reported_several: BTreeSet<DedupeKey>,
@@ -166,6 +168,7 @@ impl Platform {
             known_work_orders: VecDeque::new(),
             missing: BTreeSet::new(),
             lag: None,
+            rows_per_look_up: super::probe::PROBE_ITEMS,
             lag_sample: None,
             last_lag_sample: None,
             reported_several: BTreeSet::new(),

@@ -15,7 +15,7 @@ use crate::ticket::{DedupeKey, OriginId, PlatformName, TicketId};
 use crate::time::{Mono, Now};
 
 /// Rows in one look-up, whatever a request may carry.
-const PROBE_ITEMS: usize = 100;
+pub(super) const PROBE_ITEMS: usize = 100;
 /// Known tickets missing that stop creating, whatever else is seen.
 const MISSING_STOPS: usize = 3;
 
@@ -86,9 +86,10 @@ impl Delivery {
 
     /// Rows that one look-up may be about.
     pub(super) fn probe_items(&self, platform: &PlatformName) -> usize {
-        let can = self.platforms.get(platform).and_then(|platform| platform.settings.capabilities.as_ref());
+        let Some(platform) = self.platforms.get(platform) else { return 1 };
+        let can = platform.settings.capabilities.as_ref();
         // Two keys of each request are the known and the impossible one.
-        can.map_or(1, |can| can.max_keys.saturating_sub(2)).clamp(1, PROBE_ITEMS)
+        can.map_or(1, |can| can.max_keys.saturating_sub(2)).clamp(1, platform.rows_per_look_up)
     }
 
     /// Sends a look-up. `doubtful_since`: the newest doubt it is about; a create of ours after it is the witness.
@@ -249,7 +250,7 @@ impl Delivery {
         );
         match &probe.kind {
             ProbeKind::Retrieval => self.retrieval_failed(&probe.platform, &fault.why, now),
-            ProbeKind::Doubts(_, ids) => self.doubts_unanswered(&ids.clone(), now),
+            ProbeKind::Doubts(_, ids) => self.doubts_unanswered(&probe.platform, &ids.clone(), now),
             ProbeKind::Lag => self.lag_look_over(&probe.platform, None, now),
             ProbeKind::Audit(ticket) => self.audit_later(*ticket, now),
             ProbeKind::Health => {}
@@ -257,6 +258,9 @@ impl Delivery {
     }
 
     fn look_up_answered(&mut self, probe: &Probe, found: Found, now: Now) {
+        if let (ProbeKind::Doubts(..), Some(platform)) = (&probe.kind, self.platforms.get_mut(&probe.platform)) {
+            platform.rows_per_look_up = (platform.rows_per_look_up * 2).min(PROBE_ITEMS);
+        }
         match (&probe.kind, found) {
             (ProbeKind::Retrieval, Found::Tickets { tickets }) => self.retrieved(probe, tickets, now),
             (ProbeKind::Doubts(Ask::Tickets, ids), Found::Tickets { tickets }) => {

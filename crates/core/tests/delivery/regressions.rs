@@ -120,3 +120,33 @@ fn creates_that_outrun_the_index_stop_nothing() {
     assert!(world.reported(|report| matches!(report, Report::Resolved { .. })) > 0, "nothing was ever in doubt");
     assert_eq!(world.tickets('A'), 2_000);
 }
+
+#[test]
+fn a_look_up_that_fails_is_tried_with_fewer_rows() {
+    // Whole or nothing: with a request per row, a look-up of many rows on a shaky platform would never come through.
+    let mut world = World::new(3);
+    let keys: Vec<String> = (0..40).map(|number| format!("SNR|{number}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    world.remote('A').fates(Operation::CreateTicket, &[Fate::ResetAfter; 8]);
+    // A look-up of ten rows comes through once in a thousand times, one of a single row every second time.
+    world.remote('A').row_failures = 500;
+    world.receive("north", &keys);
+    world.finish(1_800_000);
+    assert_eq!(world.tickets('A'), 40);
+}
+
+#[test]
+fn a_request_that_our_own_end_cut_off_uses_no_attempt() {
+    let mut world = World::new(4);
+    world.set_backend("north", |backend| backend.max_retries = 0);
+    // Something else succeeds after it, so that a lone failure would be the row's own.
+    for round in 0..3 {
+        world.remote('A').fates(Operation::CreateTicket, &[Fate::ResetBefore]);
+        let id = world.receive("north", &[&format!("SNR|{round}")]);
+        world.run_until(|world| world.row(id).sent.contains(Operation::CreateTicket));
+        world.crash(50);
+        world.receive("south", &[&format!("SNR|beside-{round}")]);
+        world.finish(200_000);
+        assert_eq!((world.state(id), world.row(id).attempts.total()), (State::Completed, 0));
+    }
+}

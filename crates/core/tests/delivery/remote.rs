@@ -118,6 +118,8 @@ pub(crate) struct Remote {
     pub(crate) chances: Vec<(Fate, u32)>,
     /// Chance that a read fails, in parts of a thousand.
     pub(crate) read_failures: u32,
+    /// As `read_failures`, for each row of a look-up by key: a request per row, whole or nothing.
+    pub(crate) row_failures: u32,
     pub(crate) poison: BTreeMap<(Operation, TicketId), Poison>,
     /// Out of order until this instant, with this fate.
     pub(crate) down: Option<(u64, Fate)>,
@@ -154,6 +156,7 @@ impl Remote {
             script: BTreeMap::new(),
             chances: Vec::new(),
             read_failures: 0,
+            row_failures: 0,
             poison: BTreeMap::new(),
             down: None,
             latency: (5, 20),
@@ -361,6 +364,15 @@ impl Remote {
         let roll = dice.random_range(0..1000);
         if roll < self.read_failures {
             return Err(fault(roll % 5 == 0, roll % 7 == 0));
+        }
+        let rows = match query {
+            Query::Tickets { wanted, .. } => wanted.len(),
+            Query::Notes { wanted, .. } => wanted.len(),
+            Query::WorkOrders { wanted, .. } => wanted.len(),
+            Query::OpenTickets { .. } | Query::Health => 0,
+        };
+        if self.row_failures > 0 && (0..rows).any(|_| dice.random_range(0..1000) < self.row_failures) {
+            return Err(fault(false, false));
         }
         let visible = |at: u64| at <= now && !self.blind;
         let sees_tickets = now >= self.blind_to_tickets_until;

@@ -156,7 +156,7 @@ pub(super) async fn network(app: &App) -> Result<Option<String>, Failure> {
         let table =
             app.workflow.aggregations(name, as_of, now).await.map_err(|error| Failure::new(error.to_string()))?;
         let critical = table.iter().filter(|row| row.critical_incidents_24h > 0);
-        let incidents: u64 = critical.clone().map(|row| u64::from(row.critical_incidents_24h)).sum();
+        let incidents: u64 = critical.clone().map(|row| row.critical_incidents_24h).sum();
         rows.push(vec![
             name.to_string(),
             table.len().to_string(),
