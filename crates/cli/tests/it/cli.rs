@@ -40,7 +40,7 @@ async fn help_version_and_error_pages() {
     let sandbox = sandbox(1).await;
     let place = Place::on(&sandbox, Settings::default());
     for (name, arguments) in
-        [("help", &["--help"][..]), ("error_page", &["error", "tb0101"]), ("error_page_unknown", &["error", "TB9999"])]
+        [("help", &["--help"][..]), ("error_page", &["error", "tb0101"]), ("error_page_unknown", &["error", "TBnone"])]
     {
         snapshot(&place, name, &place.run(arguments).await);
     }
