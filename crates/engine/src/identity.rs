@@ -20,6 +20,12 @@ pub fn holder() -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
+/// A random number from the operating system.
+#[must_use]
+pub fn number() -> u64 {
+    rand::random()
+}
+
 /// A seed from the operating system: new for each process.
 #[must_use]
 pub fn seed() -> [u8; 32] {

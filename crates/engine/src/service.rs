@@ -85,7 +85,7 @@ impl Service {
             platforms: Arc::clone(&platforms),
             config: Arc::clone(&config),
             clock: clock.clone(),
-            seed: u64::from_be_bytes(identity::seed()[..8].try_into().unwrap_or_default()),
+            seed: identity::number(),
             suspect: suspect.is_some(),
             recorder,
         })

@@ -41,8 +41,7 @@ pub(crate) async fn run(command: arguments::Connector, json: bool) -> Result<Exi
             of_client.auth = Auth::Bearer { token: secret(&reference)? };
         }
         let client = HttpClient::new(of_client).map_err(|error| Failure::new(error.to_string()))?;
-        let random = u64::from_be_bytes(identity::seed()[..8].try_into().unwrap_or_default());
-        report.remote = check_against(&connector, &client, random, READ_TIMEOUT).await;
+        report.remote = check_against(&connector, &client, identity::number(), READ_TIMEOUT).await;
     }
     if json {
         output::json(&report);

@@ -207,7 +207,7 @@ impl Delivery {
             Event::Answered { batch, call, outcomes, latency } => self.on_answered(batch, call, outcomes, latency, now),
             Event::LookedUp { probe, result } => self.on_looked_up(probe, result, now),
             Event::Wake => self.wake = None,
-            Event::Settings { settings } => self.on_settings(settings, now),
+            Event::Settings { settings } => self.on_settings(settings),
             Event::LossAccepted { platform } => self.on_loss_accepted(&platform, now),
             Event::Drain => self.draining = true,
         }
@@ -403,7 +403,7 @@ impl Delivery {
         self.audits.retain(|_, (of, _)| *of != lane);
     }
 
-    fn on_settings(&mut self, settings: Arc<Settings>, now: Now) {
+    fn on_settings(&mut self, settings: Arc<Settings>) {
         for (name, new) in &settings.platforms {
             match self.platforms.get_mut(name) {
                 Some(platform) => platform.settings = new.clone(),
@@ -423,7 +423,6 @@ impl Delivery {
         for id in ready {
             self.set_phase(id, Phase::Ready);
         }
-        let _ = now;
     }
 
     /// The one instant at which there is something to do without an event.

@@ -16,12 +16,7 @@ use super::shell::Shared;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Watches until it is aborted.
-pub(super) async fn watch(shared: Arc<Shared>) {
-    let mut seen = Seen::default();
-    // Changes from before the lanes were taken are in the rows already.
-    if let Ok(changes) = shared.store.changes(0).await {
-        seen.change = changes.last().map_or(0, |(number, _)| *number);
-    }
+pub(super) async fn watch(shared: Arc<Shared>, mut seen: Seen) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -33,15 +28,23 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     }
 }
 
-#[derive(Default)]
-struct Seen {
+/// What was seen so far.
+pub(super) struct Seen {
     mark: Option<i64>,
-    ticket: TicketId0,
+    /// The highest row.
+    ticket: i64,
+    /// The highest change.
     change: i64,
 }
 
-/// The highest row seen.
-type TicketId0 = i64;
+impl Seen {
+    /// All changes up to now. Taken before the first lane: what comes later may be missing from the rows that a lane
+    /// loads, what came before is in them.
+    pub(super) async fn until_now(shared: &Shared) -> Result<Self, StoreError> {
+        let change = shared.store.changes(0).await?.last().map_or(0, |(number, _)| *number);
+        Ok(Self { mark: None, ticket: 0, change })
+    }
+}
 
 async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
     let mark = shared.store.change_mark().await?;

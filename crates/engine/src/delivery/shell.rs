@@ -153,8 +153,9 @@ impl DeliveryService {
 
     /// Runs until it is drained, or the store fails for good.
     pub async fn run(mut self) -> Result<(), StoreError> {
+        let seen = changes::Seen::until_now(&self.shared).await?;
         let keepers = lanes::keep(&self.shared);
-        let watcher = tokio::spawn(changes::watch(Arc::clone(&self.shared)));
+        let watcher = tokio::spawn(changes::watch(Arc::clone(&self.shared), seen));
         let mut stopping = self.shared.stopping.subscribe();
         let mut commands = Vec::new();
         let mut wake = None;

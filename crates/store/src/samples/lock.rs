@@ -49,6 +49,7 @@ impl HostLock {
         for _ in 0..LOOKS {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(Some(file))),
+                // The system tells nobody when a file lock comes free within a time: looking again is the only way.
                 Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
                 Err(TryLockError::Error(error)) => return Err(refuse(&error)),
             }
