@@ -32,6 +32,8 @@ pub enum Transport {
     NotSent {
         /// What happened, for people.
         why: String,
+        /// Why there is no token, if that is the reason; `None`: no connection, or the request was held back.
+        login: Option<LoginFault>,
     },
     /// It may have arrived, and there is no (whole) answer.
     NoAnswer {
@@ -42,4 +44,24 @@ pub enum Transport {
     },
     /// There is an answer.
     Answered(Answer),
+}
+
+/// Why a login failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginFault {
+    /// The platform refused the credentials: an operator must act.
+    Refused,
+    /// Client id, grant type or address is wrong: an operator must change the configuration.
+    Misconfigured,
+    /// The platform wants fewer logins at a time; it passes by itself.
+    Throttled,
+    /// The token endpoint could not be reached or was ill.
+    Unreachable,
+}
+
+impl LoginFault {
+    /// Whether it stays until an operator acts.
+    pub fn needs_operator(self) -> bool {
+        matches!(self, Self::Refused | Self::Misconfigured)
+    }
 }

@@ -9,5 +9,5 @@ pub mod connector;
 pub mod http;
 mod platform;
 
-pub use call::{Answer, HttpCall, Transport};
+pub use call::{Answer, HttpCall, LoginFault, Transport};
 pub use platform::{Decoded, EncodeFault, Item, LookUp, Platform};

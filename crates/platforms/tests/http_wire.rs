@@ -497,7 +497,7 @@ async fn without_a_token_nothing_is_sent_and_the_login_is_not_hammered() {
     let client = HttpClient::new(oauth(&server.address, Grant::ClientCredentials)).unwrap();
     for _ in 0..5 {
         let exchange = send(&client, &post()).await;
-        let Transport::NotSent { why } = &exchange.transport else { panic!("{exchange:?}") };
+        let Transport::NotSent { why, .. } = &exchange.transport else { panic!("{exchange:?}") };
         assert!(why.contains("invalid_grant") && !why.contains("client-secret"), "{why}");
     }
     assert_eq!(server.count(), 1);
@@ -509,7 +509,7 @@ async fn a_token_answer_that_is_none_is_not_sent_and_shows_nothing() {
         let server = Server::start(move |_, _| Act::Send(ok(body))).await;
         let client = HttpClient::new(oauth(&server.address, Grant::ClientCredentials)).unwrap();
         let exchange = send(&client, &post()).await;
-        let Transport::NotSent { why } = &exchange.transport else { panic!("{exchange:?}") };
+        let Transport::NotSent { why, .. } = &exchange.transport else { panic!("{exchange:?}") };
         assert!(!why.contains("leak-me"), "{why}");
     }
 }

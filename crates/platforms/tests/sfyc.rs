@@ -326,7 +326,7 @@ fn one_item_alone_that_is_refused_with_a_known_code_is_that_items_refusal() {
 #[test]
 fn what_was_not_sent_is_unavailable_and_what_has_no_answer_is_unknown() {
     let sfyc = loaded();
-    let not_sent = Transport::NotSent { why: String::from("connection refused") };
+    let not_sent = Transport::NotSent { why: String::from("connection refused"), login: None };
     assert!(matches!(
         decoded(&sfyc, Operation::AddNote, &items(1), &not_sent).call,
         CallClass::Unavailable { configuration: false, throttled: false, .. }
@@ -411,7 +411,7 @@ fn a_retrieval_that_does_not_add_up_is_a_failed_retrieval() {
         raw(204, "", &[]),
         raw(304, "", &[]),
         Transport::NoAnswer { why: String::from("time-out"), timed_out: true },
-        Transport::NotSent { why: String::from("refused") },
+        Transport::NotSent { why: String::from("refused"), login: None },
     ] {
         let (_, found) = run(&loaded(), &open_tickets(), |_| transport.clone());
         let fault = found.unwrap_err();

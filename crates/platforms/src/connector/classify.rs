@@ -10,7 +10,7 @@ use ticketbridge_core::effect::{CallClass, LookUpFault, Refusal};
 use super::file::{CodeClass, StatusClass};
 use super::filter::Filter;
 use crate::http::retry_after;
-use crate::{Answer, Transport};
+use crate::{Answer, LoginFault, Transport};
 
 /// Longest excerpt of an answer in a message, in characters.
 const EXCERPT: usize = 200;
@@ -59,7 +59,14 @@ impl ErrorRules {
     /// What became of a write of `items` items.
     pub(super) fn write<'a>(&self, transport: &'a Transport, items: usize, atomic: bool) -> Class<'a> {
         let answer = match transport {
-            Transport::NotSent { why } => return Class::Call(unavailable(why.clone(), None)),
+            Transport::NotSent { why, login } => {
+                return Class::Call(CallClass::Unavailable {
+                    why: login_words(why, *login),
+                    retry_after: None,
+                    throttled: *login == Some(LoginFault::Throttled),
+                    configuration: login.is_some_and(LoginFault::needs_operator),
+                });
+            }
             Transport::NoAnswer { why, timed_out } => {
                 let unknown = CallClass::Unknown { why: why.clone(), timed_out: *timed_out, retry_after: None };
                 return Class::Call(unknown);
@@ -100,7 +107,15 @@ impl ErrorRules {
     /// The body of a read's answer, or why it has none.
     pub(super) fn read<'a>(&self, transport: &'a Transport) -> Result<&'a Answer, LookUpFault> {
         let answer = match transport {
-            Transport::NotSent { why } | Transport::NoAnswer { why, .. } => return Err(fault(why)),
+            Transport::NotSent { why, login } => {
+                return Err(LookUpFault {
+                    why: login_words(why, *login),
+                    retry_after: None,
+                    throttled: *login == Some(LoginFault::Throttled),
+                    configuration: login.is_some_and(LoginFault::needs_operator),
+                });
+            }
+            Transport::NoAnswer { why, .. } => return Err(fault(why)),
             Transport::Answered(answer) => answer,
         };
         let class = self.status(answer.status);
@@ -125,6 +140,11 @@ fn why(class: StatusClass, status: StatusCode, message: &str) -> String {
         (StatusClass::Configuration, _) => format!("TB0203: {status}: {message}"),
         _ => format!("{status}: {message}"),
     }
+}
+
+/// Why a request was not sent; with the page of the error where there is no token until an operator acts.
+fn login_words(why: &str, login: Option<LoginFault>) -> String {
+    if login.is_some_and(LoginFault::needs_operator) { format!("TB0202: {why}") } else { why.to_owned() }
 }
 
 /// The usual table: RFC 9110, and what the SFyC platform says of its own statuses.

@@ -23,7 +23,7 @@ use super::body::{OnceBody, Progress};
 use super::stopwatch::{Moment, http_date};
 use super::token::{Token, TokenCache};
 use super::{Auth, CAPTURE_LIMIT, ExchangeObserver, ExchangeRecord, Redactor, auth};
-use crate::{Answer, HttpCall, Transport};
+use crate::{Answer, HttpCall, LoginFault, Transport};
 
 /// Largest answer, in bytes; a longer one is no answer.
 pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -202,7 +202,10 @@ impl HttpClient {
             None => None,
             Some(cache) => match cache.get(&inner.client, &inner.redactor).await {
                 Ok(token) => Some(token),
-                Err(why) => return self.done(call, Transport::NotSent { why }, Duration::ZERO),
+                Err(why) => {
+                    let login = Some(LoginFault::Unreachable);
+                    return self.done(call, Transport::NotSent { why, login }, Duration::ZERO);
+                }
             },
         };
         let begun = Moment::now();
@@ -230,7 +233,7 @@ impl Inner {
     }
 
     async fn exchange(&self, call: &HttpCall, token: Option<&Token>, options: SendOptions) -> Transport {
-        let not_sent = |why: String| Transport::NotSent { why };
+        let not_sent = |why: String| Transport::NotSent { why, login: None };
         if !call.target.starts_with('/') {
             return not_sent(format!("the target `{}` does not begin with `/`", call.target));
         }
@@ -278,7 +281,7 @@ impl Inner {
 
     fn record(&self, call: &HttpCall, transport: &Transport, latency: Duration) -> ExchangeRecord {
         let (status, answer, fault) = match transport {
-            Transport::NotSent { why } => (None, String::new(), format!("not sent: {why}")),
+            Transport::NotSent { why, .. } => (None, String::new(), format!("not sent: {why}")),
             Transport::NoAnswer { why, .. } => (None, String::new(), format!("no answer: {why}")),
             Transport::Answered(answer) => {
                 let body = self.redactor.capture(&answer.body, CAPTURE_LIMIT);
@@ -302,10 +305,12 @@ impl Inner {
 fn classify(error: &reqwest::Error, body: Option<Progress>) -> Transport {
     let why = chain(error);
     match body {
-        Some(Progress::Withheld) => Transport::NotSent { why: String::from("the last check before the write said no") },
+        Some(Progress::Withheld) => {
+            Transport::NotSent { why: String::from("the last check before the write said no"), login: None }
+        }
         // Nobody asked for the body: at most a head went out that announces one, and no server acts upon that.
-        Some(Progress::Untouched) => Transport::NotSent { why },
-        _ if error.is_connect() || error.is_builder() => Transport::NotSent { why },
+        Some(Progress::Untouched) => Transport::NotSent { why, login: None },
+        _ if error.is_connect() || error.is_builder() => Transport::NotSent { why, login: None },
         _ => Transport::NoAnswer { why, timed_out: error.is_timeout() },
     }
 }
