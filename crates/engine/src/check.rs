@@ -4,42 +4,55 @@ use serde::Serialize;
 use ticketbridge_core::effect::{Found, LookUpFault, Query};
 use ticketbridge_core::ticket::{DedupeKey, PlatformName};
 
-use crate::delivery::ask;
 use crate::identity;
-use crate::platforms::PlatformSet;
+use crate::platforms::{PlatformHandle, PlatformSet};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckLine {
     /// What.
-    pub what: &'static str,
+    pub what: String,
     /// What was seen; of a fault: what is wrong and what to do.
     pub seen: String,
     /// Whether it is as it must be.
     pub good: bool,
 }
 
-/// Reads from a platform: reachable and logged in, a search for a key that cannot exist finds nothing, the open
-/// tickets can be retrieved. Stops at the first thing that is wrong.
+/// Reads from a platform: what must be known of it can be learned, reachable and logged in, a search for a key that
+/// cannot exist finds nothing, the open tickets can be retrieved. Stops at the first thing that is wrong, and logs out.
 pub async fn check_platform(platforms: &PlatformSet, name: &PlatformName, kinds: &[String]) -> Vec<CheckLine> {
-    let mut lines = Vec::new();
-    let handle = match platforms.usable(name) {
-        Ok(handle) => handle,
-        Err(why) => {
-            lines.push(CheckLine { what: "configuration", seen: why, good: false });
-            return lines;
+    let line = |seen: String, good| CheckLine { what: String::from("configuration"), seen, good };
+    match platforms.usable(name) {
+        Ok(handle) => {
+            let mut lines = vec![line(String::from("usable"), true)];
+            check(&handle, kinds, &mut lines).await;
+            handle.farewell(name).await;
+            lines
         }
-    };
-    lines.push(CheckLine { what: "configuration", seen: String::from("usable"), good: true });
+        Err(why) => vec![line(why, false)],
+    }
+}
+
+async fn check(handle: &PlatformHandle, kinds: &[String], lines: &mut Vec<CheckLine>) {
+    match handle.prepare().await {
+        Ok(learned) => lines.extend(learned.into_iter().map(|one| {
+            let seen = if one.warning { format!("warning: {}", one.seen) } else { one.seen };
+            CheckLine { what: one.what, seen, good: true }
+        })),
+        Err(fault) => {
+            lines.push(CheckLine { what: String::from("names and versions"), seen: fault.why, good: false });
+            return;
+        }
+    }
     let can = handle.platform.capabilities().clone();
     if can.has_health_read
-        && !push(&mut lines, "reachable, logged in", ask(&handle, &Query::Health).await, |_| Ok(String::from("yes")))
+        && !push(lines, "reachable, logged in", handle.ask(&Query::Health).await, |_| Ok(String::from("yes")))
     {
-        return lines;
+        return;
     }
     let random = identity::holder().to_string();
     if can.finds_tickets {
-        let Ok(key) = DedupeKey::new(&random) else { return lines };
+        let Ok(key) = DedupeKey::new(&random) else { return };
         let query = Query::Tickets { wanted: Vec::new(), known: None, random: key };
         let judge = |found: &Found| match found {
             Found::Tickets { tickets } if tickets.iter().any(|ticket| ticket.key.as_deref() == Some(&random)) => Err(
@@ -51,12 +64,12 @@ pub async fn check_platform(platforms: &PlatformSet, name: &PlatformName, kinds:
             )),
             _ => Ok(String::from("a key that cannot exist is not found, as it must be")),
         };
-        if !push(&mut lines, "search", ask(&handle, &query).await, judge) {
-            return lines;
+        if !push(lines, "search", handle.ask(&query).await, judge) {
+            return;
         }
     }
-    let retrieval = ask(&handle, &Query::OpenTickets { kinds: kinds.to_vec() }).await;
-    push(&mut lines, "open tickets", retrieval, |found| match found {
+    let retrieval = handle.ask(&Query::OpenTickets { kinds: kinds.to_vec() }).await;
+    push(lines, "open tickets", retrieval, |found| match found {
         Found::Tickets { tickets } => {
             let with_key = tickets.iter().filter(|ticket| ticket.key.is_some()).count();
             Ok(format!("{} retrieved, {with_key} of them with a dedupe key", tickets.len()))
@@ -74,13 +87,12 @@ pub async fn check_platform(platforms: &PlatformSet, name: &PlatformName, kinds:
         promise.push("work orders cannot be looked up: an unclear one is held for an operator");
     }
     let seen = if promise.is_empty() { String::from("every effect exactly once") } else { promise.join("; ") };
-    lines.push(CheckLine { what: "promise", seen, good: true });
-    lines
+    lines.push(CheckLine { what: String::from("promise"), seen, good: true });
 }
 
 fn push(
     lines: &mut Vec<CheckLine>,
-    what: &'static str,
+    what: &str,
     answer: Result<Found, LookUpFault>,
     judge: impl Fn(&Found) -> Result<String, String>,
 ) -> bool {
@@ -88,6 +100,6 @@ fn push(
         Ok(seen) => (seen, true),
         Err(why) => (why, false),
     };
-    lines.push(CheckLine { what, seen, good });
+    lines.push(CheckLine { what: what.to_owned(), seen, good });
     good
 }

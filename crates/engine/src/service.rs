@@ -120,6 +120,7 @@ impl Service {
             ended = tokio::time::timeout(grace, &mut running).await.ok();
         }
         while loops.join_next().await.is_some() {}
+        app.platforms.farewell().await;
         match (fatal, ended) {
             (Some(error), _) => Err(error),
             (None, Some(Ok(result))) => result,

@@ -1,6 +1,6 @@
 //! Talking to platforms: pure halves (`encode`, `decode`) with nothing but an HTTP client between them.
 //!
-//! * [`Platform`] and [`LookUp`]: what every platform is to the engine. No clock, no socket.
+//! * [`Platform`] and [`Dialogue`]: what every platform is to the engine. No clock, no socket.
 //! * [`http`]: the client, one for all platforms.
 //! * [`connector`]: platforms that are described by a file.
 
@@ -10,4 +10,4 @@ pub mod http;
 mod platform;
 
 pub use call::{Answer, HttpCall, LoginFault, Transport};
-pub use platform::{Decoded, EncodeFault, Item, LookUp, Platform};
+pub use platform::{Decoded, Dialogue, EncodeFault, Item, Learned, Platform, Verdict};

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{items, key, loaded, names, origin};
+use common::{decoded, items, key, loaded, names, origin};
 use ticketbridge_core::effect::{
     CallClass, Found, LookUpFault, NoteLookUp, Operation, Outcome, Query, TicketLookUp, WorkOrderLookUp,
 };
@@ -27,7 +27,7 @@ fn client(sandbox: &Running, token: &str) -> HttpClient {
 async fn write(sfyc: &Connector, client: &HttpClient, operation: Operation, items: &[Item]) -> Vec<Outcome> {
     let call = sfyc.encode(operation, items).unwrap();
     let exchange = client.send(&call, SendOptions::within(PATIENCE)).await;
-    let decoded = sfyc.decode(operation, items, &exchange.transport);
+    let decoded = decoded(sfyc, operation, items, &exchange.transport);
     assert_eq!(decoded.call, CallClass::Answered, "{operation} {exchange:?}");
     decoded.outcomes
 }
@@ -96,7 +96,7 @@ async fn a_missing_ticket_is_gone_and_a_wrong_token_is_configuration() {
     assert!(fault.configuration, "{fault:?}");
     let call = sfyc.encode(Operation::CreateTicket, &items(1)).unwrap();
     let exchange = client(&sandbox, "wrong").send(&call, SendOptions::within(PATIENCE)).await;
-    let decoded = sfyc.decode(Operation::CreateTicket, &items(1), &exchange.transport);
+    let decoded = decoded(&sfyc, Operation::CreateTicket, &items(1), &exchange.transport);
     assert!(matches!(decoded.call, CallClass::Unavailable { configuration: true, .. }), "{decoded:?}");
 }
 

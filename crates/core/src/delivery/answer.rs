@@ -209,6 +209,7 @@ impl Delivery {
                 }
                 if let Some(entry) = self.rows.get_mut(&id) {
                     entry.row.work_order.clone_from(&ids.work_order_number);
+                    entry.row.work_order_record.clone_from(&ids.work_order_record);
                 }
                 self.advance(id, State::LinkingWorkOrder);
                 self.set_phase(id, Phase::New);

@@ -243,7 +243,7 @@ impl Delivery {
                             ids: RemoteIds {
                                 ticket_number: Some(ticket.reference.number.clone()),
                                 ticket_record: ticket.reference.record.clone(),
-                                work_order_number: None,
+                                ..RemoteIds::default()
                             },
                             open: ticket.open,
                             work_order: ticket.work_order.clone(),
@@ -297,21 +297,26 @@ impl Delivery {
             let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
             let ticket = entry.row.ticket.clone();
-            let mut numbers: Vec<&str> = work_orders
+            // By number and record: numbers alone may be given twice.
+            let mut ours: Vec<(&str, Option<&str>)> = work_orders
                 .iter()
                 .filter(|order| order.origin == origin && belongs(order, ticket.as_ref()))
-                .map(|order| order.number.as_str())
+                .map(|order| (order.number.as_str(), order.record.as_deref()))
                 .collect();
-            numbers.sort_unstable();
-            numbers.dedup();
-            let sight = match numbers.as_slice() {
+            ours.sort_unstable();
+            ours.dedup();
+            let sight = match ours.as_slice() {
                 [] => Sight::Absent,
-                [number] => Sight::Applied {
-                    ids: RemoteIds { work_order_number: Some((*number).to_owned()), ..RemoteIds::default() },
+                [(number, record)] => Sight::Applied {
+                    ids: RemoteIds {
+                        work_order_number: Some((*number).to_owned()),
+                        work_order_record: record.map(str::to_owned),
+                        ..RemoteIds::default()
+                    },
                     open: true,
                     work_order: None,
                 },
-                several => Sight::Several(several.iter().map(|number| (*number).to_owned()).collect()),
+                several => Sight::Several(several.iter().map(|(number, _)| (*number).to_owned()).collect()),
             };
             self.seen(*id, &doubt, sight, &[], probe, void, now);
         }
@@ -368,7 +373,7 @@ impl Delivery {
         let ids = RemoteIds {
             ticket_number: Some(ticket.reference.number.clone()),
             ticket_record: ticket.reference.record.clone(),
-            work_order_number: None,
+            ..RemoteIds::default()
         };
         self.applied(id, Operation::CreateTicket, &ids, None, now);
         self.after_found(id, ticket.open, ticket.work_order.clone());
@@ -614,10 +619,13 @@ fn one_or_several<'a>(tickets: &[&'a RemoteTicket]) -> Option<Result<&'a RemoteT
         ([one], _) => Some(Ok(one)),
         (_, [one]) => Some(Ok(one)),
         (several, _) => {
+            // One ticket that came twice is one; two that share a number are two.
+            if several.iter().all(|ticket| same_ticket(&ticket.reference, &several[0].reference)) {
+                return Some(Ok(several[0]));
+            }
             let mut numbers: Vec<String> = several.iter().map(|ticket| ticket.reference.number.clone()).collect();
             numbers.sort_unstable();
-            numbers.dedup();
-            if numbers.len() == 1 { Some(Ok(several[0])) } else { Some(Err(numbers)) }
+            Some(Err(numbers))
         }
     }
 }

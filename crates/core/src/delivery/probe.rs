@@ -11,7 +11,7 @@ use super::platform::{Admission, Breaker};
 use super::rows::Phase;
 use super::{Delivery, KnownTicket};
 use crate::effect::{Capabilities, Found, LookUpFault, NoteLookUp, Query, RemoteTicket, TicketLookUp, WorkOrderLookUp};
-use crate::ticket::{DedupeKey, OriginId, PlatformName, TicketId};
+use crate::ticket::{DedupeKey, OriginId, PlatformName, TicketId, TicketReference};
 use crate::time::{Mono, Now};
 
 /// Rows in one look-up, whatever a request may carry.
@@ -439,9 +439,10 @@ impl Delivery {
     }
 }
 
-/// The oldest of the open tickets: by creation time, then by number.
+/// The oldest of the open tickets: by creation time, then by record id and number.
 pub(super) fn oldest_open(tickets: &[RemoteTicket]) -> Option<&RemoteTicket> {
     tickets.iter().filter(|ticket| ticket.open).min_by_key(|ticket| {
-        (ticket.created_at.is_none(), ticket.created_at.as_deref(), ticket.reference.number.as_str())
+        let TicketReference { number, record } = &ticket.reference;
+        (ticket.created_at.is_none(), ticket.created_at.as_deref(), record.as_deref(), number.as_str())
     })
 }

@@ -13,6 +13,8 @@ pub struct RemoteIds {
     pub ticket_record: Option<String>,
     /// Work-order number (create work order).
     pub work_order_number: Option<String>,
+    /// Record id of the work order, where the platform has one (create work order).
+    pub work_order_record: Option<String>,
 }
 
 /// Who or what a refusal is about.

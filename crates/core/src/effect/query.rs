@@ -145,6 +145,8 @@ pub struct RemoteNote {
 pub struct RemoteWorkOrder {
     /// Its number.
     pub number: String,
+    /// Its record id, where the platform has one apart from the number.
+    pub record: Option<String>,
     /// The origin id it carries.
     pub origin: String,
     /// Number of the ticket it belongs to.

@@ -113,6 +113,8 @@ pub struct TicketRow {
     pub ticket: Option<TicketReference>,
     /// Number of the work order.
     pub work_order: Option<String>,
+    /// Record id of the work order, where its platform has one apart from the number.
+    pub work_order_record: Option<String>,
     /// In Error: the operation that failed.
     pub failed: Option<Operation>,
     /// Why it waits, was completed without a work order, or failed; for people.

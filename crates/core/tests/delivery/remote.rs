@@ -416,6 +416,7 @@ impl Remote {
                     .filter(|order| visible(order.visible_at) && origins.contains(&order.origin));
                 let orders = orders.map(|order| RemoteWorkOrder {
                     number: order.number.clone(),
+                    record: None,
                     origin: order.origin.clone(),
                     ticket_number: Some(order.ticket.clone()),
                     ticket_record: None,

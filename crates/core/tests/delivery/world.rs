@@ -223,6 +223,7 @@ impl World {
                 created: false,
                 ticket: None,
                 work_order: None,
+                work_order_record: None,
                 failed: None,
                 reason: None,
             };

@@ -81,7 +81,7 @@ async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Write
             Err(error) => return Err(Event::CommitFailed { transaction, why: error.to_string() }),
         };
         let items = items(shared, intent, &rows, &bodies);
-        match encode(shared, intent, &items) {
+        match encode(shared, intent, &items).await {
             Ok(call) => {
                 intent.body_hash = Sha256::digest(call.body.as_deref().unwrap_or_default()).into();
                 let prepared = Prepared { call, items };
@@ -95,10 +95,16 @@ async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Write
     Ok((transaction, writes))
 }
 
-fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<HttpCall, EncodeFault> {
+async fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<HttpCall, EncodeFault> {
     let fault = |why: String| EncodeFault { item: None, why };
     let platform = shared.platforms.usable(&intent.platform).map_err(fault)?;
+    platform.prepare().await.map_err(|unprepared| fault(unprepared.why))?;
     platform.platform.encode(intent.operation, items)
+}
+
+/// Whether the work orders of a row live on the platform that an intent is for.
+fn work_orders_here(shared: &Shared, row: &TicketRow, intent: &Intent) -> bool {
+    shared.config.backends.iter().any(|backend| backend.name == row.backend && backend.work_orders == intent.platform)
 }
 
 fn items(shared: &Shared, intent: &Intent, rows: &HashMap<TicketId, &TicketRow>, bodies: &[TicketBody]) -> Vec<Item> {
@@ -116,6 +122,7 @@ fn items(shared: &Shared, intent: &Intent, rows: &HashMap<TicketId, &TicketRow>,
             kind: row.kind.to_string(),
             ticket: row.ticket.clone(),
             work_order: row.work_order.clone(),
+            work_order_record: row.work_order_record.clone().filter(|_| work_orders_here(shared, row, intent)),
             note,
             body: Arc::clone(&body.body),
         })

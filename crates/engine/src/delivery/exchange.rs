@@ -3,13 +3,12 @@
 use std::sync::{Arc, PoisonError};
 
 use ticketbridge_core::delivery::{Event, ProbeId, SendPermit};
-use ticketbridge_core::effect::{CallClass, Found, LookUpFault, Query};
+use ticketbridge_core::effect::{CallClass, LookUpFault, Query};
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::http::SendOptions;
-use ticketbridge_platforms::{HttpCall, Item};
+use ticketbridge_platforms::{Decoded, HttpCall, Item, Verdict};
 
 use super::shell::Shared;
-use crate::platforms::PlatformHandle;
 
 /// An encoded request whose intent is being committed.
 pub(super) struct Prepared {
@@ -31,19 +30,26 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
     };
     let (clock, not_after) = (shared.clock.clone(), permit.not_after());
     // The last look at the lease, right before the write: who takes the lane over must not find us sending.
-    let options = SendOptions::within(platform.write_timeout).checked(move || clock.now().mono < not_after);
-    let exchange = platform.client.send(&prepared.call, options).await;
-    let operation = permit.operation();
-    let latency = exchange.latency;
-    let decoded =
-        tokio::task::spawn_blocking(move || platform.platform.decode(operation, &prepared.items, &exchange.transport))
-            .await;
-    let (call, outcomes) = match decoded {
-        Ok(decoded) => (decoded.call, decoded.outcomes),
-        Err(panic) => {
-            let why = format!("the answer could not be read: {panic}");
-            (CallClass::Unknown { why, timed_out: false, retry_after: None }, Vec::new())
-        }
+    let options = || {
+        let clock = clock.clone();
+        SendOptions::within(platform.write_timeout).checked(move || clock.now().mono < not_after)
+    };
+    let exchange = platform.send(&prepared.call, options).await;
+    let (operation, latency) = (permit.operation(), exchange.latency);
+    let adapter = Arc::clone(&platform.platform);
+    let verdict =
+        tokio::task::spawn_blocking(move || adapter.decode(operation, &prepared.items, &exchange.transport)).await;
+    let unknown = |why: String, retry_after| {
+        let call = CallClass::Unknown { why, timed_out: false, retry_after };
+        Decoded { call, outcomes: Vec::new() }
+    };
+    let Decoded { call, outcomes } = match verdict {
+        Ok(Verdict::Done(decoded)) => decoded,
+        Ok(Verdict::More(dialogue)) => match platform.converse(dialogue, platform.write_timeout).await {
+            Ok(decoded) => decoded,
+            Err(fault) => unknown(fault.why, fault.retry_after),
+        },
+        Err(panic) => unknown(format!("the answer could not be read: {panic}"), None),
     };
     shared.event(Event::Answered { batch, call, outcomes, latency }).await;
 }
@@ -51,18 +57,8 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
 /// Asks a platform, page by page, and brings the whole answer or none.
 pub(super) async fn look_up(shared: Arc<Shared>, probe: ProbeId, platform: PlatformName, query: Query) {
     let result = match shared.platforms.usable(&platform) {
-        Ok(platform) => ask(&platform, &query).await,
+        Ok(platform) => platform.ask(&query).await,
         Err(why) => Err(LookUpFault { why, retry_after: None, throttled: false, configuration: true }),
     };
     shared.event(Event::LookedUp { probe, result }).await;
-}
-
-/// One look-up from its first request to its last.
-pub(crate) async fn ask(platform: &PlatformHandle, query: &Query) -> Result<Found, LookUpFault> {
-    let mut look_up = platform.platform.look_up(query)?;
-    while let Some(call) = look_up.next_call()? {
-        let exchange = platform.client.send(&call, SendOptions::within(platform.read_timeout)).await;
-        look_up.absorb(&exchange.transport)?;
-    }
-    look_up.finish()
 }

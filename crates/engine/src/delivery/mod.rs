@@ -16,7 +16,6 @@ mod record;
 mod settings;
 mod shell;
 
-pub(crate) use exchange::ask;
 pub use lanes::stop_document;
 pub use record::{FlightRecorder, Recorded, replay};
 pub use settings::{BackendView, SETTING_NAMES, delivery_settings, effective_backends};

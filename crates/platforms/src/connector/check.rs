@@ -14,7 +14,7 @@ use super::load::{Operations, Read};
 use super::look_up::Run;
 use super::{Connector, ConnectorSettings, classify, sample, write};
 use crate::http::{HttpClient, SendOptions};
-use crate::{Answer, HttpCall, LookUp, Platform, Transport};
+use crate::{Answer, Dialogue, HttpCall, Platform, Transport};
 
 /// Longest part of a request that a report shows, in characters.
 const SHOWN: usize = 4_000;

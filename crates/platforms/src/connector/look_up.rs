@@ -13,7 +13,7 @@ use super::classify::{excerpt, fault, misconfigured};
 use super::load::{Operations, Read};
 use super::paging::Position;
 use super::write::text;
-use crate::{HttpCall, LookUp, Transport};
+use crate::{Dialogue, HttpCall, Transport};
 
 /// Most rows of one look-up; more are surely a filter that the server ignored.
 const MAX_ROWS: usize = 1_000_000;
@@ -57,7 +57,7 @@ struct Series {
 }
 
 /// Begins a look-up.
-pub(super) fn begin(all: &Arc<Operations>, query: &Query) -> Result<Box<dyn LookUp>, LookUpFault> {
+pub(super) fn begin(all: &Arc<Operations>, query: &Query) -> Result<Box<dyn Dialogue<Found>>, LookUpFault> {
     if *query != Query::Health {
         return Ok(Box::new(Run::begin(all, query)?));
     }
@@ -184,7 +184,7 @@ fn reference_series(read: &Read, keys: &[Reference]) -> Vec<Map<String, Value>> 
     keys.chunks(read.max_keys).map(series).collect()
 }
 
-impl LookUp for Run {
+impl Dialogue<Found> for Run {
     fn next_call(&mut self) -> Result<Option<HttpCall>, LookUpFault> {
         if self.failed {
             return Err(fault("the look-up has failed already"));
@@ -366,6 +366,7 @@ impl Rows {
         let number = text(&row["number"]).ok_or("a work order has no number")?;
         let order = RemoteWorkOrder {
             number: number.clone(),
+            record: None,
             // One without an origin id was created by others: no key of ours can be equal to the empty text.
             origin: text(&row["origin"]).unwrap_or_default(),
             ticket_number: text(&row["ticket_number"]),
@@ -394,7 +395,7 @@ struct HealthRun {
     healthy: bool,
 }
 
-impl LookUp for HealthRun {
+impl Dialogue<Found> for HealthRun {
     fn next_call(&mut self) -> Result<Option<HttpCall>, LookUpFault> {
         let Some(health) = &self.all.health else {
             return Err(unsupported(&self.all, "health"));

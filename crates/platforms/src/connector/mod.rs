@@ -26,7 +26,7 @@ mod write;
 
 use std::sync::Arc;
 
-use ticketbridge_core::effect::{Capabilities, LookUpFault, Operation, Query};
+use ticketbridge_core::effect::{Capabilities, Found, LookUpFault, Operation, Query};
 
 pub use check::{CheckReport, OperationReport, RemoteReport, check, check_against};
 pub use child::{ChildCommand, ChildLimits, check_in_child, child_main};
@@ -35,7 +35,7 @@ pub use settings::ConnectorSettings;
 
 use load::Operations;
 
-use crate::{Decoded, EncodeFault, HttpCall, Item, LookUp, Platform, Transport};
+use crate::{Dialogue, EncodeFault, HttpCall, Item, Platform, Transport, Verdict};
 
 /// The files that come with the program, by name: `builtin:sfyc`.
 const BUILTIN: [(&str, &str); 1] = [("sfyc", include_str!("builtin/sfyc.toml"))];
@@ -91,11 +91,11 @@ impl Platform for Connector {
         write::encode(&self.operations, operation, items)
     }
 
-    fn decode(&self, operation: Operation, items: &[Item], transport: &Transport) -> Decoded {
-        write::decode(&self.operations, operation, items, transport)
+    fn decode(&self, operation: Operation, items: &[Item], transport: &Transport) -> Verdict {
+        Verdict::Done(write::decode(&self.operations, operation, items, transport))
     }
 
-    fn look_up(&self, query: &Query) -> Result<Box<dyn LookUp>, LookUpFault> {
+    fn look_up(&self, query: &Query) -> Result<Box<dyn Dialogue<Found>>, LookUpFault> {
         look_up::begin(&self.operations, query)
     }
 }

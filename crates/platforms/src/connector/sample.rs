@@ -67,6 +67,7 @@ fn item(number: u128) -> Option<Item> {
         kind: String::from("SNR"),
         ticket: Some(reference(number)),
         work_order: Some(format!("OT-{number}")),
+        work_order_record: None,
         note: Some(format!("Nuevo incidente\n[ref:{}]", origin(number))),
         body: ticket.to_string().into(),
     })

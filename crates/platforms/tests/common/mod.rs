@@ -4,10 +4,10 @@
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use ticketbridge_core::effect::{Operation, Outcome, Query};
+use ticketbridge_core::effect::{Found, Operation, Outcome, Query};
 use ticketbridge_core::ticket::{DedupeKey, OriginId, TicketId, TicketReference};
 use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
-use ticketbridge_platforms::{Answer, Decoded, HttpCall, Item, LookUp, Platform, Transport};
+use ticketbridge_platforms::{Answer, Decoded, Dialogue, HttpCall, Item, Platform, Transport, Verdict};
 
 /// The built-in SFyC connector.
 pub fn loaded() -> Connector {
@@ -41,6 +41,7 @@ pub fn item(number: u32) -> Item {
         kind: String::from("SNR"),
         ticket: Some(TicketReference { number: format!("T{number:08}"), record: None }),
         work_order: Some(format!("OT{number:06}")),
+        work_order_record: None,
         note: Some(format!("Nuevo incidente\n[ref:{}]", origin(number))),
         body: ticket.to_string().into(),
     }
@@ -78,7 +79,10 @@ pub fn shown(call: &HttpCall) -> String {
 
 /// Decodes an answer to `items`.
 pub fn decoded(platform: &impl Platform, operation: Operation, items: &[Item], transport: &Transport) -> Decoded {
-    platform.decode(operation, items, transport)
+    match platform.decode(operation, items, transport) {
+        Verdict::Done(decoded) => decoded,
+        Verdict::More(_) => panic!("a connector asks nothing more"),
+    }
 }
 
 /// Short names of outcomes.
@@ -99,7 +103,7 @@ pub fn run(
     mut answers: impl FnMut(&HttpCall) -> Transport,
 ) -> (Vec<String>, Result<ticketbridge_core::effect::Found, ticketbridge_core::effect::LookUpFault>) {
     let mut asked = Vec::new();
-    let mut look_up: Box<dyn LookUp> = match platform.look_up(query) {
+    let mut look_up: Box<dyn Dialogue<Found>> = match platform.look_up(query) {
         Ok(look_up) => look_up,
         Err(fault) => return (asked, Err(fault)),
     };

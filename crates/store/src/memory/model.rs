@@ -109,6 +109,7 @@ impl Model {
             created: false,
             ticket: None,
             work_order: None,
+            work_order_record: None,
             failed: None,
             reason: None,
         };

@@ -106,6 +106,7 @@ fn write_row(store: &Connection, writes: &Writes, update: &RowUpdate, at: Option
         row.reason,
         trail,
         at.map(|at| at.0),
+        row.work_order_record,
         row.state.is_open(),
     ];
     let written = match values.split_last() {

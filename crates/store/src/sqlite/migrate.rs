@@ -12,7 +12,10 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x5442_5354;
 
 /// All migrations, oldest first; the schema's version is their number.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/20261121T0900_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/20261121T0900_first.sql"),
+    include_str!("migrations/20261121T1300_work_order_record.sql"),
+];
 
 /// The version this program writes.
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{TicketBody, TicketView};
 
 /// Columns that `ticket_row` reads.
-const TICKET_COLUMNS: usize = 16;
+const TICKET_COLUMNS: usize = 17;
 
 /// The number of a state.
 pub(super) fn state_number(state: State) -> i64 {
@@ -100,6 +100,7 @@ pub(super) fn ticket_row(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
         work_order: row.get(13)?,
         failed: optional_operation(row, 14)?,
         reason: row.get(15)?,
+        work_order_record: row.get(16)?,
     })
 }
 

@@ -4,7 +4,7 @@
 macro_rules! ticket_columns {
     () => {
         "t.id, t.origin, t.key, t.kind, t.backend, t.state, t.due_at, t.attempts, t.generation, t.sent, t.created, \
-         t.ticket_number, t.ticket_record, t.work_order, t.failed, t.reason"
+         t.ticket_number, t.ticket_record, t.work_order, t.failed, t.reason, t.work_order_record"
     };
 }
 
@@ -77,12 +77,12 @@ pub(super) const LANE_TICKET: &str = concat!(open_ticket_from!("ticket t"), "WHE
 /// A step within the lifecycle: touches no index. No row: not as expected.
 pub(super) const TICKET_STEP: &str = "UPDATE ticket SET state = ?5, due_at = ?6, attempts = ?7, sent = ?8, created = ?9, \
      ticket_number = ?10, ticket_record = ?11, work_order = ?12, failed = ?13, reason = ?14, \
-     trail = CAST(coalesce(trail, x'') || ?15 AS BLOB), updated_at = coalesce(?16, updated_at) \
+     trail = CAST(coalesce(trail, x'') || ?15 AS BLOB), updated_at = coalesce(?16, updated_at), work_order_record = ?17 \
      WHERE id = ?1 AND lane = ?2 AND state = ?3 AND generation = ?4";
 /// The same, in or out of the open ones.
 pub(super) const TICKET_STEP_OPEN: &str = "UPDATE ticket SET state = ?5, due_at = ?6, attempts = ?7, sent = ?8, \
      created = ?9, ticket_number = ?10, ticket_record = ?11, work_order = ?12, failed = ?13, reason = ?14, \
-     trail = CAST(coalesce(trail, x'') || ?15 AS BLOB), updated_at = coalesce(?16, updated_at), open = ?17 \
+     trail = CAST(coalesce(trail, x'') || ?15 AS BLOB), updated_at = coalesce(?16, updated_at), work_order_record = ?17, open = ?18 \
      WHERE id = ?1 AND lane = ?2 AND state = ?3 AND generation = ?4";
 /// State of a row of a lane.
 pub(super) const TICKET_STATE: &str = "SELECT state FROM ticket WHERE id = ?1 AND lane = ?2";

@@ -218,6 +218,8 @@ pub(crate) fn answered(row: &TicketRow, next: State) -> (RowUpdate, ItemResult) 
         Operation::CreateWorkOrder => {
             ids.work_order_number = Some(format!("OT-{}", row.id.0));
             update.row.work_order.clone_from(&ids.work_order_number);
+            ids.work_order_record = Some(format!("record-{}", row.id.0));
+            update.row.work_order_record.clone_from(&ids.work_order_record);
         }
         Operation::AddNote | Operation::LinkWorkOrder => {}
     }

@@ -18,6 +18,7 @@ struct Folded {
     created: bool,
     created_as: Option<TicketReference>,
     work_order: Option<String>,
+    work_order_record: Option<String>,
     failed: Option<Operation>,
 }
 
@@ -30,6 +31,7 @@ impl Folded {
             created: row.created,
             created_as: row.ticket.clone().filter(|_| row.created),
             work_order: row.work_order.clone(),
+            work_order_record: row.work_order_record.clone(),
             failed: row.failed,
         }
     }
@@ -49,6 +51,7 @@ impl Folded {
         }
         if ids.work_order_number.is_some() {
             self.work_order.clone_from(&ids.work_order_number);
+            self.work_order_record.clone_from(&ids.work_order_record);
         }
     }
 
@@ -93,6 +96,7 @@ pub(crate) async fn replays(store: &dyn Store, view: &TicketView) {
         created: false,
         created_as: None,
         work_order: None,
+        work_order_record: None,
         failed: None,
     };
     for (_, event) in events {

@@ -1,96 +1,20 @@
-//! The platforms of a configuration, ready to be talked to; or, for each that is not, why.
-//!
-//! A platform that cannot be used never stops the service: its tickets are received and wait, and what is wrong stands
-//! in its status.
+//! Platforms that are described by a connector file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderName;
-use ticketbridge_config::Config;
 use ticketbridge_config::sections::Platform as PlatformConfig;
-use ticketbridge_config::sections::platforms::{
-    Auth as AuthConfig, ConnectorSettings as ConnectorConfig, PlatformSettings,
-};
+use ticketbridge_config::sections::platforms::{Auth as AuthConfig, ConnectorSettings as ConnectorConfig};
 use ticketbridge_config::types::SecretReference;
 use ticketbridge_core::ticket::PlatformName;
-use ticketbridge_platforms::Platform;
 use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
 use ticketbridge_platforms::http::{Auth, ClientSettings, ExchangeObserver, Grant, HttpClient, OAuth2, Secret};
 
-/// One platform that can be talked to.
-#[derive(Clone)]
-pub struct PlatformHandle {
-    /// Encoding and decoding.
-    pub platform: Arc<dyn Platform>,
-    /// The wire.
-    pub client: HttpClient,
-    /// Longest time of a write request.
-    pub write_timeout: Duration,
-    /// Longest time of one request of a look-up.
-    pub read_timeout: Duration,
-}
+use super::{Environment, PlatformHandle};
 
-/// All platforms of a configuration.
-pub struct PlatformSet(BTreeMap<PlatformName, Result<PlatformHandle, String>>);
-
-/// The environment, for secrets by reference.
-pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
-
-impl PlatformSet {
-    /// Loads every platform that tickets or work orders live on.
-    pub fn load(config: &Config, environment: &Environment, observer: Option<&Arc<dyn ExchangeObserver>>) -> Self {
-        let load = |(name, platform): (&PlatformName, &PlatformConfig)| {
-            (name.clone(), load_one(name, platform, environment, observer))
-        };
-        Self(config.platforms.iter().filter(|(_, platform)| platform.kind().carries_tickets()).map(load).collect())
-    }
-
-    /// A platform, or why it cannot be used.
-    pub fn usable(&self, name: &PlatformName) -> Result<PlatformHandle, String> {
-        match self.0.get(name) {
-            Some(loaded) => loaded.clone(),
-            None => Err(format!("no platform `{name}` is configured for tickets")),
-        }
-    }
-
-    /// All platforms, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&PlatformName, &Result<PlatformHandle, String>)> {
-        self.0.iter()
-    }
-
-    /// The longest that a write request may take on any of them: a lease must outlive it.
-    pub fn longest_request(&self) -> Duration {
-        self.0.values().flatten().map(|handle| handle.write_timeout).max().unwrap_or(Duration::from_mins(1))
-    }
-}
-
-fn load_one(
-    name: &PlatformName,
-    platform: &PlatformConfig,
-    environment: &Environment,
-    observer: Option<&Arc<dyn ExchangeObserver>>,
-) -> Result<PlatformHandle, String> {
-    match &platform.settings {
-        PlatformSettings::Connector(settings) => connector(name, platform, settings, environment, observer),
-        other => Err(format!(
-            "TB0205: this version of ticketbridge carries no platform of type `{}`; give `{name}` type = \"connector\" and a connector file, or use a version that does",
-            kind_name(other),
-        )),
-    }
-}
-
-fn kind_name(settings: &PlatformSettings) -> &'static str {
-    match settings {
-        PlatformSettings::Connector(_) => "connector",
-        PlatformSettings::Cherwell(_) => "cherwell",
-        PlatformSettings::Tixngo(_) => "tixngo",
-        PlatformSettings::S360(_) => "s360",
-    }
-}
-
-fn connector(
+/// Loads one.
+pub(super) fn load(
     name: &PlatformName,
     platform: &PlatformConfig,
     settings: &ConnectorConfig,
@@ -114,7 +38,7 @@ fn connector(
     of_client.connect_timeout = settings.timeouts.connect.get();
     of_client.observer = observer.cloned();
     let client = HttpClient::new(of_client).map_err(|error| error.to_string())?;
-    Ok(PlatformHandle { platform: Arc::new(loaded), client, write_timeout: request, read_timeout: request })
+    Ok(PlatformHandle::new(Arc::new(loaded), client, request, request))
 }
 
 fn auth(settings: &ConnectorConfig, environment: &Environment) -> Result<Auth, String> {
