@@ -12,7 +12,7 @@ use super::error::{Problem, Problems};
 use super::file::{ReadSample, WriteSample};
 use super::load::{Operations, Read};
 use super::look_up::Run;
-use super::{Connector, ConnectorSettings, classify, sample, write};
+use super::{Connector, ConnectorSettings, sample, write};
 use crate::http::{HttpClient, SendOptions};
 use crate::{Answer, Dialogue, HttpCall, Platform, Transport};
 
@@ -321,7 +321,7 @@ pub async fn check_against(
                 if let Transport::Answered(answer) = &exchange.transport {
                     report.status = Some(answer.status.as_u16());
                 }
-                report.fault = look_up.absorb(&exchange.transport).err().map(|fault| classify::shorten(&fault.why));
+                report.fault = look_up.absorb(&exchange.transport).err().map(|fault| crate::fault::shorten(&fault.why));
                 report.rows = count_rows(all, &query, &exchange.transport);
                 if report.rows > 0 && name.starts_with("find_") && report.fault.is_none() {
                     let why = "the platform has rows for a key that can't exist: it ignores the filter, or was tried out before";

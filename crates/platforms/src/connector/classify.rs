@@ -9,11 +9,9 @@ use ticketbridge_core::effect::{CallClass, LookUpFault, Refusal};
 
 use super::file::{CodeClass, StatusClass};
 use super::filter::Filter;
+use crate::fault::{excerpt, fault, shorten};
 use crate::http::retry_after;
 use crate::{Answer, LoginFault, Transport};
-
-/// Longest excerpt of an answer in a message, in characters.
-const EXCERPT: usize = 200;
 
 /// How errors are read, for one operation.
 #[derive(Debug, Clone, Default)]
@@ -173,29 +171,4 @@ pub(super) fn refusal(class: CodeClass) -> Option<Refusal> {
 
 fn unavailable(why: String, retry_after: Option<Duration>) -> CallClass {
     CallClass::Unavailable { why, retry_after, throttled: false, configuration: false }
-}
-
-/// A fault that may pass by itself.
-pub(super) fn fault(why: impl Into<String>) -> LookUpFault {
-    LookUpFault { why: why.into(), retry_after: None, throttled: false, configuration: false }
-}
-
-/// A fault that only an operator can mend.
-pub(super) fn misconfigured(why: impl Into<String>) -> LookUpFault {
-    LookUpFault { configuration: true, ..fault(why) }
-}
-
-/// The beginning of a body, on one line.
-pub(super) fn excerpt(body: &[u8]) -> String {
-    let window = &body[..body.len().min(EXCERPT * 8)];
-    let text: Vec<_> = String::from_utf8_lossy(window).split_whitespace().map(str::to_owned).collect();
-    if text.is_empty() { String::from("(no body)") } else { shorten(&text.join(" ")) }
-}
-
-/// At most [`EXCERPT`] characters.
-pub(super) fn shorten(text: &str) -> String {
-    match text.char_indices().nth(EXCERPT) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
-    }
 }

@@ -9,10 +9,10 @@ use ticketbridge_core::effect::{
 };
 use ticketbridge_core::ticket::{OriginId, TicketReference};
 
-use super::classify::{excerpt, fault, misconfigured};
 use super::load::{Operations, Read};
 use super::paging::Position;
 use super::write::text;
+use crate::fault::{excerpt, fault, misconfigured};
 use crate::{Dialogue, HttpCall, Transport};
 
 /// Most rows of one look-up; more are surely a filter that the server ignored.

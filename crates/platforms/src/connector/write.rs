@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use ticketbridge_core::effect::{CallClass, Operation, Outcome, Refusal, RemoteIds};
 
-use super::classify::{Class, excerpt, refusal, shorten};
+use super::classify::{Class, refusal};
 use super::file::{CodeClass, Identity};
 use super::load::{Operations, Write};
+use crate::fault::{excerpt, shorten};
 use crate::{Answer, Decoded, EncodeFault, HttpCall, Item, Transport};
 
 /// The request for a batch.

@@ -1,0 +1,1 @@
+//! New records, read back before they count (Cherwell contract §7).

@@ -1,0 +1,1 @@
+//! Searches, page by page, that must add up (Cherwell contract §8).
