@@ -268,6 +268,10 @@ impl Checker<'_> {
                     let text = "is empty, so no ticket would ever count as open; list the open states of the site";
                     self.refuse(&format!("{key}.ticket.open_states"), text);
                 }
+                for (kind, _) in settings.ticket.kinds.iter().filter(|(_, spellings)| spellings.is_empty()) {
+                    let text = format!("`{kind}` has no spelling; write for instance [\"{kind}\"], or leave it out");
+                    self.refuse(&format!("{key}.ticket.kinds"), text);
+                }
                 if !is_utc_offset(&settings.utc_offset) {
                     let text =
                         format!("`{}` is no offset; write \"auto\" or for instance \"-06:00\"", settings.utc_offset);

@@ -15,6 +15,9 @@ pub struct CherwellSettings {
     pub base_url: WebAddress,
     /// Client id of the API client, a GUID.
     pub client_id: String,
+    /// Client secret, by reference; only clients that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<SecretReference>,
     /// Login, `Cherwell\user` or `DOMAIN\user`.
     pub username: String,
     /// Password, by reference.
@@ -121,7 +124,7 @@ pub struct CherwellTicket {
     pub open_states: Vec<String>,
     /// Field names.
     pub fields: CherwellFields,
-    /// Our kind → the site's spellings of it.
+    /// Our kind → the site's spellings of it: the first is written, all are searched for.
     pub kinds: BTreeMap<String, Vec<String>>,
     /// Field name → value written into every new ticket.
     pub constants: BTreeMap<String, serde_json::Value>,
@@ -156,6 +159,19 @@ pub struct CherwellFields {
     pub description: String,
 }
 
+impl AuthMode {
+    /// The vendor's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Internal => "Internal",
+            Self::Windows => "Windows",
+            Self::Ldap => "LDAP",
+            Self::Saml => "SAML",
+            Self::Auto => "Auto",
+        }
+    }
+}
+
 impl Default for CherwellFields {
     fn default() -> Self {
         Self {
@@ -184,6 +200,8 @@ pub struct CherwellNote {
     pub way: NoteWay,
     /// What stands in the note's parent type.
     pub parent_type: ParentType,
+    /// Field names.
+    pub fields: NoteFields,
 }
 
 impl Default for CherwellNote {
@@ -194,6 +212,31 @@ impl Default for CherwellNote {
             relationship: String::from("Incident Owns Journals"),
             way: NoteWay::Batch,
             parent_type: ParentType::Id,
+            fields: NoteFields::default(),
+        }
+    }
+}
+
+/// Names of a note's fields at the site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "each is the site's name for the member of that name")]
+pub struct NoteFields {
+    pub text: String,
+    pub type_id: String,
+    pub type_name: String,
+    pub parent_type: String,
+    pub parent_record: String,
+}
+
+impl Default for NoteFields {
+    fn default() -> Self {
+        Self {
+            text: String::from("Details"),
+            type_id: String::from("JournalTypeID"),
+            type_name: String::from("JournalTypeName"),
+            parent_type: String::from("ParentTypeID"),
+            parent_record: String::from("ParentRecID"),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cherwell::{
     AuthMode, CherwellFields, CherwellNote, CherwellSettings, CherwellTicket, CherwellTimeouts, CherwellWorkOrder,
-    NoteWay, PageMode, ParentType, WorkOrderFields, WorkOrderWay,
+    NoteFields, NoteWay, PageMode, ParentType, WorkOrderFields, WorkOrderWay,
 };
 pub use common::{Common, OnUnresolved, Retry, Timeouts};
 pub use connector::{Auth, ConnectorFile, ConnectorSettings, ConnectorTicket};
