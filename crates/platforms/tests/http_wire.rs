@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::Method;
 use ticketbridge_platforms::http::{
     Auth, ClientSettings, Exchange, ExchangeObserver, ExchangeRecord, Grant, HttpClient, OAuth2, Secret, SendOptions,
+    usual_refusals,
 };
 use ticketbridge_platforms::{HttpCall, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -429,6 +430,7 @@ fn oauth(address: &str, grant: Grant) -> ClientSettings {
         client_in_header: false,
         scope: Some(String::from("tickets")),
         parameters: std::collections::BTreeMap::default(),
+        refusals: usual_refusals,
     };
     ClientSettings { auth: Auth::OAuth2(oauth), ..settings(address) }
 }

@@ -9,7 +9,9 @@ use ticketbridge_config::sections::platforms::{Auth as AuthConfig, ConnectorSett
 use ticketbridge_config::types::SecretReference;
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
-use ticketbridge_platforms::http::{Auth, ClientSettings, ExchangeObserver, Grant, HttpClient, OAuth2, Secret};
+use ticketbridge_platforms::http::{
+    Auth, ClientSettings, ExchangeObserver, Grant, HttpClient, OAuth2, Secret, usual_refusals,
+};
 
 use super::{Environment, PlatformHandle};
 
@@ -64,6 +66,7 @@ fn auth(settings: &ConnectorConfig, environment: &Environment) -> Result<Auth, S
             client_in_header: false,
             scope: settings.scope.clone(),
             parameters: BTreeMap::new(),
+            refusals: usual_refusals,
         }))
     };
     Ok(match settings.auth {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
-use super::{Secret, client::ClientError};
+use super::{Secret, TokenRefusals, client::ClientError};
 
 /// Authentication of every request to a platform.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,8 @@ pub enum Auth {
 /// Where a token comes from.
 #[derive(Debug, Clone)]
 pub struct OAuth2 {
-    /// Address of the token endpoint: absolute, or a path below the platform's base address.
+    /// Address of the token endpoint: absolute, or a path below the platform's base address. It may carry a query
+    /// (`/token?auth_mode=Internal`); no secret belongs there.
     pub token_url: String,
     /// What is given for the token.
     pub grant: Grant,
@@ -53,6 +54,8 @@ pub struct OAuth2 {
     pub scope: Option<String>,
     /// More form members (`auth_mode`, `audience`).
     pub parameters: BTreeMap<String, String>,
+    /// What the endpoint means by saying no; [`usual_refusals`](super::usual_refusals) for those that keep to the RFC.
+    pub refusals: TokenRefusals,
 }
 
 /// What is given for a token.
@@ -81,6 +84,9 @@ impl Auth {
                 let mut secrets: Vec<Secret> = oauth.client_secret.iter().cloned().collect();
                 if let Grant::Password { password, .. } = &oauth.grant {
                     secrets.push(password.clone());
+                }
+                if oauth.client_in_header && oauth.client_secret.is_some() {
+                    secrets.push(Secret::known(&oauth.client_basic()));
                 }
                 secrets
             }

@@ -11,19 +11,19 @@
 //!   just closed. `tests/http_wire.rs` closes connections at that very moment and counts.
 
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use reqwest::Url;
 
-use super::body::{OnceBody, Progress};
-use super::stopwatch::{Moment, http_date};
-use super::token::{Token, TokenCache};
-use super::{Auth, CAPTURE_LIMIT, ExchangeObserver, ExchangeRecord, Redactor, auth};
-use crate::{Answer, HttpCall, LoginFault, Transport};
+use super::stopwatch::Moment;
+use super::token::{NoToken, Token, TokenCache, TokenEndpoint};
+use super::wire::{Shown, Wire, chain, not_sent};
+use super::{Auth, CAPTURE_LIMIT, ExchangeObserver, Redactor};
+use crate::{HttpCall, Transport};
 
 /// Largest answer, in bytes; a longer one is no answer.
 pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -48,16 +48,19 @@ pub struct ClientSettings {
     pub bypass_proxy: bool,
     /// Longest time for name, connection and TLS.
     pub connect_timeout: Duration,
-    /// Longest time for a token.
+    /// Longest time for a token: refresh, login and the waits between their tries together.
     pub token_timeout: Duration,
     /// Largest answer, in bytes; at most [`MAX_ANSWER`].
     pub max_answer: usize,
     /// Takes note of every exchange.
     pub observer: Option<Arc<dyn ExchangeObserver>>,
+    /// Seed of the waits between throttled logins; two processes had better have different ones.
+    pub jitter_seed: u64,
 }
 
 impl ClientSettings {
-    /// Settings with the usual limits: no authentication, proxies obeyed, 5 s to connect, 90 s for a token, 16 MiB.
+    /// Settings with the usual limits: no authentication, proxies obeyed, 5 s to connect, 90 s for a token, 16 MiB; a
+    /// seed from the operating system.
     pub fn new(platform: &str, base_url: &str) -> Self {
         Self {
             platform: platform.to_owned(),
@@ -68,6 +71,7 @@ impl ClientSettings {
             token_timeout: Duration::from_secs(90),
             max_answer: MAX_ANSWER,
             observer: None,
+            jitter_seed: std::hash::RandomState::new().hash_one(platform),
         }
     }
 }
@@ -120,6 +124,8 @@ pub struct Exchange {
     pub transport: Transport,
     /// From the connection's beginning to the end of the answer; the wait for a token does not count.
     pub latency: Duration,
+    /// The answer is 401, and what it turned down is a token that can be renewed: one more `send` would use a newer one.
+    pub renewable: bool,
 }
 
 /// The client of one platform. Cheap to clone; all clones share connections and token.
@@ -129,26 +135,23 @@ pub struct HttpClient {
 }
 
 struct Inner {
-    platform: String,
+    wire: Arc<Wire>,
     base: String,
-    client: reqwest::Client,
     header: Option<(http::HeaderName, HeaderValue)>,
-    token: Option<TokenCache>,
-    redactor: Redactor,
+    token: Option<TokenCache<TokenEndpoint>>,
     max_answer: usize,
-    observer: Option<Arc<dyn ExchangeObserver>>,
 }
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpClient({} at {})", self.inner.platform, self.inner.base)
+        write!(f, "HttpClient({} at {})", self.inner.wire.platform, self.inner.base)
     }
 }
 
 impl HttpClient {
     /// Builds the client. Opens no connection.
     pub fn new(settings: ClientSettings) -> Result<Self, ClientError> {
-        let base = address(&settings.base_url)?.as_str().trim_end_matches('/').to_owned();
+        let base = address(&settings.base_url, Query::Refused)?.as_str().trim_end_matches('/').to_owned();
         let mut builder = reqwest::Client::builder()
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
@@ -162,211 +165,139 @@ impl HttpClient {
         if settings.bypass_proxy {
             builder = builder.no_proxy();
         }
-        let client = builder.build().map_err(|error| ClientError::SetUp(chain(&error)))?;
-        let redactor = Redactor::new(&settings.auth.secrets());
+        let wire = Arc::new(Wire {
+            platform: settings.platform,
+            client: builder.build().map_err(|error| ClientError::SetUp(chain(&error)))?,
+            redactor: Redactor::new(&settings.auth.secrets()),
+            observer: settings.observer,
+        });
         let header = settings.auth.fixed_header()?;
         let token = match settings.auth {
             Auth::OAuth2(oauth) => {
                 let url = if oauth.token_url.starts_with('/') {
-                    address(&format!("{base}{}", oauth.token_url))?
+                    address(&format!("{base}{}", oauth.token_url), Query::Allowed)?
                 } else {
-                    address(&oauth.token_url)?
+                    address(&oauth.token_url, Query::Allowed)?
                 };
-                Some(TokenCache::new(oauth, url, settings.token_timeout))
+                let endpoint = TokenEndpoint::new(oauth, url, Arc::clone(&wire));
+                Some(TokenCache::new(endpoint, settings.token_timeout, settings.jitter_seed))
             }
             _ => None,
         };
-        let inner = Inner {
-            platform: settings.platform,
-            base,
-            client,
-            header,
-            token,
-            redactor,
-            max_answer: settings.max_answer.min(MAX_ANSWER),
-            observer: settings.observer,
-        };
+        let inner = Inner { wire, base, header, token, max_answer: settings.max_answer.min(MAX_ANSWER) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The redactor that knows this platform's secrets.
     pub fn redactor(&self) -> &Redactor {
-        &self.inner.redactor
+        &self.inner.wire.redactor
     }
 
     /// Sends one request, at most once, and says what became of it. Never fails, never panics; ends within the time
     /// limit (plus that of a token, where one has to be fetched first).
     pub async fn send(&self, call: &HttpCall, options: SendOptions) -> Exchange {
-        let inner = &*self.inner;
-        let token = match inner.token() {
-            None => None,
-            Some(cache) => match cache.get(&inner.client, &inner.redactor).await {
-                Ok(token) => Some(token),
-                Err(why) => {
-                    let login = Some(LoginFault::Unreachable);
-                    return self.done(call, Transport::NotSent { why, login }, Duration::ZERO);
-                }
-            },
+        let Some(cache) = &self.inner.token else {
+            return self.inner.send(call, None, options).await;
         };
-        let begun = Moment::now();
-        let transport = inner.exchange(call, token.as_ref(), options).await;
-        let latency = begun.elapsed();
-        if let (Some(token), Some(cache), Transport::Answered(answer)) = (&token, inner.token(), &transport)
-            && answer.status == StatusCode::UNAUTHORIZED
-        {
-            cache.mark_stale(token.number).await;
+        match cache.get().await {
+            Ok(token) => {
+                let mut exchange = self.inner.send(call, Some(&token), options).await;
+                if matches!(&exchange.transport, Transport::Answered(answer) if answer.status == StatusCode::UNAUTHORIZED)
+                {
+                    cache.mark_stale(&token);
+                    exchange.renewable = true;
+                }
+                exchange
+            }
+            Err(NoToken { login, why }) => {
+                let transport = Transport::NotSent { why, login: Some(login) };
+                self.inner.wire.observe(self.inner.shown(call), &transport, Duration::ZERO);
+                Exchange { transport, latency: Duration::ZERO, renewable: false }
+            }
         }
-        self.done(call, transport, latency)
     }
 
-    fn done(&self, call: &HttpCall, transport: Transport, latency: Duration) -> Exchange {
-        if let Some(observer) = &self.inner.observer {
-            observer.observe(self.inner.record(call, &transport, latency));
-        }
-        Exchange { transport, latency }
+    /// [`send`](Self::send), and once more with a renewed token if the answer is a 401 that a newer token may mend. A
+    /// 401 says that nothing was done (RFC 9110 §15.5.2), so this is no repetition of an effect; two requests at most.
+    /// Both are observed; the exchange that is returned, its latency included, is the last one.
+    pub async fn send_renewing(&self, call: &HttpCall, make_options: impl Fn() -> SendOptions) -> Exchange {
+        let exchange = self.send(call, make_options()).await;
+        if exchange.renewable { self.send(call, make_options()).await } else { exchange }
+    }
+
+    /// Logs out: sends `call` if a live token is held, and forgets it and its refresh token first, so that nobody uses
+    /// them any more. `None`: there is no such token, and none is fetched to be given back; nothing was sent. Waits for
+    /// a login that is under way; ends within the time limit.
+    pub async fn farewell(&self, call: &HttpCall, mut options: SendOptions) -> Option<Exchange> {
+        let begun = Moment::now();
+        let token = tokio::time::timeout(options.timeout, self.inner.token.as_ref()?.take()).await.ok()??;
+        options.timeout = options.timeout.saturating_sub(begun.elapsed());
+        Some(self.inner.send(call, Some(&token), options).await)
     }
 }
 
 impl Inner {
-    fn token(&self) -> Option<&TokenCache> {
-        self.token.as_ref()
+    /// Sends and tells the observer.
+    async fn send(&self, call: &HttpCall, token: Option<&Token>, options: SendOptions) -> Exchange {
+        let begun = Moment::now();
+        let transport = match self.request(call, token, options.timeout) {
+            Ok(request) => self.wire.exchange(request, call.body.clone(), options.last_check, self.max_answer).await,
+            Err(why) => not_sent(why),
+        };
+        let latency = begun.elapsed();
+        self.wire.observe(self.shown(call), &transport, latency);
+        Exchange { transport, latency, renewable: false }
     }
 
-    async fn exchange(&self, call: &HttpCall, token: Option<&Token>, options: SendOptions) -> Transport {
-        let not_sent = |why: String| Transport::NotSent { why, login: None };
+    /// The request but for its body.
+    fn request(
+        &self,
+        call: &HttpCall,
+        token: Option<&Token>,
+        timeout: Duration,
+    ) -> Result<reqwest::RequestBuilder, String> {
         if !call.target.starts_with('/') {
-            return not_sent(format!("the target `{}` does not begin with `/`", call.target));
+            return Err(format!("the target `{}` does not begin with `/`", call.target));
         }
-        let url = match Url::parse(&format!("{}{}", self.base, call.target)) {
-            Ok(url) => url,
-            Err(error) => return not_sent(format!("the target `{}` is unusable: {error}", call.target)),
-        };
-        let mut request = self.client.request(call.method.clone(), url).timeout(options.timeout);
+        let url = Url::parse(&format!("{}{}", self.base, call.target))
+            .map_err(|error| format!("the target `{}` is unusable: {error}", call.target))?;
+        let mut request = self.wire.client.request(call.method.clone(), url).timeout(timeout);
         request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some((name, value)) = &self.header {
             request = request.header(name.clone(), value.clone());
         }
         if let Some(token) = token {
-            match auth::sensitive(&format!("Bearer {}", token.value.expose())) {
-                Ok(value) => request = request.header(AUTHORIZATION, value),
-                Err(_) => return not_sent(String::from("the token that was issued can't be put into a header")),
-            }
+            request = request.header(AUTHORIZATION, token.header.clone());
         }
-        let mut watch = None;
-        if let Some(data) = &call.body {
-            let (body, its_watch) = OnceBody::new(data.clone(), options.last_check);
-            watch = Some(its_watch);
-            request = request
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(reqwest::Body::wrap(body));
-        } else if options.last_check.is_some_and(|check| !check()) {
-            return not_sent(String::from("the last check before the write said no"));
+        if call.body.is_some() {
+            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) => return classify(&error, watch.map(|watch| watch.settle())),
-        };
-        let status = answer.status();
-        let mut headers = answer.headers().clone();
-        headers.entry(DATE).or_insert_with(|| {
-            HeaderValue::from_str(&http_date()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
-        });
-        match read_body(answer, self.max_answer).await {
-            Ok(body) => Transport::Answered(Answer { status, headers, body }),
-            Err(BodyFault { why, timed_out }) => {
-                Transport::NoAnswer { why: format!("{status}, but the body is missing: {why}"), timed_out }
-            }
-        }
+        Ok(request)
     }
 
-    fn record(&self, call: &HttpCall, transport: &Transport, latency: Duration) -> ExchangeRecord {
-        let (status, answer, fault) = match transport {
-            Transport::NotSent { why, .. } => (None, String::new(), format!("not sent: {why}")),
-            Transport::NoAnswer { why, .. } => (None, String::new(), format!("no answer: {why}")),
-            Transport::Answered(answer) => {
-                let body = self.redactor.capture(&answer.body, CAPTURE_LIMIT);
-                (Some(answer.status.as_u16()), body, String::new())
-            }
-        };
-        ExchangeRecord {
-            platform: self.platform.clone(),
+    fn shown(&self, call: &HttpCall) -> Shown {
+        let capture = |body: &bytes::Bytes| self.wire.redactor.capture(body, CAPTURE_LIMIT);
+        Shown {
             method: call.method.to_string(),
-            target: self.redactor.redact(&call.target),
-            status,
-            latency,
-            request: call.body.as_ref().map_or_else(String::new, |body| self.redactor.capture(body, CAPTURE_LIMIT)),
-            answer,
-            fault: self.redactor.redact(&fault),
+            target: call.target.clone(),
+            request: call.body.as_ref().map_or_else(String::new, capture),
+            keep_answer: true,
         }
     }
 }
 
-/// What an error says about the request. In doubt it may have arrived.
-fn classify(error: &reqwest::Error, body: Option<Progress>) -> Transport {
-    let why = chain(error);
-    match body {
-        Some(Progress::Withheld) => {
-            Transport::NotSent { why: String::from("the last check before the write said no"), login: None }
-        }
-        // Nobody asked for the body: at most a head went out that announces one, and no server acts upon that.
-        Some(Progress::Untouched) => Transport::NotSent { why, login: None },
-        _ if error.is_connect() || error.is_builder() => Transport::NotSent { why, login: None },
-        _ => Transport::NoAnswer { why, timed_out: error.is_timeout() },
-    }
+/// Whether an address may have a query.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Query {
+    Allowed,
+    Refused,
 }
 
-/// Why a body is not there.
-#[derive(Debug)]
-pub(super) struct BodyFault {
-    why: String,
-    timed_out: bool,
-}
-
-impl fmt::Display for BodyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-/// Reads a body of at most `limit` bytes to its proper end.
-pub(super) async fn read_body(mut answer: reqwest::Response, limit: usize) -> Result<Bytes, BodyFault> {
-    let too_long = || BodyFault { why: format!("it is longer than {limit} bytes"), timed_out: false };
-    let announced = answer.content_length().unwrap_or(0);
-    if announced > limit as u64 {
-        return Err(too_long());
-    }
-    let mut body = BytesMut::with_capacity(announced as usize);
-    loop {
-        match answer.chunk().await {
-            Ok(None) => return Ok(body.freeze()),
-            Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Err(too_long()),
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(error) => return Err(BodyFault { why: chain(&error), timed_out: error.is_timeout() }),
-        }
-    }
-}
-
-/// An error with its causes, without the address (its query holds keys of tickets).
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() {
-        String::from("time-out")
-    } else if error.is_connect() {
-        String::from("no connection")
-    } else {
-        String::from("the exchange broke off")
-    };
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
-fn address(text: &str) -> Result<Url, ClientError> {
+fn address(text: &str, query: Query) -> Result<Url, ClientError> {
     let bad = |address: &str, why: &str| ClientError::BadAddress { address: address.to_owned(), why: why.to_owned() };
-    let url = Url::parse(text).map_err(|error| bad(text, &error.to_string()))?;
+    // What stands before an `@` may be a password.
+    let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+    let url = Url::parse(text).map_err(|error| bad(shown, &error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad(
             url.host_str().unwrap_or(""),
@@ -376,7 +307,7 @@ fn address(text: &str) -> Result<Url, ClientError> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err(bad(text, "it is not http or https, or has no host"));
     }
-    if url.query().is_some() || url.fragment().is_some() {
+    if (query == Query::Refused && url.query().is_some()) || url.fragment().is_some() {
         return Err(bad(text, "it has a query or a fragment"));
     }
     Ok(url)

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Most bytes kept of each body.
 pub const CAPTURE_LIMIT: usize = 8 * 1024;
 
-/// One exchange, without secrets.
+/// One exchange, without secrets. A request for a token is one, too: its form has `***` in place of secrets, and its
+/// answer is `(not kept)`; so logins can be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangeRecord {
     /// The platform's name, as configured.

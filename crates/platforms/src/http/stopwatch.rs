@@ -1,22 +1,23 @@
 //! The only place of this crate that reads a clock: latencies, token ages, and the date of an answer that has none.
 //! No decision about a ticket rests on it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A moment on the monotonic clock.
+use tokio::time::Instant;
+
+/// A moment on the monotonic clock: the runtime's, so that tests can turn it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment(Instant);
 
 impl Moment {
     /// This moment.
-    #[expect(clippy::disallowed_methods, reason = "measures latencies and token ages; decides nothing about tickets")]
     pub(super) fn now() -> Self {
         Self(Instant::now())
     }
 
     /// Time since this moment.
     pub(super) fn elapsed(self) -> Duration {
-        Self::now().0.saturating_duration_since(self.0)
+        self.0.elapsed()
     }
 }
 

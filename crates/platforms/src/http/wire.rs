@@ -1,0 +1,163 @@
+//! One exchange on the wire: what requests for a ticket and requests for a token have in common.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
+use http::header::DATE;
+
+use super::body::{OnceBody, Progress};
+use super::stopwatch::http_date;
+use super::{CAPTURE_LIMIT, ExchangeObserver, ExchangeRecord, LastCheck, Redactor};
+use crate::{Answer, Transport};
+
+/// The connections of one platform, its secrets, and who takes note.
+pub(super) struct Wire {
+    pub(super) platform: String,
+    pub(super) client: reqwest::Client,
+    pub(super) redactor: Redactor,
+    pub(super) observer: Option<Arc<dyn ExchangeObserver>>,
+}
+
+/// What a record says about a request. No secret may be in it.
+pub(super) struct Shown {
+    pub(super) method: String,
+    pub(super) target: String,
+    pub(super) request: String,
+    /// The text of the answer's body is kept.
+    pub(super) keep_answer: bool,
+}
+
+impl Wire {
+    /// Sends `request` at most once and reads the answer, up to `max_answer` bytes. `check` is asked right before the
+    /// write. The request must have its time limit.
+    pub(super) async fn exchange(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        body: Option<Bytes>,
+        check: Option<LastCheck>,
+        max_answer: usize,
+    ) -> Transport {
+        let mut watch = None;
+        if let Some(data) = body {
+            let (body, its_watch) = OnceBody::new(data, check);
+            watch = Some(its_watch);
+            request = request.body(reqwest::Body::wrap(body));
+        } else if check.is_some_and(|check| !check()) {
+            return held_back();
+        }
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => return classify(&error, watch.map(|watch| watch.settle())),
+        };
+        let status = answer.status();
+        let mut headers = answer.headers().clone();
+        headers.entry(DATE).or_insert_with(|| {
+            HeaderValue::from_str(&http_date()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+        });
+        match read_body(answer, max_answer).await {
+            Ok(body) => Transport::Answered(Answer { status, headers, body }),
+            Err(BodyFault { why, timed_out }) => {
+                Transport::NoAnswer { why: format!("{status}, but the body is missing: {why}"), timed_out }
+            }
+        }
+    }
+
+    /// Tells the observer.
+    pub(super) fn observe(&self, shown: Shown, transport: &Transport, latency: Duration) {
+        let Some(observer) = &self.observer else { return };
+        let (status, answer, fault) = match transport {
+            Transport::NotSent { why, .. } => (None, String::new(), format!("not sent: {why}")),
+            Transport::NoAnswer { why, .. } => (None, String::new(), format!("no answer: {why}")),
+            Transport::Answered(answer) => {
+                let body = if shown.keep_answer {
+                    self.redactor.capture(&answer.body, CAPTURE_LIMIT)
+                } else {
+                    String::from("(not kept)")
+                };
+                (Some(answer.status.as_u16()), body, String::new())
+            }
+        };
+        observer.observe(ExchangeRecord {
+            platform: self.platform.clone(),
+            method: shown.method,
+            target: self.redactor.redact(&shown.target),
+            status,
+            latency,
+            request: shown.request,
+            answer,
+            fault: self.redactor.redact(&fault),
+        });
+    }
+}
+
+fn held_back() -> Transport {
+    not_sent("the last check before the write said no")
+}
+
+/// A request that was not sent for another reason than its token.
+pub(super) fn not_sent(why: impl Into<String>) -> Transport {
+    Transport::NotSent { why: why.into(), login: None }
+}
+
+/// What an error says about the request. In doubt it may have arrived.
+fn classify(error: &reqwest::Error, body: Option<Progress>) -> Transport {
+    match body {
+        Some(Progress::Withheld) => held_back(),
+        // Nobody asked for the body: at most a head went out that announces one, and no server acts upon that.
+        Some(Progress::Untouched) => not_sent(chain(error)),
+        _ if error.is_connect() || error.is_builder() => not_sent(chain(error)),
+        _ => Transport::NoAnswer { why: chain(error), timed_out: error.is_timeout() },
+    }
+}
+
+/// Why a body is not there.
+#[derive(Debug)]
+struct BodyFault {
+    why: String,
+    timed_out: bool,
+}
+
+/// Reads a body of at most `limit` bytes to its proper end.
+async fn read_body(mut answer: reqwest::Response, limit: usize) -> Result<Bytes, BodyFault> {
+    let too_long = || BodyFault { why: format!("it is longer than {limit} bytes"), timed_out: false };
+    let announced = answer.content_length().unwrap_or(0);
+    if announced > limit as u64 {
+        return Err(too_long());
+    }
+    let mut body = BytesMut::with_capacity(announced as usize);
+    loop {
+        match answer.chunk().await {
+            Ok(None) => return Ok(body.freeze()),
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Err(too_long()),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(error) => return Err(BodyFault { why: chain(&error), timed_out: error.is_timeout() }),
+        }
+    }
+}
+
+/// An error with its causes, without the address (its query holds keys of tickets).
+pub(super) fn chain(error: &reqwest::Error) -> String {
+    let mut text = if error.is_timeout() {
+        String::from("time-out")
+    } else if error.is_connect() {
+        String::from("no connection")
+    } else {
+        String::from("the exchange broke off")
+    };
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wire({})", self.platform)
+    }
+}
