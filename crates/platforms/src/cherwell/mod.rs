@@ -18,6 +18,8 @@ mod near;
 mod notes;
 mod read_back;
 mod resolve;
+#[cfg(test)]
+mod samples;
 mod search;
 mod settings;
 mod site;
