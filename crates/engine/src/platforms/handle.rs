@@ -6,7 +6,7 @@ use std::time::Duration;
 use ticketbridge_core::effect::{Found, LookUpFault, Query};
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::http::{Exchange, HttpClient, SendOptions};
-use ticketbridge_platforms::{Dialogue, HttpCall, Learned, Platform};
+use ticketbridge_platforms::{Dialogue, HttpCall, Learned, Platform, Transport};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -80,11 +80,15 @@ impl PlatformHandle {
     /// Sends one request. Where the login has expired, it is renewed and the request sent once more: a 401 says that
     /// nothing was done.
     pub async fn send(&self, call: &HttpCall, options: impl Fn() -> SendOptions) -> Exchange {
-        self.client.send(call, options()).await
+        self.client.send_renewing(call, options).await
     }
 
     /// Ends the login, if there is one and ending it means anything to the platform.
-    pub(crate) async fn farewell(&self, _name: &PlatformName) {
-        let _ = FAREWELL_TIMEOUT;
+    pub(crate) async fn farewell(&self, name: &PlatformName) {
+        let Some(call) = self.platform.farewell() else { return };
+        let Some(exchange) = self.client.farewell(&call, SendOptions::within(FAREWELL_TIMEOUT)).await else { return };
+        if !matches!(&exchange.transport, Transport::Answered(answer) if answer.status.is_success()) {
+            tracing::warn!(platform = %name, "The logout was not confirmed; the session ends by itself when it expires.");
+        }
     }
 }

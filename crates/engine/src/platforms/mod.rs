@@ -3,6 +3,7 @@
 //! A platform that cannot be used never stops the service: its tickets are received and wait, and what is wrong stands
 //! in its status. The only place that knows the types of platforms.
 
+mod cherwell;
 mod connector;
 mod handle;
 
@@ -28,7 +29,7 @@ impl PlatformSet {
     /// Loads every platform that tickets or work orders live on.
     pub fn load(config: &Config, environment: &Environment, observer: Option<&Arc<dyn ExchangeObserver>>) -> Self {
         let load = |(name, platform): (&PlatformName, &PlatformConfig)| {
-            (name.clone(), load_one(name, platform, environment, observer))
+            (name.clone(), load_one(name, platform, config, environment, observer))
         };
         Self(config.platforms.iter().filter(|(_, platform)| platform.kind().carries_tickets()).map(load).collect())
     }
@@ -62,11 +63,13 @@ impl PlatformSet {
 fn load_one(
     name: &PlatformName,
     platform: &PlatformConfig,
+    config: &Config,
     environment: &Environment,
     observer: Option<&Arc<dyn ExchangeObserver>>,
 ) -> Result<PlatformHandle, String> {
     match &platform.settings {
         PlatformSettings::Connector(settings) => connector::load(name, platform, settings, environment, observer),
+        PlatformSettings::Cherwell(settings) => cherwell::load(name, platform, settings, config, environment, observer),
         other => Err(format!(
             "TB0205: this version of ticketbridge carries no platform of type `{}`; give `{name}` type = \"connector\" and a connector file, or use a version that does",
             kind_name(other),
