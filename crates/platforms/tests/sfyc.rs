@@ -8,12 +8,12 @@ use std::time::Duration;
 use common::{answer, decoded, item, items, key, loaded, names, origin, raw, run, shown};
 use serde_json::{Value, json};
 use ticketbridge_core::effect::{
-    CallClass, Capabilities, Found, NoteLookUp, Operation, Outcome, Query, Refusal, RemoteIds, TicketLookUp,
-    WorkOrderLookUp,
+    CallClass, Capabilities, Found, LookUpFault, NoteLookUp, Operation, Outcome, Query, Refusal, RemoteIds,
+    TicketLookUp, WorkOrderLookUp,
 };
 use ticketbridge_core::ticket::TicketReference;
 use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
-use ticketbridge_platforms::{Platform, Transport};
+use ticketbridge_platforms::{LoginFault, Platform, Transport};
 
 #[test]
 fn the_built_in_file_loads_and_supports_everything() {
@@ -331,6 +331,20 @@ fn what_was_not_sent_is_unavailable_and_what_has_no_answer_is_unknown() {
         decoded(&sfyc, Operation::AddNote, &items(1), &not_sent).call,
         CallClass::Unavailable { configuration: false, throttled: false, .. }
     ));
+    for (login, throttled, configuration) in [
+        (LoginFault::Refused, false, true),
+        (LoginFault::Misconfigured, false, true),
+        (LoginFault::Throttled, true, false),
+        (LoginFault::Unreachable, false, false),
+    ] {
+        let no_token = Transport::NotSent { why: String::from("no token"), login: Some(login) };
+        let why = if configuration { "TB0202: no token" } else { "no token" }.to_owned();
+        let expected = CallClass::Unavailable { why: why.clone(), retry_after: None, throttled, configuration };
+        assert_eq!(decoded(&sfyc, Operation::AddNote, &items(1), &no_token).call, expected, "{login:?}");
+        let (_, found) = run(&sfyc, &open_tickets(), |_| no_token.clone());
+        let expected = LookUpFault { why, retry_after: None, throttled, configuration };
+        assert_eq!(found.unwrap_err(), expected, "{login:?}");
+    }
     let stalled = Transport::NoAnswer { why: String::from("time-out"), timed_out: true };
     assert!(matches!(
         decoded(&sfyc, Operation::AddNote, &items(1), &stalled).call,

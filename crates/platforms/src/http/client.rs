@@ -8,15 +8,15 @@
 //!   the channel of a connection that turned out to be closed. Once a request was taken out of that channel its error
 //!   carries no message (`message: None`), and the pool reports it. So the repetition happens only when not one byte
 //!   went out: harmless, and wanted, since it is what saves a request from a keep-alive connection that the server has
-//!   just closed. `tests/http_wire.rs` closes connections at that very moment and counts.
+//!   just closed. `tests/http/wire.rs` closes connections at that very moment and counts.
 
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
 use reqwest::Url;
 
 use super::stopwatch::Moment;
@@ -271,6 +271,9 @@ impl Inner {
         }
         if call.body.is_some() {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        } else if matches!(call.method, Method::POST | Method::PUT | Method::PATCH) {
+            // Nobody below says it (RFC 9110 §8.6), and there are servers that answer 411 without.
+            request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Ok(request)
     }

@@ -1,148 +1,15 @@
-//! The client on real sockets: what is said about a request whose exchange goes wrong, and that none is sent twice.
+//! What is said about a request whose exchange goes wrong, and that none is sent twice.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
-use ticketbridge_platforms::http::{
-    Auth, ClientSettings, Exchange, ExchangeObserver, ExchangeRecord, Grant, HttpClient, OAuth2, Secret, SendOptions,
-    usual_refusals,
-};
+use ticketbridge_platforms::http::{Auth, ClientSettings, Exchange, ExchangeObserver, HttpClient, Secret, SendOptions};
 use ticketbridge_platforms::{HttpCall, Transport};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// One request as it came over the wire.
-struct Request {
-    head: String,
-    body: Vec<u8>,
-}
-
-/// Reads one whole request; `None`: the other side closed before one came.
-async fn read_request(socket: &mut TcpStream) -> Option<Request> {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
-            let whole = end + 4 + length.unwrap_or(0);
-            while bytes.len() < whole {
-                match socket.read(&mut chunk).await.ok()? {
-                    0 => return None,
-                    count => bytes.extend_from_slice(&chunk[..count]),
-                }
-            }
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            return Some(Request { head, body: bytes[end + 4..whole].to_vec() });
-        }
-        match socket.read(&mut chunk).await.ok()? {
-            0 => return None,
-            count => bytes.extend_from_slice(&chunk[..count]),
-        }
-    }
-}
-
-/// A server that answers the n-th request with what `script` says, then keeps or drops the connection.
-struct Server {
-    address: String,
-    requests: Arc<Mutex<Vec<Request>>>,
-}
-
-enum Act {
-    /// Sends these bytes and keeps the connection.
-    Send(Vec<u8>),
-    /// Sends these bytes and closes.
-    SendAndClose(Vec<u8>),
-    /// Resets the connection.
-    Reset,
-    /// Says nothing until the other side gives up.
-    Stall,
-}
-
-impl Server {
-    async fn start(script: impl Fn(usize, &Request) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
-        let script = Arc::new(script);
-        tokio::spawn(async move {
-            while let Ok((mut socket, _)) = listener.accept().await {
-                let (seen, script) = (Arc::clone(&seen), Arc::clone(&script));
-                tokio::spawn(async move {
-                    while let Some(request) = read_request(&mut socket).await {
-                        let act = {
-                            let mut seen = seen.lock().unwrap();
-                            let act = script(seen.len(), &request);
-                            seen.push(request);
-                            act
-                        };
-                        match act {
-                            Act::Send(bytes) => socket.write_all(&bytes).await.unwrap(),
-                            Act::SendAndClose(bytes) => {
-                                drop(socket.write_all(&bytes).await);
-                                return;
-                            }
-                            Act::Reset => {
-                                socket.set_zero_linger().unwrap();
-                                return;
-                            }
-                            Act::Stall => {
-                                drop(socket.read(&mut [0; 1]).await);
-                                return;
-                            }
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, requests }
-    }
-
-    fn count(&self) -> usize {
-        self.requests.lock().unwrap().len()
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.requests.lock().unwrap().iter().map(|request| request.head.to_lowercase()).collect()
-    }
-}
-
-fn ok(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
-}
-
-fn settings(address: &str) -> ClientSettings {
-    ClientSettings { bypass_proxy: true, ..ClientSettings::new("test", address) }
-}
-
-fn client(address: &str) -> HttpClient {
-    HttpClient::new(settings(address)).unwrap()
-}
-
-fn post() -> HttpCall {
-    HttpCall {
-        method: Method::POST,
-        target: String::from("/tickets"),
-        body: Some(Bytes::from_static(b"{\"items\":[1]}")),
-    }
-}
-
-fn get() -> HttpCall {
-    HttpCall { method: Method::GET, target: String::from("/tickets?kind=Falla%20de%20L%C3%ADnea"), body: None }
-}
-
-async fn send(client: &HttpClient, call: &HttpCall) -> Exchange {
-    client.send(call, SendOptions::within(PATIENCE)).await
-}
+use crate::server::{Act, PATIENCE, Records, Server, client, get, ok, post, send, settings};
 
 fn no_answer(exchange: &Exchange) -> bool {
     match &exchange.transport {
@@ -164,6 +31,18 @@ async fn a_request_goes_out_whole_with_its_length_and_without_chunks() {
     assert!(head.contains("content-length: 13") && !head.contains("transfer-encoding"), "{head}");
     assert!(head.contains("content-type: application/json") && !head.contains("accept-encoding"), "{head}");
     assert_eq!(requests[0].body, b"{\"items\":[1]}");
+}
+
+#[tokio::test]
+async fn a_write_without_a_body_says_so() {
+    let server = Server::start(|_, _| Act::Send(ok("{}"))).await;
+    let client = client(&server.address);
+    for method in [Method::POST, Method::PUT, Method::PATCH] {
+        send(&client, &HttpCall { method, target: String::from("/link"), body: None }).await;
+    }
+    send(&client, &get()).await;
+    let with_length: Vec<bool> = server.heads().iter().map(|head| head.contains("content-length: 0")).collect();
+    assert_eq!(with_length, [true, true, true, false], "some servers answer 411 otherwise");
 }
 
 #[tokio::test]
@@ -387,13 +266,6 @@ async fn a_reused_connection_that_breaks_after_the_request_does_not_repeat_it() 
 
 #[tokio::test]
 async fn credentials_go_into_headers_and_nowhere_else() {
-    #[derive(Default)]
-    struct Records(Mutex<Vec<ExchangeRecord>>);
-    impl ExchangeObserver for Records {
-        fn observe(&self, record: ExchangeRecord) {
-            self.0.lock().unwrap().push(record);
-        }
-    }
     let cases = [
         (Auth::Bearer { token: Secret::known("hush-hush") }, "authorization: bearer hush-hush"),
         (
@@ -421,150 +293,18 @@ async fn credentials_go_into_headers_and_nowhere_else() {
     }
 }
 
-fn oauth(address: &str, grant: Grant) -> ClientSettings {
-    let oauth = OAuth2 {
-        token_url: String::from("/token"),
-        grant,
-        client_id: String::from("bridge"),
-        client_secret: Some(Secret::known("client-secret")),
-        client_in_header: false,
-        scope: Some(String::from("tickets")),
-        parameters: std::collections::BTreeMap::default(),
-        refusals: usual_refusals,
-    };
-    ClientSettings { auth: Auth::OAuth2(oauth), ..settings(address) }
-}
-
-#[tokio::test]
-async fn one_token_request_serves_all_who_wait_for_it() {
-    let issued = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&issued);
-    let server = Server::start(move |_, request| {
-        if request.head.starts_with("POST /token ") {
-            let number = counter.fetch_add(1, Ordering::SeqCst);
-            return Act::Send(ok(&format!("{{\"access_token\":\"token-{number}\",\"expires_in\":3600}}")));
-        }
-        Act::Send(ok("{}"))
-    })
-    .await;
-    let client = HttpClient::new(oauth(&server.address, Grant::ClientCredentials)).unwrap();
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..20 {
-        let client = client.clone();
-        tasks.spawn(async move { send(&client, &post()).await });
-    }
-    while let Some(exchange) = tasks.join_next().await {
-        assert!(matches!(exchange.unwrap().transport, Transport::Answered(_)));
-    }
-    assert_eq!(issued.load(Ordering::SeqCst), 1);
-    let requests = server.requests.lock().unwrap();
-    let form = String::from_utf8_lossy(&requests[0].body).into_owned();
-    assert_eq!(form, "grant_type=client_credentials&client_id=bridge&client_secret=client-secret&scope=tickets");
-    assert!(requests[1..].iter().all(|request| request.head.to_lowercase().contains("authorization: bearer token-0")));
-}
-
-#[tokio::test]
-async fn a_401_renews_the_token_and_does_not_repeat_the_call() {
-    let server = Server::start(|number, request| {
-        if request.head.starts_with("POST /token ") {
-            return Act::Send(ok(&format!("{{\"access_token\":\"token-{number}\"}}")));
-        }
-        if request.head.to_lowercase().contains("token-0") {
-            return Act::Send(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n".to_vec());
-        }
-        Act::Send(ok("{}"))
-    })
-    .await;
-    let grant = Grant::Password { username: String::from("DOMAIN\\svc"), password: Secret::known("p w") };
-    let client = HttpClient::new(oauth(&server.address, grant)).unwrap();
-    let first = send(&client, &post()).await;
-    let Transport::Answered(answer) = &first.transport else { panic!("{first:?}") };
-    assert_eq!(answer.status.as_u16(), 401);
-    assert_eq!(server.count(), 2, "one token, one call");
-    let second = send(&client, &post()).await;
-    let Transport::Answered(answer) = &second.transport else { panic!("{second:?}") };
-    assert_eq!(answer.status.as_u16(), 200);
-    assert_eq!(server.count(), 4, "one more of each");
-    let form = String::from_utf8_lossy(&server.requests.lock().unwrap()[0].body).into_owned();
-    assert!(form.starts_with("grant_type=password&username=DOMAIN%5Csvc&password=p+w"), "{form}");
-}
-
-#[tokio::test]
-async fn without_a_token_nothing_is_sent_and_the_login_is_not_hammered() {
-    let server = Server::start(|_, _| {
-        let body = r#"{"error":"invalid_grant","error_description":"client-secret is wrong"}"#;
-        Act::Send(format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes())
-    })
-    .await;
-    let client = HttpClient::new(oauth(&server.address, Grant::ClientCredentials)).unwrap();
-    for _ in 0..5 {
-        let exchange = send(&client, &post()).await;
-        let Transport::NotSent { why, .. } = &exchange.transport else { panic!("{exchange:?}") };
-        assert!(why.contains("invalid_grant") && !why.contains("client-secret"), "{why}");
-    }
-    assert_eq!(server.count(), 1);
-}
-
-#[tokio::test]
-async fn a_token_answer_that_is_none_is_not_sent_and_shows_nothing() {
-    for body in ["<html>", "{}", r#"{"access_token":""}"#, r#"{"access_token":"leak-me","expires_in":{}"#] {
-        let server = Server::start(move |_, _| Act::Send(ok(body))).await;
-        let client = HttpClient::new(oauth(&server.address, Grant::ClientCredentials)).unwrap();
-        let exchange = send(&client, &post()).await;
-        let Transport::NotSent { why, .. } = &exchange.transport else { panic!("{exchange:?}") };
-        assert!(!why.contains("leak-me"), "{why}");
-    }
-}
-
 #[tokio::test]
 async fn addresses_that_can_not_be_used_are_refused() {
     for address in ["", "127.0.0.1:80", "ftp://host", "http://", "http://user:pass@host", "http://host/?a=b"] {
         let error = HttpClient::new(settings(address)).unwrap_err();
         assert!(!error.to_string().contains("pass@"), "{error}");
     }
+    for address in ["http://user:hunter2@host:99999", "ftp://user:hunter2@host:1"] {
+        let error = HttpClient::new(settings(address)).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
     let exchange = client("http://127.0.0.1:1")
         .send(&HttpCall { target: String::from("no-slash"), ..get() }, SendOptions::within(PATIENCE))
         .await;
     assert!(matches!(exchange.transport, Transport::NotSent { .. }));
-}
-
-/// Not a test of its own: the process that `proxied` starts, since the environment is read once and belongs to all.
-#[tokio::test]
-async fn proxy_process() {
-    if let Ok(target) = std::env::var("TICKETBRIDGE_TEST_TARGET") {
-        let bypass_proxy = std::env::var_os("TICKETBRIDGE_TEST_BYPASS").is_some();
-        let client = HttpClient::new(ClientSettings { bypass_proxy, ..ClientSettings::new("test", &target) }).unwrap();
-        let exchange = send(&client, &get()).await;
-        assert!(matches!(exchange.transport, Transport::Answered(_)), "{exchange:?}");
-    }
-}
-
-async fn proxied(variables: Vec<String>) {
-    let program = std::env::current_exe().unwrap();
-    let run = move || {
-        let unset = ["http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "REQUEST_METHOD"];
-        let mut command = std::process::Command::new(program);
-        for name in unset {
-            command.env_remove(name);
-        }
-        command.envs(variables.iter().filter_map(|variable| variable.split_once('=')));
-        command.args(["--exact", "proxy_process"]).output().unwrap()
-    };
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-}
-
-#[tokio::test]
-async fn a_proxy_of_the_environment_is_obeyed_loopback_included_or_bypassed() {
-    let origin = Server::start(|_, _| Act::Send(ok("{}"))).await;
-    let proxy = Server::start(|_, _| Act::Send(ok("{}"))).await;
-    let target = format!("TICKETBRIDGE_TEST_TARGET={}", origin.address);
-    let through = format!("HTTP_PROXY={}", proxy.address);
-    proxied(vec![target.clone(), through.clone()]).await;
-    assert_eq!((proxy.count(), origin.count()), (1, 0));
-    assert!(proxy.heads()[0].starts_with(&format!("get {}/tickets?", origin.address)), "{}", proxy.heads()[0]);
-    proxied(vec![target.clone(), through.clone(), String::from("TICKETBRIDGE_TEST_BYPASS=1")]).await;
-    assert_eq!((proxy.count(), origin.count()), (1, 1));
-    proxied(vec![target, through, String::from("NO_PROXY=127.0.0.1")]).await;
-    assert_eq!((proxy.count(), origin.count()), (1, 2));
 }

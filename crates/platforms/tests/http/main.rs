@@ -1,0 +1,8 @@
+//! The client on real sockets.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod login;
+mod proxy;
+mod server;
+mod wire;
