@@ -45,6 +45,9 @@ pub enum KeyError {
 }
 
 impl DedupeKey {
+    /// Longest key in bytes, so at most as many characters.
+    pub const MAX_LENGTH: usize = MAX_KEY;
+
     /// Checks `text` and makes a key of it, unchanged.
     pub fn new(text: &str) -> Result<Self, KeyError> {
         if text.trim().is_empty() {

@@ -1,0 +1,1 @@
+//! Configured names become ids; what is missing is gathered.
