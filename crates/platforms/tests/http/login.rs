@@ -279,6 +279,26 @@ async fn a_login_throttled_three_times_is_seen_by_nobody() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_throttled_stops_no_call_while_the_token_lives() {
+    let server = Server::start(|number, request| match number {
+        0 => Act::Send(ok(r#"{"access_token":"token","refresh_token":"refresh","expires_in":100}"#)),
+        _ if is_token(request) => Act::Send(status(400, "retry-after: 60\r\n", r#"{"error":"busy"}"#)),
+        _ => Act::Send(ok("{}")),
+    })
+    .await;
+    let login = OAuth2 { refusals: |_, _, _| LoginFault::Throttled, ..oauth(password()) };
+    let client = HttpClient::new(logging_in(&server.address, login)).unwrap();
+    send(&client, &post()).await;
+    pass(Duration::from_secs(75)).await;
+    for _ in 0..2 {
+        assert_eq!(answered(&send(&client, &post()).await), 200);
+    }
+    assert_eq!(server.requests.lock().unwrap().iter().filter(|request| is_token(request)).count(), 2);
+    pass(Duration::from_secs(25)).await;
+    assert_eq!(no_token(&send(&client, &post()).await).0, LoginFault::Throttled);
+}
+
+#[tokio::test]
 async fn what_a_login_is_refused_for_is_said() {
     let cases = [
         (400, "", r#"{"error":"invalid_grant","error_description":"wrong password"}"#, LoginFault::Refused),
@@ -323,20 +343,22 @@ async fn a_token_endpoint_that_is_away_or_silent_is_unreachable() {
     drop(listener);
     let server = Server::start(|number, _| match number {
         0 => Act::Reset,
-        1 => Act::Stall,
-        _ => Act::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":\"leak".to_vec()),
+        1 => Act::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"access_token\":\"leak".to_vec()),
+        _ => Act::Stall,
     })
     .await;
-    for token_url in [away.as_str(), "/token", "/token", "/token"] {
+    let short = Duration::from_millis(300);
+    for (token_url, token_timeout) in
+        [(away.as_str(), PATIENCE), ("/token", PATIENCE), ("/token", PATIENCE), ("/token", short)]
+    {
         let login = OAuth2 { token_url: token_url.to_owned(), ..oauth(password()) };
-        let token_timeout = Duration::from_millis(300);
         let settings = ClientSettings { token_timeout, ..logging_in(&server.address, login) };
         let exchange = send(&HttpClient::new(settings).unwrap(), &post()).await;
         let (login, why) = no_token(&exchange);
         assert_eq!(login, LoginFault::Unreachable);
         assert!(!why.contains("leak"), "{why}");
+        assert_eq!(why.contains("time-out"), token_timeout == short, "{why}");
     }
-    assert_eq!(server.count(), 3);
 }
 
 #[tokio::test]

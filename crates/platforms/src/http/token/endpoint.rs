@@ -51,7 +51,7 @@ pub(in crate::http) struct Fault {
     pub(in crate::http) login: LoginFault,
     /// For people, without secrets.
     pub(in crate::http) why: String,
-    /// The platform may have used up what was given, though there is no token: a refresh token may be dead by now.
+    /// The platform may have acted, though there is no token: a refresh token, and the token before, may be dead by now.
     pub(in crate::http) consumed: bool,
     /// The platform's own wish for a pause.
     pub(in crate::http) wish: Option<Duration>,
@@ -170,8 +170,8 @@ impl TokenEndpoint {
         } else {
             self.wire.redactor.capture(answer.body.trim_ascii(), EXCERPT)
         };
-        // 503 and 429 say that nothing was done; any other trouble of the platform leaves it open.
-        let nothing_done = matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        // Who asks for patience or says 503 did nothing; any other trouble of the platform leaves it open.
+        let nothing_done = login == LoginFault::Throttled || answer.status == StatusCode::SERVICE_UNAVAILABLE;
         Fault {
             login,
             why: format!("no token: the token endpoint answered {}: {words}", answer.status),

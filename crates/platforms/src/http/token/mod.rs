@@ -5,7 +5,8 @@
 //!   of its own and goes on if its caller is dropped: a login that is under way would else overlap with the next one,
 //!   and leave a session behind that nobody knows.
 //! * A 401 marks only the token that was used, so that many 401 at once renew it once.
-//! * Tokens are renewed early, by 30 s or a quarter of their life, whichever is less.
+//! * Tokens are renewed early, by 30 s or a quarter of their life, whichever is less. While the token endpoint is away or
+//!   busy, the old one is used to its end.
 //! * A refresh token is used for one attempt only, unless it surely was not consumed. A refused one makes way for the
 //!   grant in the same go.
 //! * A platform that wants fewer logins is asked up to five times, with full jitter below 0.1, 0.3, 0.8 and 2 s, all
@@ -74,9 +75,9 @@ struct Held {
 }
 
 impl Held {
-    /// Time until it is renewed.
-    fn usable(&self) -> Duration {
-        self.life.saturating_sub((self.life / 4).min(EARLY))
+    /// It is not yet time to renew it.
+    fn is_fresh(&self) -> bool {
+        self.since.elapsed() < self.life.saturating_sub((self.life / 4).min(EARLY))
     }
 }
 
@@ -97,6 +98,20 @@ struct Kept {
     refusals: usize,
     /// Jittered waits so far.
     waits: u64,
+}
+
+impl Kept {
+    /// A login that worked.
+    fn keep(&mut self, granted: Granted) -> Token {
+        self.issued += 1;
+        let token = Token { header: granted.header, number: self.issued };
+        self.held = Some(Held { token: token.clone(), since: Moment::now(), life: granted.life });
+        // RFC 6749 §6: an answer without a refresh token leaves the old one in force.
+        self.refresh = granted.refresh.or_else(|| self.refresh.take());
+        self.failure = None;
+        self.refusals = 0;
+        token
+    }
 }
 
 /// The token of one platform. Cheap to clone; all clones share it.
@@ -149,26 +164,27 @@ impl<E: Endpoint> TokenCache<E> {
     pub(super) async fn take(&self) -> Option<Token> {
         let mut kept = self.shared.kept.lock().await;
         kept.refresh = None;
-        let held = kept.held.take()?;
-        (held.since.elapsed() < held.life && !self.shared.is_stale(&held.token)).then_some(held.token)
+        kept.held.take().filter(|held| self.shared.is_good(held)).map(|held| held.token)
     }
 }
 
 impl<E: Endpoint> Shared<E> {
-    fn is_stale(&self, token: &Token) -> bool {
-        token.number <= self.stale.load(Ordering::Acquire)
+    /// It has not run out, and no 401 turned it down.
+    fn is_good(&self, held: &Held) -> bool {
+        held.since.elapsed() < held.life && held.token.number > self.stale.load(Ordering::Acquire)
     }
 
     /// What is known without asking: a token, or that it is not yet time to ask again.
     fn known(&self, kept: &Kept) -> Option<Result<Token, NoToken>> {
-        if let Some(held) = &kept.held
-            && held.since.elapsed() < held.usable()
-            && !self.is_stale(&held.token)
-        {
+        let held = kept.held.as_ref().filter(|held| self.is_good(held));
+        if let Some(held) = held.filter(|held| held.is_fresh()) {
             return Some(Ok(held.token.clone()));
         }
         let failure = kept.failure.as_ref()?;
         let left = failure.pause.checked_sub(failure.since.elapsed()).filter(|left| !left.is_zero())?;
+        if let Some(held) = held {
+            return Some(Ok(held.token.clone()));
+        }
         let NoToken { login, why } = &failure.no_token;
         let why = format!("{why} (asked again in {} s at the earliest)", left.as_secs_f64().ceil());
         Some(Err(NoToken { login: *login, why }))
@@ -176,24 +192,20 @@ impl<E: Endpoint> Shared<E> {
 
     /// Gets a new token and keeps it, or keeps why there is none.
     async fn renew(&self, kept: &mut Kept) -> Result<Token, NoToken> {
-        kept.held = None;
-        match self.log_in(kept).await {
-            Ok(granted) => {
-                kept.issued += 1;
-                let token = Token { header: granted.header, number: kept.issued };
-                kept.held = Some(Held { token: token.clone(), since: Moment::now(), life: granted.life });
-                // RFC 6749 §6: an answer without a refresh token leaves the old one in force.
-                kept.refresh = granted.refresh.or_else(|| kept.refresh.take());
-                kept.failure = None;
-                kept.refusals = 0;
-                Ok(token)
-            }
-            Err(fault) => {
-                let pause = pause(&fault, &mut kept.refusals);
-                let no_token = NoToken { login: fault.login, why: fault.why };
-                kept.failure = Some(Failure { no_token: no_token.clone(), since: Moment::now(), pause });
-                Err(no_token)
-            }
+        let fault = match self.log_in(kept).await {
+            Ok(granted) => return Ok(kept.keep(granted)),
+            Err(fault) => fault,
+        };
+        let pause = pause(&fault, &mut kept.refusals);
+        let no_token = NoToken { login: fault.login, why: fault.why };
+        kept.failure = Some(Failure { no_token: no_token.clone(), since: Moment::now(), pause });
+        if fault.consumed {
+            // A rotation may have killed it.
+            kept.held = None;
+        }
+        match &kept.held {
+            Some(held) if self.is_good(held) => Ok(held.token.clone()),
+            _ => Err(no_token),
         }
     }
 

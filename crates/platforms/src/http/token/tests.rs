@@ -189,6 +189,42 @@ async fn a_refresh_token_survives_what_surely_did_not_consume_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_an_early_renewal_fails_the_old_token_is_used_to_its_end() {
+    let away = Act::Fail(LoginFault::Unreachable, false);
+    let world = world(&[Act::Grant(100), away, away, away, Act::Grant(100)]);
+    world.token().await;
+    advance(Duration::from_secs(75)).await;
+    for asked in [2, 3] {
+        for _ in 0..3 {
+            assert_eq!(text(&world.token().await), "Bearer token-1", "the renewal failed, the token lives");
+            assert_eq!(world.by().len(), asked, "and the pause is kept");
+        }
+        advance(PAUSE_UNREACHABLE).await;
+    }
+    advance(Duration::from_secs(25)).await;
+    assert_eq!(world.fault().await, LoginFault::Unreachable);
+    advance(PAUSE_UNREACHABLE).await;
+    assert_eq!(text(&world.token().await), "Bearer token-5");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_may_be_dead_is_not_used_to_its_end() {
+    let unclear = Act::Fail(LoginFault::Unreachable, true);
+    for (failure, stale) in [(unclear, false), (Act::Fail(LoginFault::Unreachable, false), true)] {
+        let world = world(&[Act::Grant(100), failure]);
+        let token = world.token().await;
+        advance(Duration::from_secs(75)).await;
+        if stale {
+            world.cache.mark_stale(&token);
+        }
+        for _ in 0..2 {
+            assert_eq!(world.fault().await, LoginFault::Unreachable);
+        }
+        assert_eq!(world.by().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refresh_without_a_new_refresh_token_leaves_the_old_one_in_force() {
     let world = world(&[Act::Grant(0), Act::GrantAlone(0), Act::GrantAlone(1199)]);
     for _ in 0..3 {
