@@ -1,6 +1,5 @@
 //! One exchange on the wire: what requests for a ticket and requests for a token have in common.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,10 +153,4 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-impl fmt::Debug for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Wire({})", self.platform)
-    }
 }
