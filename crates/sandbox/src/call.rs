@@ -24,6 +24,8 @@ pub struct Call {
     pub authorization: Option<String>,
     /// The body, empty if there is none.
     pub body: Bytes,
+    /// Whether the body came in chunks, without a declared length.
+    pub chunked: bool,
     /// Whether an earlier request was answered on the same connection (keep-alive).
     pub reused_connection: bool,
 }
@@ -38,6 +40,7 @@ impl Call {
             query: decode_query(query),
             authorization: None,
             body: Bytes::new(),
+            chunked: false,
             reused_connection: false,
         }
     }
@@ -56,6 +59,13 @@ impl Call {
         self
     }
 
+    /// Says that the body came in chunks.
+    #[must_use]
+    pub fn in_chunks(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
     /// Says that the connection carried a request before.
     #[must_use]
     pub fn on_reused_connection(mut self) -> Self {
@@ -64,7 +74,7 @@ impl Call {
     }
 }
 
-fn decode_query(query: &str) -> Vec<(String, String)> {
+pub(crate) fn decode_query(query: &str) -> Vec<(String, String)> {
     let decode = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
     query
         .split('&')

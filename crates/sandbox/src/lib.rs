@@ -29,12 +29,14 @@
 //! ```
 
 mod call;
+pub mod cherwell;
 mod clock;
 mod credentials;
 pub mod faults;
 pub mod sfyc;
 mod shell;
 mod text;
+mod timeline;
 mod traffic;
 
 pub use call::{Act, Call, Reply, StandIn};

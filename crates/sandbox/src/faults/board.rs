@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 use serde_json::Value;
 
 use super::{Catalogue, FaultError, Knob, Rule};
+use crate::clock::Millis;
 
 /// The most rules that a board holds.
 pub const MAX_RULES: usize = 100;
@@ -24,6 +25,8 @@ struct Active {
     id: u64,
     rule: Rule,
     fired: u64,
+    /// When the rule ends, once it has fired and if it ends by time.
+    ends_at: Option<Millis>,
 }
 
 /// The faults that act on one call.
@@ -32,7 +35,16 @@ pub struct Fired {
     /// The one knob that decides the whole answer.
     pub outcome: Option<Knob>,
     /// The knobs that change the answer or the effect.
-    pub twists: Vec<Knob>,
+    pub twists: Vec<Twist>,
+}
+
+/// A knob that changes the answer or the effect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Twist {
+    /// What goes wrong.
+    pub knob: Knob,
+    /// The dedupe key of the items with which it goes wrong; `None`: of any item.
+    pub dedupe_key: Option<String>,
 }
 
 impl FaultBoard {
@@ -50,19 +62,22 @@ impl FaultBoard {
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.active.push(Active { id, rule, fired: 0 });
+        self.active.push(Active { id, rule, fired: 0, ends_at: None });
         Ok(id)
     }
 
     /// Adds all rules or, if one is wrong, none.
     pub fn add_all(&mut self, rules: Vec<Rule>) -> Result<Vec<u64>, FaultError> {
-        for rule in &rules {
-            rule.check(self.catalogue)?;
-        }
-        if self.active.len() + rules.len() > MAX_RULES {
-            return Err(FaultError::Full);
-        }
+        self.check(&rules, false)?;
         rules.into_iter().map(|rule| self.add(rule)).collect()
+    }
+
+    /// Checks rules as [`add_all`](Self::add_all) or, if they are to take the place of all others,
+    /// [`replace`](Self::replace) would, and changes nothing.
+    pub fn check(&self, rules: &[Rule], replacing: bool) -> Result<(), FaultError> {
+        let before = if replacing { 0 } else { self.active.len() };
+        rules.iter().try_for_each(|rule| rule.check(self.catalogue))?;
+        if before + rules.len() > MAX_RULES { Err(FaultError::Full) } else { Ok(()) }
     }
 
     /// Puts these rules in the place of all others or, if one is wrong, changes nothing.
@@ -112,14 +127,21 @@ impl FaultBoard {
     }
 
     /// Draws the faults of one call. `concerns` says whether a knob can act on this very call (a poison text is in it, the
-    /// connection was used before…); where it cannot, the rule is not used up.
-    pub fn draw(&mut self, operation: &str, dice: &mut dyn Rng, concerns: impl Fn(&Knob) -> bool) -> Fired {
+    /// connection was used before, an item has the dedupe key…); where it cannot, the rule is not used up.
+    pub fn draw(
+        &mut self,
+        now: Millis,
+        operation: &str,
+        dice: &mut dyn Rng,
+        concerns: impl Fn(&Rule) -> bool,
+    ) -> Fired {
+        self.active.retain(|active| active.ends_at.is_none_or(|end| now < end));
         let mut drawn = Fired::default();
         for active in &mut self.active {
             let rule = &active.rule;
             if (rule.knob.is_exclusive() && drawn.outcome.is_some())
                 || !rule.covers(self.catalogue, operation)
-                || !concerns(&rule.knob)
+                || !concerns(rule)
                 || (rule.probability < 1.0 && !dice.random_bool(rule.probability))
             {
                 continue;
@@ -129,7 +151,10 @@ impl FaultBoard {
             if rule.knob.is_exclusive() {
                 drawn.outcome = Some(rule.knob.clone());
             } else {
-                drawn.twists.push(rule.knob.clone());
+                drawn.twists.push(Twist { knob: rule.knob.clone(), dedupe_key: rule.dedupe_key.clone() });
+            }
+            if active.ends_at.is_none() {
+                active.ends_at = rule.for_ms.map(|for_ms| now + for_ms as Millis);
             }
             if let Some(times) = &mut active.rule.times {
                 *times -= 1;
@@ -161,7 +186,7 @@ mod tests {
     fn a_rule_with_times_is_gone_after_so_many_matching_calls() {
         let (mut board, mut dice) = board();
         board.add(Rule::from(Knob::Forbidden {}).on("create_tickets").times(2)).unwrap();
-        let mut fires = |operation: &str| board.draw(operation, &mut dice, |_| true).outcome.is_some();
+        let mut fires = |operation: &str| board.draw(0, operation, &mut dice, |_| true).outcome.is_some();
         assert!(fires("create_tickets"));
         assert!(!fires("find_tickets"), "another operation does not use it up");
         assert!(fires("create_tickets"));
@@ -174,8 +199,8 @@ mod tests {
     fn a_call_that_is_not_concerned_uses_nothing_up() {
         let (mut board, mut dice) = board();
         board.add(Rule::from(Knob::KeepAliveClosed {}).times(1)).unwrap();
-        assert_eq!(board.draw("find_tickets", &mut dice, |_| false), Fired::default());
-        assert!(board.draw("find_tickets", &mut dice, |_| true).outcome.is_some());
+        assert_eq!(board.draw(0, "find_tickets", &mut dice, |_| false), Fired::default());
+        assert!(board.draw(0, "find_tickets", &mut dice, |_| true).outcome.is_some());
     }
 
     #[test]
@@ -183,8 +208,8 @@ mod tests {
         let (mut board, mut dice) = board();
         board.add(Rule::from(Knob::Forbidden {}).times(1)).unwrap();
         board.add(Rule::from(Knob::TokenRevoked {}).times(1)).unwrap();
-        let first = board.draw("find_tickets", &mut dice, |_| true);
-        let second = board.draw("find_tickets", &mut dice, |_| true);
+        let first = board.draw(0, "find_tickets", &mut dice, |_| true);
+        let second = board.draw(0, "find_tickets", &mut dice, |_| true);
         assert_eq!(first.outcome, Some(Knob::Forbidden {}));
         assert_eq!(second.outcome, Some(Knob::TokenRevoked {}));
     }
@@ -194,11 +219,22 @@ mod tests {
         let draw = || {
             let (mut board, mut dice) = board();
             board.add(Rule::from(Knob::Forbidden {}).probability(0.3)).unwrap();
-            (0..1_000).map(|_| board.draw("find_tickets", &mut dice, |_| true).outcome.is_some()).collect::<Vec<_>>()
+            (0..1_000).map(|_| board.draw(0, "find_tickets", &mut dice, |_| true).outcome.is_some()).collect::<Vec<_>>()
         };
         let fired = draw().iter().filter(|fired| **fired).count();
         assert_eq!(draw(), draw());
         assert!((200..400).contains(&fired), "{fired} of 1000 at probability 0.3");
+    }
+
+    #[test]
+    fn a_rule_with_a_span_ends_that_long_after_it_fired_first() {
+        let (mut board, mut dice) = board();
+        board.add(Rule::from(Knob::Forbidden {}).for_ms(100)).unwrap();
+        let mut fires = |now| board.draw(now, "find_tickets", &mut dice, |_| true).outcome.is_some();
+        assert!(fires(5_000), "the span begins with the first call");
+        assert!(fires(5_099));
+        assert!(!fires(5_100));
+        assert!(board.to_json().is_empty());
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub enum Knob {
     PoisonCall {
         /// The text.
         text: String,
-        /// The status: 400, 413 or 422.
+        /// The status: 400, 413, 422 or 500.
         #[serde(default = "default_poison_status")]
         status: u16,
     },
@@ -169,6 +169,72 @@ pub enum Knob {
     TokenRevoked {},
     /// 403 although the login is right.
     Forbidden {},
+    /// 503; nothing was done. With the rule's `for_ms` the platform is away for a while.
+    Unavailable {
+        /// The seconds in `Retry-After`; absent: without that header.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_s: Option<u64>,
+    },
+    /// The whole call is refused with an error code of the platform.
+    CallFailure {
+        /// The status, 400 to 599.
+        #[serde(default = "default_failure_status")]
+        status: u16,
+        /// The error code.
+        #[serde(default = "default_failure_code")]
+        code: String,
+        /// The error message.
+        #[serde(default = "default_message")]
+        message: String,
+        /// Whether the effect takes place all the same.
+        #[serde(default)]
+        effect: bool,
+    },
+    /// The results of a batch end early.
+    ShortBatch {
+        /// How many results are missing at the end.
+        #[serde(default = "one")]
+        drop: usize,
+        /// Whether the items without a result are done all the same.
+        #[serde(default)]
+        tail_done: bool,
+    },
+    /// Items are refused one by one with a validation error under the status 200.
+    ValidationError {
+        /// The share of the items that is refused, 0 to 1.
+        #[serde(default = "whole")]
+        share: f64,
+        /// Whether the result says `hasError` and has an error code of its own.
+        #[serde(default = "yes")]
+        has_error: bool,
+        /// The name of the field that is blamed; absent: the first field of the item.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+    },
+    /// A new record gets the public id of the record made before it.
+    DuplicatePublicId {},
+    /// Reads of related records are cut.
+    RelatedCut {
+        /// How many records are left.
+        #[serde(default = "one")]
+        keep: usize,
+        /// Whether the total is cut too, so that nobody can see it.
+        #[serde(default)]
+        hide_total: bool,
+    },
+    /// New access tokens live only so long.
+    TokenLife {
+        /// The seconds.
+        seconds: u64,
+    },
+    /// All live tokens end with this call.
+    SessionsRevoked {},
+    /// A token call is refused as if the user made too many calls at a time.
+    ThrottledLogin {
+        /// Whether only token calls that overlap another one are refused.
+        #[serde(default)]
+        overlapping: bool,
+    },
     /// A request on a kept-alive connection finds it closed: no answer, nothing done. A first request never does.
     KeepAliveClosed {},
 }
@@ -250,6 +316,18 @@ fn default_poison_status() -> u16 {
 }
 fn default_retry_after() -> u64 {
     1
+}
+fn default_failure_status() -> u16 {
+    500
+}
+fn default_failure_code() -> String {
+    "GENERALFAILURE".to_owned()
+}
+fn whole() -> f64 {
+    1.0
+}
+fn yes() -> bool {
+    true
 }
 fn one() -> usize {
     1

@@ -2,10 +2,10 @@
 //!
 //! Limits: times up to one hour, texts of 1 to 1,000 characters, at most 100 filter names.
 
-use super::OperationClass::{Create, Find, Health, List, Update};
+use super::OperationClass::{Create, Describe, Find, Health, List, Login, Related, Search, Update};
 use super::{FaultError, Knob, OperationClass, OriginChange};
 
-const MAX_MILLIS: u64 = 3_600_000;
+pub(super) const MAX_MILLIS: u64 = 3_600_000;
 const MAX_SECONDS: u64 = 86_400;
 const MAX_TEXT: usize = 1_000;
 const MAX_FILTERS: usize = 100;
@@ -37,6 +37,15 @@ impl Knob {
             Self::EmptyPage { .. } => "empty_page",
             Self::TokenRevoked {} => "token_revoked",
             Self::Forbidden {} => "forbidden",
+            Self::Unavailable { .. } => "unavailable",
+            Self::CallFailure { .. } => "call_failure",
+            Self::ShortBatch { .. } => "short_batch",
+            Self::ValidationError { .. } => "validation_error",
+            Self::DuplicatePublicId {} => "duplicate_public_id",
+            Self::RelatedCut { .. } => "related_cut",
+            Self::TokenLife { .. } => "token_life",
+            Self::SessionsRevoked {} => "sessions_revoked",
+            Self::ThrottledLogin { .. } => "throttled_login",
             Self::KeepAliveClosed {} => "keep_alive_closed",
         }
     }
@@ -56,8 +65,25 @@ impl Knob {
                 | Self::PoisonCall { .. }
                 | Self::TokenRevoked {}
                 | Self::Forbidden {}
+                | Self::Unavailable { .. }
+                | Self::CallFailure { .. }
                 | Self::KeepAliveClosed {}
         )
+    }
+
+    /// The one platform on which the knob has a meaning; `None`: on each.
+    pub(super) fn is_only_for(&self) -> Option<&'static str> {
+        let cherwell = matches!(
+            self,
+            Self::ShortBatch { .. }
+                | Self::ValidationError { .. }
+                | Self::DuplicatePublicId {}
+                | Self::RelatedCut { .. }
+                | Self::TokenLife { .. }
+                | Self::SessionsRevoked {}
+                | Self::ThrottledLogin { .. }
+        );
+        cherwell.then_some("cherwell")
     }
 
     /// The operations on which the knob acts if the rule names none.
@@ -68,8 +94,8 @@ impl Knob {
             | Self::ShortResults { .. }
             | Self::ReorderedResults {}
             | Self::DuplicatedResults { .. } => &[Create, Update],
-            Self::EmptyLookups {} | Self::UnknownFilterIgnored { .. } => &[Find],
-            Self::EmptyPage { .. } => &[List],
+            Self::EmptyLookups {} | Self::UnknownFilterIgnored { .. } => &[Find, Search],
+            Self::EmptyPage { .. } => &[List, Search],
             _ => self.possible_classes(),
         }
     }
@@ -77,17 +103,24 @@ impl Knob {
     /// The operations on which the knob can act at all.
     pub(super) fn possible_classes(&self) -> &'static [OperationClass] {
         match self {
-            Self::IndexLag { .. } | Self::OriginField { .. } => &[Create],
+            Self::IndexLag { .. } | Self::OriginField { .. } | Self::DuplicatePublicId {} => &[Create],
             Self::DelayedEffect { .. }
             | Self::PartialFailure { .. }
             | Self::PoisonItem { .. }
             | Self::PoisonCall { .. }
+            | Self::ShortBatch { .. }
+            | Self::ValidationError { .. }
             | Self::ClosedTicketRefused {} => &[Create, Update],
             Self::ShortResults { .. } | Self::ReorderedResults {} | Self::DuplicatedResults { .. } => {
-                &[List, Find, Create, Update]
+                &[List, Find, Search, Related, Create, Update]
             }
-            Self::EmptyLookups {} | Self::UnknownFilterIgnored { .. } | Self::EmptyPage { .. } => &[List, Find],
-            _ => &[List, Find, Create, Update, Health],
+            Self::EmptyLookups {} | Self::UnknownFilterIgnored { .. } | Self::EmptyPage { .. } => &[List, Find, Search],
+            Self::RelatedCut { .. } => &[Related],
+            Self::TokenLife { .. } | Self::ThrottledLogin { .. } => &[Login],
+            Self::TokenRevoked {} | Self::Forbidden {} | Self::SessionsRevoked {} => {
+                &[Describe, List, Find, Search, Related, Create, Update, Health]
+            }
+            _ => &[Login, Describe, List, Find, Search, Related, Create, Update, Health],
         }
     }
 
@@ -124,13 +157,29 @@ impl Knob {
                 status(*given == 200 || (400..=599).contains(given), "must be 200 or one of 400 to 599")
             }
             Self::PoisonCall { text: given, status: code } => {
-                status([400, 413, 422].contains(code), "must be 400, 413 or 422")?;
+                status([400, 413, 422, 500].contains(code), "must be 400, 413, 422 or 500")?;
                 text("text", given)
             }
             Self::TooManyRequests { retry_after_s, .. } if *retry_after_s > MAX_SECONDS => {
                 refuse("retry_after_s", format!("must be at most {MAX_SECONDS}"))
             }
-            Self::ShortResults { drop: 0 } => refuse("drop", "must be at least 1".to_owned()),
+            Self::Unavailable { retry_after_s: Some(seconds) } if *seconds > MAX_SECONDS => {
+                refuse("retry_after_s", format!("must be at most {MAX_SECONDS}"))
+            }
+            Self::TokenLife { seconds } if !(1..=MAX_SECONDS).contains(seconds) => {
+                refuse("seconds", format!("must be from 1 to {MAX_SECONDS}"))
+            }
+            Self::CallFailure { status: given, code, message, .. } => {
+                status((400..=599).contains(given), "must be one of 400 to 599")?;
+                text("code", code)?;
+                text("message", message)
+            }
+            Self::ValidationError { share, .. } if !(0.0..=1.0).contains(share) => {
+                refuse("share", "must be between 0 and 1".to_owned())
+            }
+            Self::ShortBatch { drop: 0, .. } | Self::ShortResults { drop: 0 } => {
+                refuse("drop", "must be at least 1".to_owned())
+            }
             Self::DuplicatedResults { copies: 0 } => refuse("copies", "must be at least 1".to_owned()),
             Self::EmptyPage { from_page: 0, .. } => refuse("from_page", "must be at least 1".to_owned()),
             Self::PartialFailure { share, code, message, .. } => {

@@ -13,17 +13,25 @@ mod knob;
 mod knob_checks;
 mod rule;
 
-pub use board::{FaultBoard, Fired, MAX_RULES};
+pub use board::{FaultBoard, Fired, MAX_RULES, Twist};
 pub use knob::{BodyCut, EarlyAnswer, Knob, OriginChange, OriginField, RetryAfterForm};
 pub use rule::Rule;
 
 /// What an operation does; decides which knobs make sense on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperationClass {
+    /// Logs in, stays logged in or logs out.
+    Login,
+    /// Tells what there is: objects, fields, teams.
+    Describe,
     /// Lists records, page by page.
     List,
     /// Finds records by key.
     Find,
+    /// Lists and finds by one and the same call, page by page.
+    Search,
+    /// Reads the records that belong to another.
+    Related,
     /// Makes records.
     Create,
     /// Changes records.
@@ -80,6 +88,14 @@ pub enum FaultError {
         name: String,
         /// The operations on which the knob can act.
         possible: String,
+    },
+    /// The knob has no meaning on the platform.
+    #[error("fault rule `{knob}`: it has no meaning on {platform}; name another with `platform`")]
+    UnfitPlatform {
+        /// The knob.
+        knob: &'static str,
+        /// The platform.
+        platform: &'static str,
     },
     /// The board is full.
     #[error("there are {MAX_RULES} fault rules already; take some away first")]

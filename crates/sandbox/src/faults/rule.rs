@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Catalogue, FaultError, Knob};
+use super::knob_checks::MAX_MILLIS;
+use super::{Catalogue, FaultError, Knob, OperationClass};
 
 /// One fault rule. By default it acts on every call of the knob's usual operations until it is taken away.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,11 +18,23 @@ pub struct Rule {
     pub probability: f64,
     /// For how many more calls it goes wrong; `None`: until the rule is taken away.
     pub times: Option<u64>,
+    /// How many milliseconds it goes wrong from the first time on; `None`: until the rule is taken away.
+    pub for_ms: Option<u64>,
+    /// The dedupe key of the items with which it goes wrong; `None`: of any item.
+    pub dedupe_key: Option<String>,
 }
 
 impl From<Knob> for Rule {
     fn from(knob: Knob) -> Self {
-        Self { knob, platform: None, operations: Vec::new(), probability: 1.0, times: None }
+        Self {
+            knob,
+            platform: None,
+            operations: Vec::new(),
+            probability: 1.0,
+            times: None,
+            for_ms: None,
+            dedupe_key: None,
+        }
     }
 }
 
@@ -37,6 +50,27 @@ impl Rule {
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// Limits the rule to so many milliseconds from the first time on which it fires.
+    #[must_use]
+    pub fn for_ms(mut self, for_ms: u64) -> Self {
+        self.for_ms = Some(for_ms);
+        self
+    }
+
+    /// Limits the rule to items of this dedupe key.
+    #[must_use]
+    pub fn for_key(mut self, dedupe_key: &str) -> Self {
+        self.dedupe_key = Some(dedupe_key.to_owned());
+        self
+    }
+
+    /// Names the platform.
+    #[must_use]
+    pub fn at(mut self, platform: &str) -> Self {
+        self.platform = Some(platform.to_owned());
         self
     }
 
@@ -63,8 +97,10 @@ impl Rule {
         let operations = take::<Vec<String>>(&mut members, "operations", "a list of texts")?.unwrap_or_default();
         let probability = take(&mut members, "probability", "a number")?.unwrap_or(1.0);
         let times = take(&mut members, "times", "a whole number")?;
+        let for_ms = take(&mut members, "for_ms", "a whole number")?;
+        let dedupe_key = take(&mut members, "dedupe_key", "a text")?;
         let knob = serde_json::from_value(Value::Object(members)).map_err(|error| unreadable(error.to_string()))?;
-        Ok(Self { knob, platform, operations, probability, times })
+        Ok(Self { knob, platform, operations, probability, times, for_ms, dedupe_key })
     }
 
     /// Writes the rule, every member that is not at its default.
@@ -83,6 +119,12 @@ impl Rule {
         if let Some(times) = self.times {
             members.insert("times".to_owned(), times.into());
         }
+        if let Some(for_ms) = self.for_ms {
+            members.insert("for_ms".to_owned(), for_ms.into());
+        }
+        if let Some(dedupe_key) = &self.dedupe_key {
+            members.insert("dedupe_key".to_owned(), dedupe_key.as_str().into());
+        }
         members
     }
 
@@ -98,8 +140,18 @@ impl Rule {
             let problem = "must be at least 1".to_owned();
             return Err(FaultError::OutOfRange { knob, field: "times", problem });
         }
+        if self.for_ms.is_some_and(|for_ms| !(1..=MAX_MILLIS).contains(&for_ms)) {
+            let problem = format!("must be from 1 to {MAX_MILLIS}");
+            return Err(FaultError::OutOfRange { knob, field: "for_ms", problem });
+        }
         if let Some(name) = self.platform.as_deref().filter(|name| *name != catalogue.platform) {
             return Err(FaultError::UnknownPlatform { name: name.to_owned(), known: catalogue.platform.to_owned() });
+        }
+        let fits = |(_, class): &(&str, OperationClass)| self.knob.possible_classes().contains(class);
+        if !catalogue.operations.iter().any(fits)
+            || self.knob.is_only_for().is_some_and(|only| only != catalogue.platform)
+        {
+            return Err(FaultError::UnfitPlatform { knob, platform: catalogue.platform });
         }
         for name in &self.operations {
             if !catalogue.class_of(name).is_some_and(|class| self.knob.possible_classes().contains(&class)) {
@@ -143,7 +195,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::faults::OperationClass;
 
     const CATALOGUE: Catalogue = Catalogue {
         platform: "sfyc",
@@ -188,13 +239,16 @@ mod tests {
             json!({"knob": "answer_delay", "ms": 5, "max_ms": 4}),
             json!({"knob": "server_error", "status": 404}),
             json!({"knob": "html_answer", "status": 302}),
-            json!({"knob": "poison_call", "text": "x", "status": 500}),
+            json!({"knob": "poison_call", "text": "x", "status": 404}),
             json!({"knob": "poison_item", "text": ""}),
             json!({"knob": "partial_failure", "share": 2}),
             json!({"knob": "short_results", "drop": 0}),
             json!({"knob": "duplicated_results", "copies": 0}),
             json!({"knob": "empty_page", "from_page": 0}),
             json!({"knob": "too_many_requests", "retry_after_s": 90_000}),
+            json!({"knob": "forbidden", "for_ms": 0}),
+            json!({"knob": "forbidden", "dedupe_key": 5}),
+            json!({"knob": "related_cut"}),
             json!({"knob": "origin_field", "change": "truncated"}),
             json!({"knob": "origin_field", "change": "dropped", "length": 4}),
         ] {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::record::{Note, Status, Ticket, WorkOrder, ticket_number, work_order_number};
 use crate::call::Reply;
 use crate::text::rfc3339;
+use crate::timeline::Refused;
 
 /// One result of a write, found by the caller by its keys, never by its place.
 #[derive(Debug, Clone, Serialize)]
@@ -160,6 +161,24 @@ pub(super) fn results(results: &[ItemResult]) -> Reply {
         results: &'a [ItemResult],
     }
     serialize(200, &Results { results })
+}
+
+/// The answer to a missing or wrong login.
+pub(super) fn unauthorized(message: &str) -> Reply {
+    refusal(401, "UNAUTHORIZED", message).with_header("www-authenticate", "Bearer realm=\"sfyc\", Basic realm=\"sfyc\"")
+}
+
+/// How a fault refuses a whole call.
+pub(super) fn refuse_for_fault(refused: &Refused<'_>) -> Reply {
+    match *refused {
+        Refused::GatewayTimeout => refusal(504, "GATEWAY_TIMEOUT", "the platform did not answer the gateway in time"),
+        Refused::Server(status) => refusal(status, "SERVER_ERROR", "something went wrong"),
+        Refused::TooManyRequests => refusal(429, "TOO_MANY_REQUESTS", "slow down"),
+        Refused::Poisoned(status) => refusal(status, "INVALID_BODY", "the body was refused by a fault rule"),
+        Refused::Unauthorized => unauthorized("the token was revoked"),
+        Refused::Forbidden => refusal(403, "FORBIDDEN", "this login may not do that"),
+        Refused::Code { status, code, message } => refusal(status, code, message),
+    }
 }
 
 /// The refusal of a whole call.

@@ -1,7 +1,7 @@
 //! SFyC: the operator's own ticket platform, as `contracts/sfyc.md` describes it.
 //!
 //! The files, in the order of a call's way: `operation` (which call is it) · `read` and `write` (the rules) · `answer` (the
-//! shapes on the wire) · `timeline` and `twists` (what faults make of it, and when) · `shelves` and `record` (what is stored) ·
+//! shapes on the wire) · `twists` (what faults make of it) · `shelves` and `record` (what is stored) ·
 //! `operator` (people who work on tickets) · `dump` (all that is stored, for tests) · `stats` (counters and duplicates) · `model` (all of it together).
 //!
 //! Guarantees: creating is **not** idempotent; setting a work order number is; a kind is compared without case and
@@ -17,7 +17,6 @@ mod read;
 mod record;
 mod shelves;
 mod stats;
-mod timeline;
 mod twists;
 mod write;
 

@@ -5,19 +5,20 @@
 use rand::Rng;
 
 use super::answer::{self, refusal};
+use super::answer::{refuse_for_fault, unauthorized};
 use super::operation::{CATALOGUE, Miss, Operation};
 use super::operator::{self, OperatorAct, OperatorError, SeedTicket};
 use super::read::{self, Paging};
 use super::record::{Effect, Ticket, ticket_number, ticket_sequence};
 use super::shelves::Shelves;
 use super::stats::{Duplicates, Stats};
-use super::timeline::{Work, lay_out, unauthorized};
 use super::twists::Twists;
 use super::write::{self, Item};
 use crate::call::{Act, Call, Reply, StandIn};
 use crate::clock::Millis;
 use crate::credentials;
 use crate::faults::{FaultBoard, Knob};
+use crate::timeline::{Work, lay_out};
 use crate::traffic::Traffic;
 
 /// The SFyC platform without clock, socket and randomness of its own.
@@ -110,7 +111,7 @@ impl SfycModel {
         now: Millis,
         twists: &Twists<'_>,
         dice: &mut dyn Rng,
-    ) -> Work {
+    ) -> Work<Effect> {
         match operation {
             Operation::Health => Work { reply: Reply::json(200, r#"{"status":"ok"}"#), effect: None },
             Operation::CreateTickets
@@ -179,25 +180,31 @@ impl SfycModel {
         let count = items.as_ref().map_or(0, Vec::len) + read::key_count(call);
         self.traffic.count_call(operation.name(), count);
 
-        let fired = self.faults.draw(operation.name(), dice, |knob| match knob {
-            Knob::KeepAliveClosed {} => call.reused_connection,
-            Knob::PoisonItem { text, .. } | Knob::PoisonCall { text, .. } => {
-                items.as_ref().is_ok_and(|items| items.iter().any(|item| item.contains(text)))
-            }
-            Knob::ClosedTicketRefused {} => {
-                let is_about_a_ticket = matches!(operation, Operation::AddNotes | Operation::LinkWorkOrders);
-                let is_closed = |item: &Item| {
-                    item.own_ticket(&self.shelves).is_some_and(|sequence| self.shelves.is_closed(sequence))
-                };
-                is_about_a_ticket && items.as_ref().is_ok_and(|items| items.iter().any(is_closed))
-            }
-            Knob::EmptyPage { from_page, .. } => read::page_of(call) >= *from_page,
-            _ => true,
+        let has_key =
+            |key: &str| items.as_ref().is_ok_and(|items| items.iter().any(|item| item.has_key(key, &self.shelves)));
+        let fired = self.faults.draw(now, operation.name(), dice, |rule| {
+            let concerns_key = rule.dedupe_key.as_deref().is_none_or(|key| has_key(key) || read::asks_for(call, key));
+            concerns_key
+                && match &rule.knob {
+                    Knob::KeepAliveClosed {} => call.reused_connection,
+                    Knob::PoisonItem { text, .. } | Knob::PoisonCall { text, .. } => {
+                        items.as_ref().is_ok_and(|items| items.iter().any(|item| item.contains(text)))
+                    }
+                    Knob::ClosedTicketRefused {} => {
+                        let is_about_a_ticket = matches!(operation, Operation::AddNotes | Operation::LinkWorkOrders);
+                        let is_closed = |item: &Item| {
+                            item.own_ticket(&self.shelves).is_some_and(|sequence| self.shelves.is_closed(sequence))
+                        };
+                        is_about_a_ticket && items.as_ref().is_ok_and(|items| items.iter().any(is_closed))
+                    }
+                    Knob::EmptyPage { from_page, .. } => read::page_of(call) >= *from_page,
+                    _ => true,
+                }
         });
         let twists = Twists::of(&fired.twists);
         let delay = twists.draw_delay(dice);
         let work = self.work(operation, call, items.as_deref(), now, &twists, dice);
-        lay_out(now, delay, fired.outcome.as_ref(), work)
+        lay_out(now, delay, fired.outcome.as_ref(), work, refuse_for_fault)
     }
 }
 

@@ -37,6 +37,11 @@ pub(super) fn key_count(call: &Call) -> usize {
     call.query.iter().filter(|(name, _)| KEY_FILTERS.contains(&name.as_str())).count()
 }
 
+/// Whether a look-up asks for this dedupe key.
+pub(super) fn asks_for(call: &Call, key: &str) -> bool {
+    call.query.iter().any(|(name, value)| name == "externalRef" && value == key)
+}
+
 /// The page that is asked for; 1 if none is or it is no number.
 pub(super) fn page_of(call: &Call) -> usize {
     let given = call.query.iter().find(|(name, _)| name == "page");

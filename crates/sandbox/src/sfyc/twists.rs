@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 
 use super::answer::{ItemError, Shaping};
 use crate::clock::Millis;
-use crate::faults::{Knob, OriginChange, OriginField};
+use crate::faults::{Knob, OriginChange, OriginField, Twist};
 
 /// Everything that fired on a call and does not decide its whole answer. Where two rules of one knob fire, the later one
 /// wins; poison texts and shares add up.
@@ -28,9 +28,9 @@ enum Refused<'a> {
 }
 
 impl<'a> Twists<'a> {
-    pub(super) fn of(knobs: &'a [Knob]) -> Self {
+    pub(super) fn of(fired: &'a [Twist]) -> Self {
         let mut twists = Self::default();
-        for knob in knobs {
+        for Twist { knob, .. } in fired {
             match knob {
                 Knob::IndexLag { ms, jitter_ms } => twists.index_lag = Some((*ms, ms + jitter_ms)),
                 Knob::AnswerDelay { ms, max_ms } => twists.delay = Some((*ms, max_ms.unwrap_or(*ms))),

@@ -85,6 +85,13 @@ impl Item {
             .any(|value| value.as_ref().and_then(Value::as_str).is_some_and(|value| value.contains(text)))
     }
 
+    /// Whether the item, or the ticket that it is about, has this dedupe key.
+    pub(super) fn has_key(&self, key: &str, shelves: &Shelves) -> bool {
+        let own = self.external_ref.as_ref().and_then(Value::as_str);
+        let ticket = self.own_ticket(shelves).and_then(|sequence| shelves.ticket(sequence));
+        own == Some(key) || ticket.is_some_and(|ticket| ticket.content.external_ref.as_deref() == Some(key))
+    }
+
     /// The number of a ticket of this platform that the item is about.
     pub(super) fn own_ticket(&self, shelves: &Shelves) -> Option<u32> {
         self.ticket_number.as_ref().and_then(Value::as_str).and_then(|number| shelves.own_ticket(number))

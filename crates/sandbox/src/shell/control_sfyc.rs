@@ -6,14 +6,12 @@ use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::House;
 use super::control::{Roof, ok, refused};
+use super::window::Window;
 use crate::sfyc::{OperatorAct, OperatorError, SeedTicket};
-
-/// The most records of one answer, and how many there are if none is asked for.
-const MAX_DUMP: usize = 10_000;
 
 pub(super) fn routes() -> Router<House> {
     Router::new()
@@ -21,30 +19,6 @@ pub(super) fn routes() -> Router<House> {
         .route("/sandbox/sfyc/tickets/{number}", get(ticket).post(operate))
         .route("/sandbox/sfyc/work-orders", get(work_orders))
         .route("/sandbox/sfyc/notes", get(notes))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Window {
-    #[serde(default)]
-    offset: usize,
-    #[serde(default = "most")]
-    limit: usize,
-}
-
-fn most() -> usize {
-    MAX_DUMP
-}
-
-impl Window {
-    /// One record more than asked tells whether there is a next window.
-    fn answer(&self, dump: impl FnOnce(usize, usize) -> Vec<Value>) -> Response {
-        let limit = self.limit.clamp(1, MAX_DUMP);
-        let mut items = dump(self.offset, limit + 1);
-        let next = (items.len() > limit).then_some(self.offset + limit);
-        items.truncate(limit);
-        ok(&json!({"items": items, "nextOffset": next}))
-    }
 }
 
 async fn tickets(State(house): Roof, Query(window): Query<Window>) -> Response {

@@ -1,17 +1,19 @@
 //! The HTTP shell: one port for all stand-ins and their control, real time, and connections that really break.
 //!
 //! The files: `line` (connections that can be cut) · `desk` (a model at work under real time) · `platform` (calls of a
-//! platform) · `control` and `control_sfyc` (`/sandbox/…`) · `body` (answers on the wire).
+//! platform) · `control`, `control_sfyc`, `control_cherwell` and `window` (`/sandbox/…`) · `body` (answers on the wire).
 //!
 //! Guarantees: an effect takes place at its time even if the caller is gone by then; a shutdown ends within
 //! [`SHUTDOWN_LIMIT`]; effects still to come are dropped by it. Limits: bodies of [`MAX_BODY`] bytes, `max_connections` at once, [`MAX_PENDING_EFFECTS`] delayed effects.
 
 mod body;
 mod control;
+mod control_cherwell;
 mod control_sfyc;
 mod desk;
 mod line;
 mod platform;
+mod window;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use tokio::task::JoinHandle;
 
 use self::desk::Desk;
 use self::line::{Grip, Lines};
+use crate::cherwell::{self, CherwellModel, CherwellSettings, SettingsError};
 use crate::clock::Clock;
 use crate::faults::{FaultError, Rule};
 use crate::sfyc::{SfycModel, Stats};
@@ -47,6 +50,8 @@ pub struct SandboxConfig {
     pub max_records: usize,
     /// The most connections at once; further ones wait to be accepted.
     pub max_connections: usize,
+    /// The settings of Cherwell.
+    pub cherwell: CherwellSettings,
 }
 
 impl Default for SandboxConfig {
@@ -57,6 +62,7 @@ impl Default for SandboxConfig {
             seed: 0,
             max_records: 1_000_000,
             max_connections: 512,
+            cherwell: CherwellSettings::default(),
         }
     }
 }
@@ -72,12 +78,28 @@ pub enum SandboxError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A setting of Cherwell is wrong.
+    #[error("the settings of Cherwell are wrong: {0}")]
+    Settings(#[from] SettingsError),
 }
 
 /// The stand-ins under this roof.
 #[derive(Debug, Clone)]
 struct House {
     sfyc: Arc<Desk<SfycModel>>,
+    cherwell: Arc<Desk<CherwellModel>>,
+}
+
+impl House {
+    fn clear_faults(&self) {
+        self.sfyc.with(|model, _| model.faults_mut().remove(None, None));
+        self.cherwell.with(|model, _| model.faults_mut().remove(None, None));
+    }
+
+    fn reset(&self) {
+        self.sfyc.reset();
+        self.cherwell.reset();
+    }
 }
 
 /// Starts stand-ins.
@@ -91,11 +113,17 @@ impl Sandbox {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (closing, closed) = watch::channel(false);
-        let sfyc = Arc::new(Desk::new(SfycModel::new(config.max_records), config.seed, Clock::start(), closed.clone()));
-        let house = House { sfyc };
+        let clock = Clock::start();
+        let sfyc = SfycModel::new(config.max_records);
+        let cherwell = CherwellModel::new(config.max_records, config.cherwell)?;
+        let house = House {
+            sfyc: Arc::new(Desk::new(sfyc, config.seed, clock, closed.clone())),
+            cherwell: Arc::new(Desk::new(cherwell, config.seed, clock, closed.clone())),
+        };
         let router = Router::new()
             .merge(control::routes().with_state(house.clone()))
             .merge(platform::routes("/sfyc", &house.sfyc))
+            .merge(Router::new().fallback(platform::serve_cherwell).with_state(house.clone()))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .into_make_service_with_connect_info::<Grip>();
         let serving = axum::serve(Lines::new(listener, config.max_connections), router)
@@ -129,6 +157,26 @@ impl Running {
         format!("http://{}/sfyc", self.address)
     }
 
+    /// The base URL of Cherwell, without a slash at the end.
+    pub fn cherwell_url(&self) -> String {
+        format!("http://{}{}", self.address, platform::CHERWELL_BASE)
+    }
+
+    /// Adds a fault rule to Cherwell; answers its id.
+    pub fn add_cherwell_fault(&self, rule: impl Into<Rule>) -> Result<u64, FaultError> {
+        self.house.cherwell.with(|model, _| model.faults_mut().add(rule))
+    }
+
+    /// The counters of Cherwell now.
+    pub fn cherwell_stats(&self) -> cherwell::Stats {
+        self.house.cherwell.with(|model, now| model.stats(now))
+    }
+
+    /// Works on the model of Cherwell and the time of now, between two calls.
+    pub fn with_cherwell<R>(&self, work: impl FnOnce(&mut CherwellModel, crate::Millis) -> R) -> R {
+        self.house.cherwell.with(work)
+    }
+
     /// Adds a fault rule to SFyC; answers its id.
     pub fn add_sfyc_fault(&self, rule: impl Into<Rule>) -> Result<u64, FaultError> {
         self.house.sfyc.with(|model, _| model.faults_mut().add(rule))
@@ -136,7 +184,7 @@ impl Running {
 
     /// Takes all fault rules of all platforms away; what fired stays counted.
     pub fn clear_faults(&self) {
-        self.house.sfyc.with(|model, _| model.faults_mut().remove(None, None));
+        self.house.clear_faults();
     }
 
     /// The counters of SFyC now.
@@ -151,7 +199,7 @@ impl Running {
 
     /// Forgets all records, faults and counters and begins the randomness anew; effects still to come are dropped.
     pub fn reset(&self) {
-        self.house.sfyc.reset();
+        self.house.reset();
     }
 
     /// Answers what is on its way, hangs up on calls that were to wait, and stops.

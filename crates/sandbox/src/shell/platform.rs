@@ -7,12 +7,15 @@ use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::any;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, TRANSFER_ENCODING};
 
 use super::desk::{Desk, Ending};
 use super::line::{Cut, Grip};
-use super::{MAX_BODY, body};
+use super::{House, MAX_BODY, body};
 use crate::call::{Call, Reply, StandIn};
+
+/// The base path of Cherwell.
+pub(super) const CHERWELL_BASE: &str = "/CherwellAPI";
 
 /// Serves a stand-in below a base path of one part, `/sfyc` for instance.
 pub(super) fn routes<M: StandIn>(base_path: &str, desk: &Arc<Desk<M>>) -> Router {
@@ -20,6 +23,19 @@ pub(super) fn routes<M: StandIn>(base_path: &str, desk: &Arc<Desk<M>>) -> Router
         .route(base_path, any(serve::<M>))
         .route(&format!("{base_path}/{{*path}}"), any(serve::<M>))
         .with_state(Arc::clone(desk))
+}
+
+/// Serves what no route fits: calls of Cherwell, whose base path has no case and may follow doubled slashes.
+pub(super) async fn serve_cherwell(
+    State(house): State<House>,
+    connection: ConnectInfo<Grip>,
+    request: Request,
+) -> Response {
+    let base = request.uri().path().split('/').find(|part| !part.is_empty()).unwrap_or_default();
+    if base.eq_ignore_ascii_case(CHERWELL_BASE.trim_start_matches('/')) {
+        return serve(State(house.cherwell), connection, request).await;
+    }
+    body::response(Reply { body: bytes::Bytes::new(), ..Reply::json(404, "") })
 }
 
 async fn serve<M: StandIn>(
@@ -30,10 +46,12 @@ async fn serve<M: StandIn>(
     let is_reused = grip.mark_used();
     let (parts, request_body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let below = target.trim_start_matches('/').find(['/', '?']).map_or("", |end| &target[end + 1..]);
+    let target = target.trim_start_matches('/');
+    let below = target.find(['/', '?']).map_or("", |end| &target[end..]);
     let mut call = Call::new(parts.method, below);
     call.authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     call.reused_connection = is_reused;
+    call.chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     // A body that is declared too large is not waited for.
     if request_body.size_hint().lower() > MAX_BODY as u64 {
         return too_large();

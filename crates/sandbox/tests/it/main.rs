@@ -1,5 +1,6 @@
 //! What the stand-ins promise, tried from outside: the model under a made-up time, and the shell over real sockets.
 
+mod cherwell;
 mod control;
 mod counters;
 mod determinism;

@@ -57,6 +57,11 @@ impl Client {
         self.stream.write_all(body.as_bytes()).await
     }
 
+    /// Sends these bytes as they are.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
     /// Declares a body and does not send it.
     pub(crate) async fn send_head(&mut self, method: &str, target: &str, length: usize) -> io::Result<()> {
         let login = format!("Authorization: Bearer {TOKEN}\r\n");
