@@ -16,6 +16,7 @@ mod link;
 mod look_up;
 mod near;
 mod notes;
+mod pages;
 mod read_back;
 mod resolve;
 #[cfg(test)]

@@ -69,6 +69,9 @@ pub(super) struct ValidationError {
 pub(super) struct Record {
     #[serde(flatten)]
     pub(super) envelope: Envelope,
+    /// `busObId`: in a group, that of the member it is.
+    #[serde(rename = "busObId", deserialize_with = "text")]
+    pub(super) object: String,
     #[serde(rename = "busObRecId", deserialize_with = "text")]
     pub(super) record: String,
     #[serde(rename = "busObPublicId", deserialize_with = "text")]
