@@ -1,0 +1,198 @@
+//! Deeds: what happens to a world from outside, done.
+
+use ticketbridge_core::delivery::Event;
+use ticketbridge_core::ticket::{DedupeKey, OriginId, PlatformName, TicketId};
+use ticketbridge_sandbox::faults::{Knob, Rule};
+use uuid::Uuid;
+
+use crate::faults::{Deed, ProcessTrouble, WireTrouble, refusal_of_poison};
+use crate::process::LEASE_MARGIN;
+use crate::remote::HandAct;
+use crate::site::{KIND, key};
+use crate::sometimes::Sometimes;
+use crate::world::{Happening, START, World};
+
+/// Known tickets that must be there before look-ups go blind: fewer would not show it.
+const KNOWN_BEFORE_BLIND: usize = 5;
+/// Origin ids of a world begin here.
+const FIRST_ORIGIN: u128 = 0x0199_d2c4_0000_7000_8000_0000_0000_0000;
+
+impl World {
+    pub(crate) fn deed(&mut self, deed: Deed) {
+        self.trace.mark(&[6, self.now]);
+        if !matches!(deed, Deed::Receive { .. } | Deed::Rules { .. } | Deed::People { .. } | Deed::AcceptLoss { .. }) {
+            self.trace.tell(self.now, || (Vec::new(), format!("{deed:?}")));
+        }
+        match deed {
+            Deed::Receive { backend, keys, text } => self.receive(backend, &keys, text),
+            Deed::Rules { platform, rules } => {
+                let names: Vec<&str> = rules.iter().map(|rule| rule.knob.name()).collect();
+                self.trace.tell(self.now, || (Vec::new(), format!("{platform} may do wrong: {}", names.join(", "))));
+                self.set_rules(&platform, rules);
+            }
+            Deed::Blind { platform, span } => {
+                if !self.calm && self.store.ledger_size(&platform) > KNOWN_BEFORE_BLIND {
+                    let rule = Rule::from(Knob::EmptyLookups {}).on("find_tickets").for_ms(span);
+                    self.add_rule(&platform, rule);
+                }
+            }
+            Deed::Wire { platform, trouble } => drop(self.wire.insert(platform, trouble)),
+            Deed::Out { platform, outage, span } => {
+                self.outages.insert(platform, (self.now + span, outage));
+            }
+            Deed::People { platform, pick, act } => self.people(&platform, pick, &act),
+            Deed::Crash { process, down_for } => self.crash(process, down_for),
+            Deed::Stall { process, span } => self.stall(process, span),
+            Deed::Jump { process, by } => {
+                if by < 0 {
+                    self.tally.saw(Sometimes::WallJumpedBack);
+                }
+                if let Some(one) = self.processes.get_mut(process) {
+                    one.wall_shift = by;
+                }
+            }
+            Deed::Drain { process, down_for } => {
+                let up = self.processes.get_mut(process).filter(|one| one.delivery.is_some());
+                if let Some(one) = up.filter(|one| one.draining.is_none()) {
+                    one.draining = Some(down_for);
+                    self.tell(process, 0, Event::Drain);
+                }
+            }
+            Deed::Suspect { process } => {
+                self.store.suspect = true;
+                self.crash(process, 10);
+            }
+            Deed::Processing { backend, on } => {
+                if !on && self.store.open_rows() > 0 {
+                    self.tally.saw(Sometimes::SwitchedOff);
+                }
+                if let Some(backend) = self.site.backends.get_mut(backend) {
+                    backend.processing = on;
+                }
+                self.settings_changed();
+            }
+            Deed::Limits { backend, max_retries, max_tickets_per_request } => {
+                if let Some(backend) = self.site.backends.get_mut(backend) {
+                    backend.max_retries = max_retries;
+                    backend.max_tickets_per_request = max_tickets_per_request;
+                }
+                self.settings_changed();
+            }
+            Deed::Retry { pick } => self.act(pick, Sometimes::Retried),
+            Deed::Dismiss { pick } => self.act(pick, Sometimes::Dismissed),
+            Deed::AcceptLoss { platform } => {
+                if self.store.stops.contains_key(&platform) {
+                    self.store.accept_loss(&platform);
+                    self.something_changed();
+                }
+            }
+            Deed::Calm => self.calm_down(),
+        }
+    }
+
+    fn set_rules(&mut self, platform: &PlatformName, rules: Vec<Rule>) {
+        let Some(remote) = self.remotes.get_mut(platform) else { return };
+        let refused = remote.set_rules(rules).err();
+        debug_assert_eq!(refused, None, "a profile makes rules that its platforms know");
+    }
+
+    fn add_rule(&mut self, platform: &PlatformName, rule: Rule) {
+        let Some(remote) = self.remotes.get_mut(platform) else { return };
+        let refused = remote.add_rule(rule).err();
+        debug_assert_eq!(refused, None, "a profile makes rules that its platforms know");
+    }
+
+    /// Tickets come in. This goes on whatever is switched off.
+    fn receive(&mut self, backend: usize, keys: &[u32], text: &'static str) {
+        let Some((name, platform)) =
+            self.site.backends.get(backend).map(|backend| (backend.name.clone(), backend.tickets.clone()))
+        else {
+            return;
+        };
+        for (place, number) in keys.iter().enumerate() {
+            let text = if place == 0 { text } else { "" };
+            let Ok(key) = DedupeKey::new(&key(&platform, *number)) else { continue };
+            let Some(lane) = self.store.lane_of(&platform, &key) else { continue };
+            let origin = OriginId(Uuid::from_u128(FIRST_ORIGIN + self.store.rows.len() as u128));
+            let body = format!(r#"{{"dedupe_key":"{key}","description":"lines are down {text}","kind":"{KIND}"}}"#);
+            let told = key.to_string();
+            let id = self.store.receive(origin, key, KIND, name.clone(), lane, body.into());
+            self.origins.insert(origin.to_string(), id);
+            self.trace.tell(self.now, || (vec![told], format!("row {} is received for {name}, origin {origin}", id.0)));
+        }
+        self.something_changed();
+    }
+
+    fn people(&mut self, platform: &PlatformName, pick: usize, act: &HandAct) {
+        let Some(remote) = self.remotes.get_mut(platform) else { return };
+        if let Some(key) = remote.operate(START + self.now as i64, pick, KIND, act) {
+            self.trace.tell(self.now, || (vec![key], format!("people on {platform}: {act:?}")));
+        }
+    }
+
+    /// Nothing of the process moves for so long; its lease runs on.
+    fn stall(&mut self, process: usize, span: u64) {
+        let until = self.now + span;
+        let lease = self.site.longest_request() + LEASE_MARGIN;
+        let Some(one) = self.processes.get_mut(process).filter(|one| one.delivery.is_some()) else { return };
+        one.stalled_until = one.stalled_until.max(until);
+        if span > lease {
+            self.tally.saw(Sometimes::LongStall);
+        }
+    }
+
+    fn settings_changed(&mut self) {
+        self.renew_settings();
+        self.store.changes.push(crate::store::Change::Settings);
+        self.something_changed();
+    }
+
+    /// An operator's act on the first row from `pick` on that allows it.
+    fn act(&mut self, pick: usize, act: Sometimes) {
+        let ids: Vec<TicketId> = self.store.rows.keys().copied().collect();
+        for place in 0..ids.len() {
+            let Some(id) = ids.get((pick + place) % ids.len()).copied() else { return };
+            let done = match act {
+                Sometimes::Retried => self.store.retry(id),
+                _ => self.store.dismiss(id),
+            };
+            if done {
+                self.tally.saw(act);
+                let keys = self.keys_of(&[id]);
+                self.trace.tell(self.now, || (keys, format!("an operator: {} (row {})", act.as_str(), id.0)));
+                self.something_changed();
+                return;
+            }
+        }
+    }
+
+    /// The faults end; operators mend what only they can mend, and accept losses from time to time.
+    fn calm_down(&mut self) {
+        self.calm = true;
+        self.trouble = ProcessTrouble::default();
+        self.outages.clear();
+        let now = START + self.now as i64;
+        let names: Vec<PlatformName> = self.remotes.keys().cloned().collect();
+        for name in names {
+            self.wire.insert(name.clone(), WireTrouble::NONE);
+            self.set_rules(&name, vec![Rule::from(Knob::ClosedTicketRefused {}), refusal_of_poison(false)]);
+            if let Some(remote) = self.remotes.get_mut(&name) {
+                remote.close_tickets_without_origin(now);
+            }
+            for time in 1..40 {
+                let platform = name.clone();
+                self.later(time * 300_000, Deed::AcceptLoss { platform });
+            }
+        }
+        for backend in &mut self.site.backends {
+            backend.processing = true;
+        }
+        self.settings_changed();
+        for process in 0..self.processes.len() {
+            let Some(one) = self.processes.get_mut(process) else { continue };
+            if one.delivery.is_none() {
+                self.schedule(1, Happening::Start { process });
+            }
+        }
+    }
+}

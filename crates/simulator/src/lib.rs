@@ -1,0 +1,27 @@
+//! The simulator: the real decisions and the real adapters against the real stand-ins, under virtual time, from one seed.
+//!
+//! * `world`, `process`, `wire`, `store`, `remote`: what there is, and what happens to it.
+//! * [`site`], `faults`: what a seed makes of it. `hands`: what is done to it from outside.
+//! * [`checks`]: the invariants. [`sometimes`]: what a sweep must have met. [`teeth`]: guards switched off.
+//! * [`run`]: many seeds on many threads. A failing seed is run once more, to tell its story.
+//!
+//! Guarantee: the same seed and scenario give the same trace, to the bit, on any number of threads. No clock, no socket, no
+//! disk. Limits: in `world` and [`site`].
+
+pub mod checks;
+mod faults;
+mod hands;
+mod process;
+mod remote;
+mod run;
+pub mod site;
+pub mod sometimes;
+mod store;
+mod story;
+pub mod teeth;
+mod wire;
+mod world;
+
+pub use faults::Profile;
+pub use run::{Failure, MAX_FAILURES, Outcome, Scenario, Summary, run, run_one};
+pub use story::STORY_LINES;

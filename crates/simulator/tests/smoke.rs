@@ -1,0 +1,48 @@
+//! A few seeds of each profile; more by `TICKETBRIDGE_SEEDS` and `TICKETBRIDGE_FIRST_SEED`.
+
+use ticketbridge_simulator::site::Site;
+use ticketbridge_simulator::{Profile, Scenario, Summary, run, run_one};
+
+/// Seeds of an ordinary test run.
+const SEEDS: u64 = 50;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+fn sweep(profile: Profile) -> Summary {
+    let first = number("TICKETBRIDGE_FIRST_SEED").unwrap_or(0);
+    let seeds = number("TICKETBRIDGE_SEEDS").unwrap_or(SEEDS);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    run(first..first + seeds, threads, &Scenario::of(profile))
+}
+
+fn is_sound(summary: &Summary) {
+    for failure in &summary.failures {
+        println!("seed {}: {:?}", failure.seed, failure.violation);
+        for line in &failure.story {
+            println!("  {line}");
+        }
+    }
+    assert_eq!(summary.failed, 0, "{} of {} seeds failed", summary.failed, summary.seeds);
+}
+
+#[test]
+fn twenty_tickets_are_completed_where_nothing_goes_wrong() {
+    let scenario = Scenario { site: Some(Site::plain()), ..Scenario::of(Profile::Calm) };
+    let outcome = run_one(1, &scenario, true);
+    assert_eq!(outcome.violation, None, "{:#?}", outcome.story);
+    assert_eq!(outcome.tickets, 20);
+    assert_eq!(outcome.sometimes()["a ticket was completed by creation"], 20);
+    assert_eq!(outcome.sometimes()["a ticket ended in Error"], 0);
+}
+
+#[test]
+fn harsh_seeds_end_well() {
+    is_sound(&sweep(Profile::Harsh));
+}
+
+#[test]
+fn beyond_the_promise_doubles_are_reported() {
+    is_sound(&sweep(Profile::Outside));
+}
