@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use ticketbridge_sandbox::cherwell::{CLIENT_ID, USER};
 use ticketbridge_sandbox::{Sandbox, SandboxConfig, TOKEN};
 
 use super::setup;
@@ -16,9 +17,18 @@ pub(crate) async fn run(arguments: arguments::Sandbox, json: bool) -> Result<Exi
     let running = Sandbox::start(config).await.map_err(|error| Failure::new(error.to_string()))?;
     let address = running.address();
     if json {
-        output::json(&json!({"address": address.to_string(), "sfyc": running.sfyc_url(), "token": TOKEN}));
+        output::json(&json!({
+            "address": address.to_string(),
+            "sfyc": running.sfyc_url(),
+            "token": TOKEN,
+            "cherwell": {
+                "base_url": running.cherwell_url(), "client_id": CLIENT_ID, "username": USER, "password": TOKEN,
+            },
+        }));
     } else {
         output::data(&format!("SFyC      {}   bearer token: {TOKEN}", running.sfyc_url()));
+        output::data(&format!("Cherwell  {}   client id: {CLIENT_ID}", running.cherwell_url()));
+        output::data(&format!("          user: {USER}   password: {TOKEN}"));
         output::data(&format!("faults    http://{address}/sandbox/faults"));
         output::data(&format!("counters  http://{address}/sandbox/stats"));
         output::talk("Everything is kept in memory. Ctrl-C ends it.");

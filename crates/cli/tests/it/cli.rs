@@ -116,8 +116,8 @@ async fn tickets_are_listed_shown_retried_dismissed_and_redriven() {
 async fn backends_are_listed_and_set() {
     let sandbox = sandbox(1).await;
     let backends = vec![
-        Backend { name: "be-1", max_retries: 3, max_tickets_per_request: 50 },
-        Backend { name: "be-2", max_retries: 5, max_tickets_per_request: 7 },
+        Backend { name: "be-1", max_retries: 3, max_tickets_per_request: 50, ..Backend::default() },
+        Backend { name: "be-2", max_retries: 5, max_tickets_per_request: 7, ..Backend::default() },
     ];
     let place = Place::on(&sandbox, Settings { backends, ..Settings::default() });
     snapshot(&place, "backends_list", &place.run(&["backends", "list"]).await);

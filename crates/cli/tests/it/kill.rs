@@ -54,9 +54,9 @@ async fn five_hundred_tickets_survive_kills_at_any_moment() {
             backends: vec![
                 // A ticket that stood alone in a request without effect has used one attempt: enough of them, so that
                 // dice cannot decide.
-                Backend { name: "be-1", max_retries: 6, max_tickets_per_request: 50 },
-                Backend { name: "be-2", max_retries: 8, max_tickets_per_request: 7 },
-                Backend { name: "be-3", max_retries: 10, max_tickets_per_request: 3 },
+                Backend { name: "be-1", max_retries: 6, max_tickets_per_request: 50, ..Backend::default() },
+                Backend { name: "be-2", max_retries: 8, max_tickets_per_request: 7, ..Backend::default() },
+                Backend { name: "be-3", max_retries: 10, max_tickets_per_request: 3, ..Backend::default() },
             ],
             request_timeout: "300ms",
             ..Settings::default()

@@ -1,6 +1,7 @@
 //! End to end: the real binary as a process of its own, against a sandbox that outlives it.
 
 mod bridge;
+mod cherwell;
 mod cli;
 mod compare;
 mod data;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketbridge_sandbox::faults::{Knob, Rule};
 use ticketbridge_sandbox::sfyc::{SeedTicket, Stats};
-use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN};
+use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN, cherwell};
 
 /// A deadline that only a hang exceeds, on however busy a machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -20,8 +20,18 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// One backend of a configuration.
 pub(crate) struct Backend {
     pub(crate) name: &'static str,
+    /// The platform of its tickets: `sfyc` or `cherwell`.
+    pub(crate) tickets: &'static str,
+    /// The platform of its work orders.
+    pub(crate) work_orders: &'static str,
     pub(crate) max_retries: u32,
     pub(crate) max_tickets_per_request: u32,
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Self { name: "be-1", tickets: "sfyc", work_orders: "sfyc", max_retries: 3, max_tickets_per_request: 50 }
+    }
 }
 
 /// What tests choose of a configuration.
@@ -38,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) connector: String,
     /// Lines of `[platforms.sfyc]`.
     pub(crate) platform: String,
+    /// Lines of `[platforms.cherwell]`, and sections below it; written if a backend is on Cherwell.
+    pub(crate) cherwell: String,
     /// `store.url`; `None`: a file in the folder.
     pub(crate) store: Option<String>,
     /// Lines of `[offload]` and further sections.
@@ -51,7 +63,7 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            backends: vec![Backend { name: "be-1", max_retries: 3, max_tickets_per_request: 50 }],
+            backends: vec![Backend::default()],
             request_timeout: "10s",
             in_doubt_for: "500ms",
             settling_time: "200ms",
@@ -60,6 +72,7 @@ impl Default for Settings {
             token: String::from("env:SFYC_TOKEN"),
             connector: String::from("builtin:sfyc"),
             platform: String::new(),
+            cherwell: String::new(),
             store: None,
             offload: String::from("[offload]"),
             workflow: String::from("schedule = \"\""),
@@ -137,15 +150,41 @@ retry = {{ initial = "{initial}", max = "{max}" }}
             max = settings.retry_max,
             platform = settings.platform,
         );
-        for Backend { name, max_retries, max_tickets_per_request } in &settings.backends {
+        if settings.backends.iter().any(|backend| [backend.tickets, backend.work_orders].contains(&"cherwell")) {
+            text.push_str(&self.cherwell());
+        }
+        for Backend { name, tickets, work_orders, max_retries, max_tickets_per_request } in &settings.backends {
             write!(
                 text,
-                "[[backends]]\nname = \"{name}\"\ntickets = \"sfyc\"\nwork_orders = \"sfyc\"\n\
+                "[[backends]]\nname = \"{name}\"\ntickets = \"{tickets}\"\nwork_orders = \"{work_orders}\"\n\
                  max_retries = {max_retries}\nmax_tickets_per_request = {max_tickets_per_request}\n"
             )
             .expect("a text takes everything");
         }
         text
+    }
+
+    fn cherwell(&self) -> String {
+        let Settings { request_timeout, in_doubt_for, settling_time, retry_initial, retry_max, cherwell, .. } =
+            &self.settings;
+        format!(
+            r#"[platforms.cherwell]
+type = "cherwell"
+base_url = "http://{address}/CherwellAPI"
+client_id = '{client}'
+username = '{user}'
+password = "env:CHERWELL_PASSWORD"
+bypass_proxy = true
+timeouts = {{ connect = "2s", token = "10s", search = "{request_timeout}", save = "{request_timeout}" }}
+in_doubt_for = "{in_doubt_for}"
+settling_time = "{settling_time}"
+retry = {{ initial = "{retry_initial}", max = "{retry_max}" }}
+{cherwell}
+"#,
+            address = self.platform,
+            client = cherwell::CLIENT_ID,
+            user = cherwell::USER,
+        )
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -183,7 +222,7 @@ retry = {{ initial = "{initial}", max = "{max}" }}
 /// The binary in a folder, with nothing of our environment that could be a setting.
 pub(crate) fn binary(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
-    command.current_dir(folder).env_clear().env("SFYC_TOKEN", TOKEN).stdin(Stdio::null());
+    command.current_dir(folder).env_clear().env("SFYC_TOKEN", TOKEN).env("CHERWELL_PASSWORD", TOKEN).stdin(Stdio::null());
     command
 }
 

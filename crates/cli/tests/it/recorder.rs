@@ -26,8 +26,8 @@ async fn a_recording_of_a_faulty_run_replays_to_the_same_decisions() {
         ],
     );
     let backends = vec![
-        Backend { name: "be-1", max_retries: 9, max_tickets_per_request: 20 },
-        Backend { name: "be-2", max_retries: 9, max_tickets_per_request: 3 },
+        Backend { name: "be-1", max_retries: 9, max_tickets_per_request: 20, ..Backend::default() },
+        Backend { name: "be-2", max_retries: 9, max_tickets_per_request: 3, ..Backend::default() },
     ];
     let place = Place::on(&sandbox, Settings { backends, request_timeout: "300ms", ..Settings::default() });
     let file = place.folder().join("flight.jsonl");

@@ -1,6 +1,7 @@
 //! `demo`: the whole job at work. A made-up plant's last day becomes aggregations, incidents and tickets, others come
-//! in by the API, and all of them travel through a sandbox that misbehaves: a note on those that exist there, ticket,
-//! work order and link for the rest. Store, files and sandbox are of the demo alone and gone afterwards.
+//! in by the API, and all of them travel to two platforms that misbehave: a note on those that exist there, ticket, work
+//! order and link for the rest. One backend keeps its tickets on Cherwell and its work orders on SFyC, the other keeps
+//! both on SFyC. Store, files and sandbox are of the demo alone and gone afterwards.
 
 mod plant;
 mod show;
@@ -13,13 +14,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use ticketbridge_config::Config;
 use ticketbridge_core::network::load::FileKind;
+use ticketbridge_core::network::tickets::backend_order;
 use ticketbridge_core::ticket::State;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::service::{Service, ServiceOptions};
 use ticketbridge_sandbox::faults::{Knob, Rule};
-use ticketbridge_sandbox::sfyc::SeedTicket;
-use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN};
+use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN, cherwell, sfyc};
 use ticketbridge_server::{Server, install_metrics};
 
 use super::setup;
@@ -29,6 +30,8 @@ use crate::output;
 
 /// Of the tickets from outside, every so many-th exists on the platform already.
 const EXISTING_EVERY: usize = 5;
+/// The backend with its tickets on Cherwell, and the one that is wholly on SFyC.
+const BACKENDS: [&str; 2] = ["be-1", "be-2"];
 /// The demo's look at the counters.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -48,7 +51,8 @@ pub(crate) async fn run(arguments: arguments::Demo, json: bool) -> Result<ExitCo
     let outside = from_outside(arguments.tickets);
     prepare(&sandbox, &keys, &outside)?;
     let config = configuration(folder.path(), &sandbox, arguments.listen)?;
-    let environment = |name: &str| (name == "SFYC_TOKEN").then(|| TOKEN.to_owned());
+    let environment =
+        |name: &str| ["SFYC_TOKEN", "CHERWELL_PASSWORD"].contains(&name).then(|| TOKEN.to_owned());
     let options =
         ServiceOptions { config: Arc::new(config), environment: Box::new(environment), recorder: None, observer: None };
     let metrics = install_metrics().map_err(|error| Failure::new(error.to_string()))?;
@@ -56,7 +60,7 @@ pub(crate) async fn run(arguments: arguments::Demo, json: bool) -> Result<ExitCo
     let server =
         Server::bind(app.clone(), metrics, &environment).await.map_err(|error| Failure::new(error.to_string()))?;
     if !json {
-        show::begin(server.address, &sandbox.sfyc_url(), keys.len(), outside.len());
+        show::begin(server.address, &sandbox, keys.len(), outside.len());
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let (mut first, mut second) = (stopped.clone(), stopped);
@@ -73,7 +77,7 @@ pub(crate) async fn run(arguments: arguments::Demo, json: bool) -> Result<ExitCo
         output::talk(&format!("warning: the HTTP server ended unexpectedly: {error}"));
     }
     let complete = result?;
-    let duplicates = sandbox.sfyc_stats().duplicates.total;
+    let duplicates = sandbox.sfyc_stats().duplicates.total + sandbox.cherwell_stats().duplicates.total;
     sandbox.shutdown().await;
     Ok(if complete && duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -109,31 +113,34 @@ fn prepare(sandbox: &Running, keys: &[String], outside: &[Value]) -> Result<(), 
         let group = ticket["source"]["group_id"].as_str()?;
         Some(ticketbridge_core::network::dedupe_key(kind, group))
     }));
+    let (mut on_cherwell, mut on_sfyc) = (Vec::new(), Vec::new());
     for key in existing {
         let kind = if key.starts_with("SNR") { "SNR" } else { "Falla de Linea" };
-        let seed = SeedTicket {
-            kind: kind.to_owned(),
-            title: Some(format!("{kind}: opened before")),
-            external_ref: Some(key),
-            origin_ref: None,
-            status: None,
-            work_order_number: None,
-            description: None,
-            created_at: None,
-        };
-        let seeded = sandbox.with_sfyc(|model, now| model.seed_tickets(now, vec![seed]));
-        seeded.map_err(|error| Failure::new(error.to_string()))?;
+        let title = format!("{kind}: opened before");
+        if backend_order(BACKENDS, &key).first() == Some(&BACKENDS[0]) {
+            let fields = [("DedupeKey", key.as_str()), ("TicketKind", kind), ("ShortDescription", &title)];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            on_cherwell.push(cherwell::SeedTicket { fields, ..cherwell::SeedTicket::default() });
+        } else {
+            let (kind, title) = (kind.to_owned(), Some(title));
+            on_sfyc.push(sfyc::SeedTicket { kind, title, external_ref: Some(key), ..sfyc::SeedTicket::default() });
+        }
     }
-    for rule in faults() {
-        sandbox.add_sfyc_fault(rule).map_err(|error| Failure::new(error.to_string()))?;
+    let fault = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
+    sandbox.with_sfyc(|model, now| model.seed_tickets(now, on_sfyc)).map_err(|error| fault(&error))?;
+    sandbox.with_cherwell(|model, now| model.seed_tickets(now, on_cherwell)).map_err(|error| fault(&error))?;
+    for rule in faults(&["create_tickets", "create_work_orders", "add_notes"]) {
+        sandbox.add_sfyc_fault(rule).map_err(|error| fault(&error))?;
+    }
+    for rule in faults(&["save_batch"]) {
+        sandbox.add_cherwell_fault(rule).map_err(|error| fault(&error))?;
     }
     Ok(())
 }
 
-/// How the platform misbehaves: searches lag behind, some creates are done and never answered, some connections break,
+/// How a platform misbehaves: searches lag behind, some creates are done and never answered, some connections break,
 /// some answers are short.
-fn faults() -> [Rule; 5] {
-    let creates = ["create_tickets", "create_work_orders", "add_notes"];
+fn faults(creates: &[&str]) -> [Rule; 5] {
     let on = |knob: Knob, probability: f64| {
         creates.iter().fold(Rule::from(knob), |rule, operation| rule.on(operation)).probability(probability)
     };
@@ -163,6 +170,17 @@ fn configuration(folder: &std::path::Path, sandbox: &Running, listen: std::net::
 listen = "{listen}"
 [store]
 url = 'sqlite://{store}'
+[platforms.cherwell]
+type = "cherwell"
+base_url = "{cherwell}"
+client_id = '{client}'
+username = '{user}'
+password = "env:CHERWELL_PASSWORD"
+bypass_proxy = true
+timeouts = {{ connect = "2s", token = "2s", search = "2s", save = "1s" }}
+settling_time = "300ms"
+in_doubt_for = "2s"
+retry = {{ initial = "200ms", max = "2s" }}
 [platforms.sfyc]
 type = "connector"
 file = "builtin:sfyc"
@@ -176,16 +194,21 @@ settling_time = "300ms"
 in_doubt_for = "2s"
 retry = {{ initial = "200ms", max = "2s" }}
 [[backends]]
-name = "be-1"
-tickets = "sfyc"
+name = "{first}"
+tickets = "cherwell"
 work_orders = "sfyc"
 [[backends]]
-name = "be-2"
+name = "{second}"
 tickets = "sfyc"
 work_orders = "sfyc"
 max_tickets_per_request = 20
 {sources}"#,
         store = folder.join("ticketbridge.db").display(),
+        cherwell = sandbox.cherwell_url(),
+        client = cherwell::CLIENT_ID,
+        user = cherwell::USER,
+        first = BACKENDS[0],
+        second = BACKENDS[1],
         host = sandbox.address().ip(),
         port = sandbox.address().port(),
     );
@@ -214,7 +237,7 @@ async fn watch(
     tokio::pin!(interrupted);
     let counts = loop {
         let counts = show::Counts::read(app).await?;
-        bars.update(&counts, &sandbox.sfyc_stats());
+        bars.update(&counts, &show::Platforms::of(sandbox));
         if !told && !json {
             told = match show::network(app).await? {
                 Some(text) => bars.above(&text),
@@ -231,7 +254,7 @@ async fn watch(
     };
     bars.finish();
     let seconds = app.clock.now().mono.since(started).as_secs_f64();
-    let stats = sandbox.sfyc_stats();
+    let stats = show::Platforms::of(sandbox);
     if json {
         output::json(&show::summary(&counts, &stats, seconds));
     } else {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use ticketbridge_core::network::{Aggregation, Timestamp};
 use ticketbridge_core::ticket::State;
 use ticketbridge_engine::app::App;
-use ticketbridge_sandbox::sfyc::Stats;
+use ticketbridge_sandbox::{Running, cherwell, sfyc};
 use ticketbridge_store::{MAX_PAGE, Page, TicketFilter};
 
 use crate::failure::Failure;
@@ -66,13 +66,29 @@ impl Counts {
     }
 }
 
+/// What the platforms have.
+pub(super) struct Platforms {
+    cherwell: cherwell::Stats,
+    sfyc: sfyc::Stats,
+}
+
+impl Platforms {
+    /// As they are now.
+    pub(super) fn of(sandbox: &Running) -> Self {
+        Self { cherwell: sandbox.cherwell_stats(), sfyc: sandbox.sfyc_stats() }
+    }
+}
+
 /// Says what is going to happen.
-pub(super) fn begin(api: SocketAddr, sfyc: &str, groups: usize, outside: usize) {
+pub(super) fn begin(api: SocketAddr, sandbox: &Running, groups: usize, outside: usize) {
     output::talk(&format!(
         "A day of made-up network data with trouble in {groups} places, and {outside} tickets from another system.\n\
-         The platform SFyC is a sandbox at {sfyc};\n\
-         its search lags, it stalls after commits, resets connections and answers short.\n\
-         API http://{api}/api/v1/tickets   metrics http://{api}/metrics\n"
+         Backend be-1 keeps tickets on Cherwell, {},\n\
+         and their work orders on SFyC, {}; backend be-2 keeps both on SFyC.\n\
+         Both are sandboxes: searches lag, they stall after commits, reset connections and answer short.\n\
+         API http://{api}/api/v1/tickets   metrics http://{api}/metrics\n",
+        sandbox.cherwell_url(),
+        sandbox.sfyc_url(),
     ));
 }
 
@@ -81,7 +97,8 @@ pub(super) struct Bars {
     all: MultiProgress,
     completed: ProgressBar,
     states: ProgressBar,
-    platform: ProgressBar,
+    cherwell: ProgressBar,
+    sfyc: ProgressBar,
 }
 
 impl Bars {
@@ -102,15 +119,19 @@ impl Bars {
         let states = all.add(ProgressBar::new_spinner());
         states.set_style(style("{prefix:10} {msg}"));
         states.set_prefix("Under way");
-        let platform = all.add(ProgressBar::new_spinner());
-        platform.set_style(style("{prefix:10} {msg}"));
-        platform.set_prefix("SFyC");
+        let platform = |name: &'static str| {
+            let bar = all.add(ProgressBar::new_spinner());
+            bar.set_style(style("{prefix:10} {msg}"));
+            bar.set_prefix(name);
+            bar
+        };
+        let (cherwell, sfyc) = (platform("Cherwell"), platform("SFyC"));
         completed.enable_steady_tick(Duration::from_millis(200));
-        Self { all, completed, states, platform }
+        Self { all, completed, states, cherwell, sfyc }
     }
 
     /// Draws the state of things.
-    pub(super) fn update(&mut self, counts: &Counts, stats: &Stats) {
+    pub(super) fn update(&mut self, counts: &Counts, stats: &Platforms) {
         self.completed.set_position(counts.of(State::Completed));
         let under_way: Vec<String> = counts
             .states
@@ -119,13 +140,21 @@ impl Bars {
             .map(|(state, count)| format!("{state} {count}"))
             .collect();
         self.states.set_message(if under_way.is_empty() { String::from("nothing") } else { under_way.join("  ") });
-        self.platform.set_message(format!(
+        let Platforms { cherwell, sfyc } = stats;
+        self.cherwell.set_message(format!(
+            "open tickets {}  notes {}  faults {}  duplicates {}",
+            cherwell.open_tickets,
+            cherwell.notes,
+            cherwell.faults.values().sum::<u64>(),
+            cherwell.duplicates.total,
+        ));
+        self.sfyc.set_message(format!(
             "open tickets {}  work orders {}  notes {}  faults {}  duplicates {}",
-            stats.open_tickets,
-            stats.work_orders,
-            stats.notes,
-            stats.faults.values().sum::<u64>(),
-            stats.duplicates.total,
+            sfyc.open_tickets,
+            sfyc.work_orders,
+            sfyc.notes,
+            sfyc.faults.values().sum::<u64>(),
+            sfyc.duplicates.total,
         ));
     }
 
@@ -137,7 +166,7 @@ impl Bars {
 
     /// Leaves the last picture standing.
     pub(super) fn finish(&self) {
-        for bar in [&self.completed, &self.states, &self.platform] {
+        for bar in [&self.completed, &self.states, &self.cherwell, &self.sfyc] {
             bar.abandon();
         }
     }
@@ -170,19 +199,20 @@ pub(super) async fn network(app: &App) -> Result<Option<String>, Failure> {
 }
 
 /// The object that `demo --once --json` prints; its shape is kept stable (docs/cli.md).
-pub(super) fn summary(counts: &Counts, stats: &Stats, seconds: f64) -> Value {
+pub(super) fn summary(counts: &Counts, stats: &Platforms, seconds: f64) -> Value {
     json!({
         "tickets": {"received": counts.received, "completed": counts.of(State::Completed),
             "error": counts.of(State::Error), "noted": counts.noted, "created": counts.created},
-        "platforms": {"cherwell": {"open_tickets": 0, "duplicates": 0},
-            "sfyc": {"work_orders": stats.work_orders, "duplicates": stats.duplicates.total}},
+        "platforms": {
+            "cherwell": {"open_tickets": stats.cherwell.open_tickets, "duplicates": stats.cherwell.duplicates.total},
+            "sfyc": {"work_orders": stats.sfyc.work_orders, "duplicates": stats.sfyc.duplicates.total}},
         "mobile": {"tickets": 0, "contacts_created": 0, "distributions": 0, "duplicates": 0},
         "seconds": (seconds * 1000.0).round() / 1000.0,
     })
 }
 
 /// The newest tickets and the figures.
-pub(super) async fn table(app: &App, counts: &Counts, stats: &Stats, seconds: f64) -> Result<(), Failure> {
+pub(super) async fn table(app: &App, counts: &Counts, stats: &Platforms, seconds: f64) -> Result<(), Failure> {
     let page = Page { before: None, limit: SHOWN };
     let tickets = app.store.tickets(&TicketFilter::default(), page).await?;
     output::table(
@@ -207,8 +237,14 @@ pub(super) async fn table(app: &App, counts: &Counts, stats: &Stats, seconds: f6
         counts.noted,
         counts.of(State::Error),
     ));
-    let faults: Vec<String> = stats.faults.iter().map(|(knob, fired)| format!("{knob} {fired}")).collect();
-    output::data(&format!("faults: {}", faults.join("  ")));
-    output::data(&format!("duplicates on the platform: {}", stats.duplicates.total));
+    let faults = |fired: &BTreeMap<&'static str, u64>| {
+        fired.iter().map(|(knob, count)| format!("{knob} {count}")).collect::<Vec<_>>().join("  ")
+    };
+    let Platforms { cherwell, sfyc } = stats;
+    for (name, fired) in [("Cherwell", &cherwell.faults), ("SFyC", &sfyc.faults)] {
+        output::data(&format!("faults of {name}: {}", faults(fired)));
+    }
+    let doubles = (cherwell.duplicates.total, sfyc.duplicates.total);
+    output::data(&format!("duplicates: {} on Cherwell, {} on SFyC", doubles.0, doubles.1));
     Ok(())
 }
