@@ -95,9 +95,9 @@ struct Words {
 
 /// The JSON body of a read that worked. Names that the site does not know any more are learned anew.
 pub(super) fn read(shared: &Shared, transport: &Transport) -> Result<Value, ReadFault> {
-    let answered = body(transport).and_then(|body| match (own_error(&body), transport) {
-        (Some(words), Transport::Answered(answer)) => Err(problem(answer, &words)),
-        _ => Ok(body),
+    let answered = body(transport).and_then(|body| match own_problem(transport, &body) {
+        Some(problem) => Err(problem),
+        None => Ok(body),
     });
     answered.map_err(|problem| {
         if problem.trouble == Trouble::Names {
@@ -165,6 +165,25 @@ pub(super) fn of_item(code: &str, message: &str, refused_values: bool) -> Troubl
     by_words(&words, message).unwrap_or(Trouble::Failed)
 }
 
+/// What an answer of success means that has no results: its own error, or nothing that can be relied upon.
+pub(super) fn without_results(transport: &Transport, body: &Value) -> Problem {
+    own_problem(transport, body).unwrap_or_else(|| match transport {
+        Transport::Answered(answer) => {
+            let message = format!("the answer has no results: {}", excerpt(&answer.body));
+            Problem::of(Trouble::Unclear, answer, String::new(), message)
+        }
+        _ => Problem::on_our_side(Trouble::Unclear, "there is no answer"),
+    })
+}
+
+/// Whether an answer of success says itself that it is none, and what it is then.
+pub(super) fn own_problem(transport: &Transport, body: &Value) -> Option<Problem> {
+    match transport {
+        Transport::Answered(answer) => own_error(body).map(|words| problem(answer, &words)),
+        _ => None,
+    }
+}
+
 /// The error of an answer of success that says itself that it is none.
 fn own_error(body: &Value) -> Option<Words> {
     body.as_object().map(Words::of).filter(|words| words.failed)
@@ -183,7 +202,7 @@ fn problem(answer: &Answer, words: &Words) -> Problem {
         // 307 and 308 say that nothing was done here; nobody follows them.
         307 | 308 | 405 => Trouble::Path,
         406 | 411 | 414 | 415 | 417 | 431 => Trouble::Manners,
-        _ => by_words(words, text).unwrap_or(match status {
+        _ => by_words(words, text).unwrap_or_else(|| match status {
             404 | 410 => Trouble::Path,
             400 | 422 => Trouble::BadRequest,
             // A code is the application's own word; a text alone may be anybody's in between.

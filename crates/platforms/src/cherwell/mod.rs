@@ -10,8 +10,10 @@
 //!
 //! Limits: 500 rows per page by default (1 to 2000), 500 keys per search, answers of 16 MiB.
 
+mod answer;
 mod classify;
 mod culture;
+mod fit;
 mod link;
 mod look_up;
 mod near;
@@ -26,6 +28,8 @@ mod settings;
 mod site;
 mod wire;
 mod write;
+#[cfg(test)]
+mod write_checks;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +69,8 @@ struct Shared {
     site: RwLock<Option<Arc<Site>>>,
     /// Whether `pageNumber` is a row: as the site's version says, until a second page says otherwise.
     rows: AtomicBool,
+    /// Whether links go to the first version of their call: this site does not have the second.
+    links_by_v1: AtomicBool,
 }
 
 /// Why a Cherwell cannot be set up.
@@ -83,7 +89,13 @@ impl Cherwell {
             None => None,
         };
         let capabilities = capabilities(&settings);
-        let shared = Shared { settings, adopt, site: RwLock::default(), rows: AtomicBool::new(true) };
+        let shared = Shared {
+            settings,
+            adopt,
+            site: RwLock::default(),
+            rows: AtomicBool::new(true),
+            links_by_v1: AtomicBool::new(false),
+        };
         Ok(Self { shared: Arc::new(shared), capabilities })
     }
 

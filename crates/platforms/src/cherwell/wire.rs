@@ -25,6 +25,46 @@ pub(super) struct SaveRequest {
     pub(super) persist: bool,
 }
 
+/// `savebusinessobjectbatch`.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct BatchSave {
+    #[serde(rename = "saveRequests")]
+    pub(super) save_requests: Vec<SaveRequest>,
+    #[serde(rename = "stopOnError")]
+    pub(super) stop_on_error: bool,
+}
+
+/// `saverelatedbusinessobject`.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RelatedSave {
+    #[serde(rename = "parentBusObId")]
+    pub(super) parent_object: String,
+    #[serde(rename = "parentBusObRecId")]
+    pub(super) parent_record: String,
+    #[serde(rename = "relationshipId")]
+    pub(super) relationship: String,
+    #[serde(flatten)]
+    pub(super) save: SaveRequest,
+}
+
+/// `getbusinessobjectbatch`.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct BatchRead {
+    #[serde(rename = "readRequests")]
+    pub(super) read_requests: Vec<ReadRequest>,
+    #[serde(rename = "stopOnError")]
+    pub(super) stop_on_error: bool,
+}
+
+/// One element of `getbusinessobjectbatch`.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ReadRequest {
+    #[serde(rename = "busObId")]
+    pub(super) object: String,
+    #[serde(rename = "busObRecId")]
+    pub(super) record: String,
+}
+
 /// The error members that every answer may have.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -66,6 +106,7 @@ pub(super) struct ValidationError {
 /// A record as reads and searches give it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "`record` is the record's id, here as in saves")]
 pub(super) struct Record {
     #[serde(flatten)]
     pub(super) envelope: Envelope,
