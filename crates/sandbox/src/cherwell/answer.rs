@@ -312,5 +312,5 @@ pub(super) fn refuse_for_fault(refused: &Refused<'_>) -> Reply {
 /// Our own plain types always become JSON; an empty body would show as garbled to the caller, never as success.
 pub(super) fn json(status: u16, value: &impl Serialize) -> Reply {
     let body = serde_json::to_vec(value).unwrap_or_default();
-    Reply { content_type: "application/json; charset=utf-8", ..Reply::json(status, body) }
+    Reply { content_type: "application/json;charset=UTF-8", ..Reply::json(status, body) }
 }

@@ -7,7 +7,7 @@ use rand::Rng;
 use serde_json::Value;
 
 use super::answer::{self, Failure, Saved, message, refuse_for_fault, token_refusal, unauthorized};
-use super::blueprint::{Table, object_named};
+use super::blueprint::{TABLES, Table, object_named};
 use super::culture::Culture;
 use super::members::{Members, Unreadable};
 use super::operation::{CATALOGUE, Miss, Operation, Route};
@@ -309,7 +309,7 @@ impl CherwellModel {
             dice,
             changes: Vec::new(),
             max_records: self.max_records,
-            made: 0,
+            made: [0; TABLES],
         };
         let reply = if order.route.operation == Operation::SaveBatch {
             let mut responses = planner.batch(items);

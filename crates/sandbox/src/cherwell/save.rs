@@ -6,7 +6,7 @@
 use rand::Rng;
 
 use super::answer::{Failure, FieldError, Saved, SavedParent};
-use super::blueprint::{self, FieldDefinition, FieldType, ObjectDefinition, RelationshipDefinition, Table};
+use super::blueprint::{self, FieldDefinition, FieldType, ObjectDefinition, RelationshipDefinition, TABLES, Table};
 use super::culture::read_logical;
 use super::members::{Members, Unreadable};
 use super::record::{Change, FieldValue, NewRecord, Record, RecordKey, Style};
@@ -171,8 +171,8 @@ pub(super) struct Planner<'a> {
     pub(super) changes: Vec<Change>,
     /// The most records of a table.
     pub(super) max_records: usize,
-    /// How many records of the same table this call makes.
-    pub(super) made: usize,
+    /// How many records of each table this call makes.
+    pub(super) made: [usize; TABLES],
 }
 
 /// A checked value, or none for an emptied field.
@@ -250,7 +250,7 @@ impl Planner<'_> {
         mut values: Vec<Checked>,
         parent: Option<&Parent>,
     ) -> Result<(RecordKey, Saved), Failure> {
-        if self.shelves.shelf(object.table).len() + self.made >= self.max_records {
+        if self.shelves.shelf(object.table).len() + self.made[object.table as usize] >= self.max_records {
             let message = format!("The site holds at most {} records of an object", self.max_records);
             return Err(Failure::new("GENERALFAILURE", message));
         }
@@ -293,7 +293,7 @@ impl Planner<'_> {
             lag,
         };
         self.changes.push(Change::Create(new));
-        self.made += 1;
+        self.made[object.table as usize] += 1;
         Ok((key, saved))
     }
 

@@ -220,18 +220,21 @@ impl Query {
         dice: &mut dyn Rng,
     ) -> Vec<&'a Record> {
         let is_by_rec_id = |place: usize| object.fields.get(place).is_some_and(|field| field.source == Source::RecId);
-        if let Some((place, ascending)) = self.sorting.first().copied().filter(|(place, _)| is_by_rec_id(*place)) {
+        if let Some((_, ascending)) = self.sorting.first().copied().filter(|(place, _)| is_by_rec_id(*place)) {
             rows.sort_unstable_by_key(|record| record.rec_id);
             if !ascending {
                 rows.reverse();
             }
-            debug_assert!(is_by_rec_id(place));
             return rows;
         }
         let nonce: u64 = dice.random();
         rows.sort_by_key(|record| mix(nonce ^ u64::from(record.slot)));
         for (place, ascending) in self.sorting.iter().rev() {
             let Some(field) = object.fields.get(*place) else { continue };
+            // Turned before and after, rows that this field leaves equal keep the order of the fields behind it.
+            if !ascending {
+                rows.reverse();
+            }
             if is_by_rec_id(*place) {
                 rows.sort_by_key(|record| record.rec_id);
             } else if field.kind == FieldType::DateTime {

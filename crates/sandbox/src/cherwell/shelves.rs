@@ -22,7 +22,7 @@ pub(super) struct Shelves {
 pub(super) struct Shelf {
     records: BTreeMap<u32, Record>,
     by_rec_id: BTreeMap<RecId, u32>,
-    by_public_id: BTreeMap<Box<str>, Vec<u32>>,
+    by_public_id: BTreeMap<Box<str>, BTreeSet<u32>>,
     /// One per indexed field, in the order of the fields.
     indexes: Vec<Index>,
     reserved: u32,
@@ -80,7 +80,7 @@ impl Shelf {
         RecId::parse(id).and_then(|id| self.by_rec_id.get(&id)).and_then(|slot| self.records.get(slot))
     }
 
-    /// The first record with this public id, without case.
+    /// The oldest record with this public id, without case.
     pub(super) fn by_public_id(&self, id: &str) -> Option<&Record> {
         self.all_by_public_id(id).next()
     }
@@ -147,7 +147,7 @@ impl Shelf {
             }
             record.keys.push(number);
         }
-        self.by_public_id.entry(record.public_id.to_lowercase().into()).or_default().push(record.slot);
+        self.by_public_id.entry(record.public_id.to_lowercase().into()).or_default().insert(record.slot);
     }
 
     fn take_from_indexes(&mut self, record: &Record) {
@@ -158,7 +158,7 @@ impl Shelf {
         }
         let public_id = record.public_id.to_lowercase();
         if let Some(slots) = self.by_public_id.get_mut(public_id.as_str()) {
-            slots.retain(|slot| *slot != record.slot);
+            slots.remove(&record.slot);
         }
     }
 }

@@ -134,6 +134,36 @@ fn poison_does_not_use_a_rule_up_on_clean_calls() {
 }
 
 #[test]
+fn a_rule_for_a_dedupe_key_acts_only_on_calls_about_it() {
+    let mut platform = Platform::new();
+    platform.post("/tickets", &items([ticket("a"), ticket("b")]));
+    platform.fault(Rule::from(Knob::Forbidden {}).for_key("SNR|b")).expect("a rule");
+    let note = |number: &str| items([json!({"ticketNumber": number, "noteRef": "n", "text": "x"})]);
+    assert_eq!(platform.post("/tickets", &items([ticket("c")])).0, 200);
+    assert_eq!(platform.post("/tickets", &items([ticket("c"), ticket("b")])).0, 403);
+    assert_eq!(platform.post("/notes", &note("T00000001")).0, 200);
+    assert_eq!(platform.post("/notes", &note("T00000002")).0, 403, "by its ticket");
+    assert_eq!(platform.get("/tickets?externalRef=SNR%7Ca").0, 200);
+    assert_eq!(platform.get("/tickets?externalRef=SNR%7Cb").0, 403);
+}
+
+#[test]
+fn an_outage_ends_by_time() {
+    let mut platform = Platform::new();
+    platform.fault(Rule::from(Knob::Unavailable { retry_after_s: None }).for_ms(1_000)).expect("a rule");
+    platform.now += 7_000;
+    assert_eq!(platform.get("/health").0, 503, "it begins with the first call");
+    platform.now += 999;
+    assert_eq!(platform.get("/health").0, 503);
+    platform.now += 1;
+    assert_eq!(platform.get("/health").0, 200);
+    let refused = Knob::CallFailure { status: 409, code: "LOCKED".into(), message: "m".into(), effect: true };
+    platform.fault(Rule::from(refused).on("create_tickets")).expect("a rule");
+    assert_eq!(platform.refusal(&post("/tickets", &items([ticket("a")]))), (409, "LOCKED".to_owned()));
+    assert_eq!(platform.stats().tickets, 1);
+}
+
+#[test]
 fn a_changed_origin_reaches_notes_work_orders_and_keys_where_asked() {
     let changed = |field| {
         let mut platform = Platform::new();

@@ -3,6 +3,7 @@
 mod counting;
 mod describing;
 mod faults;
+mod hostile;
 mod manners;
 mod over_http;
 mod relating;

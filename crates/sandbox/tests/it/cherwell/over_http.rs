@@ -39,7 +39,7 @@ async fn the_base_path_has_no_case_and_slashes_may_be_doubled() {
         let target = format!("{base}/api/V2/getteams/");
         let answer = call(&site, "GET", &target, &login, "").await.expect("an answer");
         assert_eq!(answer.status, 200, "{target}");
-        assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+        assert_eq!(answer.header("content-type"), Some("application/json;charset=UTF-8"));
     }
     for (target, status) in
         [("/CherwellAPI", 404), ("/CherwellAPI/", 404), ("/Cherwell/api/V2/getteams", 404), ("/", 404)]

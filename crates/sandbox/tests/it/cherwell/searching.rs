@@ -95,6 +95,18 @@ fn one_sorts_upwards_and_zero_downwards() {
     let keys: Vec<_> = rows(&by_key).iter().map(|row| value(row, "DedupeKey")).collect();
     assert!(keys.iter().rev().is_sorted(), "{keys:?}");
     assert_ne!(up, ids(&by_key));
+    for direction in [0, 1] {
+        let sorting = json!([
+            {"fieldId": site.field(INCIDENT, "TicketKind"), "sortDirection": direction},
+            {"fieldId": site.field(INCIDENT, "DedupeKey"), "sortDirection": 1},
+        ]);
+        let (_, both) = site.search(&[], &json!({"sorting": sorting}));
+        assert_eq!(
+            value(&rows(&both)[0], "DedupeKey"),
+            "KEY|000",
+            "the second field orders what the first leaves equal"
+        );
+    }
 }
 
 #[test]
