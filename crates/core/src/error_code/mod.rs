@@ -28,6 +28,7 @@ pub const ALL: &[ErrorCode] = &[
     page("TB0203", include_str!("../../../../docs/errors/TB0203.md")),
     page("TB0204", include_str!("../../../../docs/errors/TB0204.md")),
     page("TB0205", include_str!("../../../../docs/errors/TB0205.md")),
+    page("TB0206", include_str!("../../../../docs/errors/TB0206.md")),
     page("TB0301", include_str!("../../../../docs/errors/TB0301.md")),
     page("TB0302", include_str!("../../../../docs/errors/TB0302.md")),
     page("TB0303", include_str!("../../../../docs/errors/TB0303.md")),

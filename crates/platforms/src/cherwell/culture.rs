@@ -149,10 +149,8 @@ fn time_of_day(numbers: &[&str], after_date: &str, gaps: &[&str]) -> Option<[i8;
         return None;
     }
     // The half of the day stands before the time in some cultures, after it in most.
-    let half = match (half_of_day(after_date)?, gaps.last().map_or(Some(Half::Unsaid), |last| half_of_day(last))?) {
-        (Half::Unsaid, half) | (half, Half::Unsaid) => half,
-        _ => return None,
-    };
+    let (earlier, later) = (half_of_day(after_date)?, half_of_day(gaps.last().unwrap_or(&""))?);
+    let ((Half::Unsaid, half) | (half, Half::Unsaid)) = (earlier, later) else { return None };
     let (hour, minute, second) = match numbers {
         [] if half == Half::Unsaid => return Some([0, 0, 0]),
         [hour, minute] if after_date.contains(' ') => (number(hour)?, number(minute)?, 0),
@@ -177,18 +175,15 @@ enum Half {
 
 /// What the words beside a time say; `None`: they are unknown.
 fn half_of_day(words: &str) -> Option<Half> {
-    let mut half = Half::Unsaid;
     // `a. m.` is one word, `г.` another: what dots and commas leave is joined, and meaningless words go first.
     let words = words.to_lowercase().replace(['.', ','], " ");
     let joined: String = words.split_whitespace().filter(|word| !MEANINGLESS.contains(word)).collect();
-    if MORNING.contains(&joined.as_str()) {
-        half = Half::Morning;
-    } else if AFTERNOON.contains(&joined.as_str()) {
-        half = Half::Afternoon;
-    } else if !joined.is_empty() {
-        return None;
+    match joined.as_str() {
+        "" => Some(Half::Unsaid),
+        word if MORNING.contains(&word) => Some(Half::Morning),
+        word if AFTERNOON.contains(&word) => Some(Half::Afternoon),
+        _ => None,
     }
-    Some(half)
 }
 
 /// The order of a culture; `None`: its years are others.

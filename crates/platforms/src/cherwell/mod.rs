@@ -13,9 +13,12 @@
 mod answer;
 mod classify;
 mod culture;
+mod findings;
+mod learned;
 mod fit;
 mod link;
 mod look_up;
+mod names;
 mod near;
 mod notes;
 mod pages;
@@ -23,6 +26,7 @@ mod read_back;
 mod resolve;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod search;
 mod settings;
 mod site;

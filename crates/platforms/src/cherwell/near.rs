@@ -10,6 +10,8 @@ const OFFERED: usize = 3;
 const LONGEST: usize = 100;
 /// How much of two names must be alike where they share no word.
 const ALIKE: f64 = 0.6;
+/// How much must be alike for a slip of the pen: then only such names are offered.
+const SLIP: f64 = 0.85;
 /// Shortest word that counts as shared, in characters.
 const WORD: usize = 3;
 
@@ -20,29 +22,44 @@ pub(super) struct Candidate<'a> {
     pub(super) display_name: &'a str,
 }
 
+/// How near two names are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Nearness {
+    /// How much of their letters is the same, from 0 to 1.
+    alike: f64,
+    /// How many of their words are the same, from 0 to 1.
+    shared: f64,
+}
+
 /// The names nearest to `wanted`, nearest first.
 pub(super) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = Candidate<'a>>) -> Vec<&'a str> {
     let wanted: String = wanted.chars().take(LONGEST).collect();
-    let mut found: Vec<(f64, &str)> = Vec::new();
+    let mut found: Vec<(Nearness, &str)> = Vec::new();
     for candidate in candidates {
-        let by_name = nearness(&wanted, candidate.name);
-        let by_display_name = nearness(&wanted, candidate.display_name);
-        let near = match (by_name, by_display_name) {
-            (Some(one), Some(other)) => one.max(other),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => continue,
+        let both = [candidate.name, candidate.display_name].map(|name| nearness(&wanted, name));
+        let Some(near) = both.into_iter().flatten().max_by(|one, other| one.total().total_cmp(&other.total())) else {
+            continue;
         };
         let shown = if candidate.name.is_empty() { candidate.display_name } else { candidate.name };
         if !found.iter().any(|(_, other)| *other == shown) {
             found.push((near, shown));
         }
     }
-    found.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(a.cmp(b)));
+    if found.iter().any(|(near, _)| near.alike >= SLIP) {
+        found.retain(|(near, _)| near.alike >= SLIP);
+    }
+    found.sort_by(|(one, a), (other, b)| other.total().total_cmp(&one.total()).then(a.cmp(b)));
     found.into_iter().take(OFFERED).map(|(_, name)| name).collect()
 }
 
-/// How near two names are, from 0 to 2; `None`: not at all.
-fn nearness(wanted: &str, candidate: &str) -> Option<f64> {
+impl Nearness {
+    fn total(self) -> f64 {
+        self.alike + self.shared
+    }
+}
+
+/// How near two names are; `None`: not at all.
+fn nearness(wanted: &str, candidate: &str) -> Option<Nearness> {
     if candidate.is_empty() || candidate.chars().count() > LONGEST {
         return None;
     }
@@ -52,10 +69,9 @@ fn nearness(wanted: &str, candidate: &str) -> Option<f64> {
         words.iter().filter(|word| word.chars().count() >= WORD).cloned().collect()
     };
     let (ours, theirs) = (distinct(&ours), distinct(&theirs));
-    let shared = ours.intersection(&theirs).count();
-    let all = ours.union(&theirs).count();
-    let share = if all == 0 { 0.0 } else { shared as f64 / all as f64 };
-    (alike >= ALIKE || shared > 0).then_some(alike + share)
+    let all = ours.union(&theirs).count().max(1);
+    let shared = ours.intersection(&theirs).count() as f64 / all as f64;
+    (alike >= ALIKE || shared > 0.0).then_some(Nearness { alike, shared })
 }
 
 /// The words of a name in lower case: `ShortDescription`, `short_description` and `Short Description` have two.
@@ -89,13 +105,13 @@ mod tests {
         let names = ["DedupeKey", "OriginId", "Description", "ShortDescription", "CloseDescription", "Status"];
         assert_eq!(near("DedupKey", &names), ["DedupeKey"]);
         assert_eq!(near("dedupe key", &names), ["DedupeKey"]);
-        assert_eq!(near("Short Descripton", &names), ["ShortDescription", "CloseDescription", "Description"]);
-        assert_eq!(near("Descripcion", &names), ["Description"]);
+        assert_eq!(near("Short Descripton", &names), ["ShortDescription"]);
+        assert_eq!(near("BriefDescription", &names), ["Description", "CloseDescription", "ShortDescription"]);
         assert_eq!(near("Work Order Number", &names), [""; 0]);
         assert_eq!(near("", &names), [""; 0]);
         let relationships = ["Incident Owns Journals", "Incident Owns Tasks", "Incident Owns Jounal Note", "Links to"];
-        let found = near("Incident Owns Journal", &relationships);
-        assert_eq!(found, ["Incident Owns Journals", "Incident Owns Jounal Note", "Incident Owns Tasks"]);
+        assert_eq!(near("Incident Owns Journal", &relationships), ["Incident Owns Journals"]);
+        assert_eq!(near("Incident Has Tasks", &relationships).first(), Some(&"Incident Owns Tasks"));
     }
 
     #[test]
