@@ -260,11 +260,11 @@ fn required(findings: &mut Findings, book: &Book<'_>, role: &str, template: &[Re
     unfilled.truncate(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let way_out = match role {
-        "ticket" => "give each a value in `ticket.constants`, or a default at the site",
-        _ => "give each a default at the site",
+        "ticket" => "give each a value in `ticket.constants`",
+        _ => "give each a default there",
     };
     let seen = format!(
-        "{}{more}: required, and nobody fills them, so a create may be refused; {way_out}",
+        "{}{more}: required, and nobody fills them: a create is refused unless the site has a default; {way_out}",
         unfilled.join(", ")
     );
     findings.warning(format!("required fields of {role}"), seen);
