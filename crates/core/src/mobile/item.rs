@@ -55,62 +55,34 @@ pub enum Reading<'a> {
     Item(Box<Item<'a>>),
 }
 
-const MEMBERS: [&str; 12] = [
-    "ticketId",
-    "taxNumber",
-    "status",
-    "updatedAt",
-    "spectatorDetails",
-    "holder",
-    "transfer",
-    "activation",
-    "deletion",
-    "extraInfo",
-    "model",
-    "attributes",
-];
-
 impl<'a> Item<'a> {
     /// Reads one item of a page. Any text is allowed; nothing panics and nothing is dropped silently.
     pub fn read(json: &'a str, skip: &SkipList) -> Reading<'a> {
-        let Some(members) = json::members(json, &MEMBERS) else {
-            return Reading::Failed { ticket_id: None, code: FailureCode::BadItem };
+        let failed = |ticket_id, code| Reading::Failed { ticket_id, code };
+        let Some(raw) = RawItem::of(json) else { return failed(None, FailureCode::BadItem) };
+        let Some(ticket_id) = raw.ticket_id.and_then(json::string).filter(|id| is_ticket_id(id)) else {
+            return failed(None, FailureCode::BadItem);
         };
-        let [ticket_id, tax_number, status, updated_at, spectator, holder, transfer, activation, deletion, extra, ..] =
-            members;
-        let [.., model, attributes] = members;
-        let Some(ticket_id) = ticket_id.and_then(json::string).filter(|id| is_ticket_id(id)) else {
-            return Reading::Failed { ticket_id: None, code: FailureCode::BadItem };
-        };
-        let tax_number = tax_number.and_then(json::string).filter(|number| !number.is_empty());
+        let tax_number = raw.tax_number.and_then(json::string).filter(|number| !number.is_empty());
         if skip.contains(&ticket_id, tax_number.as_deref()) {
             return Reading::Skipped { ticket_id };
         }
-        let is_v4 = model.and_then(json::string).is_some_and(|model| model == "V4");
-        let Some(status) = status.and_then(json::string).and_then(|status| {
-            if is_v4 { status::from_v4(&status, attributes, previous_owner(json)) } else { Status::named(&status) }
-        }) else {
-            return Reading::Failed { ticket_id: Some(ticket_id), code: FailureCode::UnknownStatus };
-        };
-        let Some(status_date) = updated_at.and_then(json::string).and_then(|text| UtcInstant::parse(&text)) else {
-            return Reading::Failed { ticket_id: Some(ticket_id), code: FailureCode::BadField };
+        let Some(status) = raw.status() else { return failed(Some(ticket_id), FailureCode::UnknownStatus) };
+        let Some(status_date) = raw.updated_at.and_then(json::string).and_then(|text| UtcInstant::parse(&text)) else {
+            return failed(Some(ticket_id), FailureCode::BadField);
         };
         let mut cleaner = Cleaner::default();
-        let [beacon] = cleaner.members("activation", activation, &["beaconName"]);
-        let [reason] = cleaner.members("deletion", deletion, &["reason"]);
-        let mobile = Mobile {
-            beacon_name: cleaner.text("beaconName", beacon),
-            beneficiary: Beneficiary::clean(holder, &mut cleaner),
-            deletion_reason: cleaner.text("reason", reason),
-            extra_info: ExtraInfo::clean(extra, &mut cleaner),
-            owner: Owner::clean(spectator, &mut cleaner),
-            status,
-            status_date,
-        };
-        let transfer = Transfer::clean(transfer, &mut cleaner);
-        let change_ref = change_ref(&ticket_id, &mobile, &transfer);
-        let warnings = cleaner.warnings;
-        Reading::Item(Box::new(Self { ticket_id, tax_number, is_v4, mobile, transfer, change_ref, warnings }))
+        let mobile = raw.mobile(status, status_date, &mut cleaner);
+        let transfer = Transfer::clean(raw.transfer, &mut cleaner);
+        Reading::Item(Box::new(Self {
+            change_ref: change_ref(&ticket_id, &mobile, &transfer),
+            is_v4: raw.is_v4(),
+            warnings: cleaner.warnings,
+            ticket_id,
+            tax_number,
+            mobile,
+            transfer,
+        }))
     }
 
     /// What its status says about a transfer.
@@ -142,11 +114,102 @@ impl<'a> Item<'a> {
     }
 }
 
-fn is_ticket_id(id: &str) -> bool {
-    !id.is_empty() && id.chars().nth(MAX_TICKET_ID).is_none()
+/// The members of an item, as raw JSON; null is `None`.
+struct RawItem<'a> {
+    ticket_id: Option<&'a str>,
+    tax_number: Option<&'a str>,
+    status: Option<&'a str>,
+    updated_at: Option<&'a str>,
+    spectator_details: Option<&'a str>,
+    holder: Option<&'a str>,
+    transfer: Option<&'a str>,
+    activation: Option<&'a str>,
+    deletion: Option<&'a str>,
+    extra_info: Option<&'a str>,
+    model: Option<&'a str>,
+    attributes: Option<&'a str>,
+    previous_owner_email: Option<&'a str>,
 }
 
-/// `previousOwnerEmail`, raw. Looked for only in V4 items.
-fn previous_owner(json: &str) -> Option<&str> {
-    json::members(json, &["previousOwnerEmail"]).and_then(|[raw]| raw)
+const MEMBERS: [&str; 13] = [
+    "ticketId",
+    "taxNumber",
+    "status",
+    "updatedAt",
+    "spectatorDetails",
+    "holder",
+    "transfer",
+    "activation",
+    "deletion",
+    "extraInfo",
+    "model",
+    "attributes",
+    "previousOwnerEmail",
+];
+
+impl<'a> RawItem<'a> {
+    /// `None` if it is not an object.
+    fn of(json: &'a str) -> Option<Self> {
+        let [
+            ticket_id,
+            tax_number,
+            status,
+            updated_at,
+            spectator_details,
+            holder,
+            transfer,
+            activation,
+            deletion,
+            extra_info,
+            model,
+            attributes,
+            previous_owner_email,
+        ] = json::members(json, &MEMBERS)?;
+        Some(Self {
+            ticket_id,
+            tax_number,
+            status,
+            updated_at,
+            spectator_details,
+            holder,
+            transfer,
+            activation,
+            deletion,
+            extra_info,
+            model,
+            attributes,
+            previous_owner_email,
+        })
+    }
+
+    fn is_v4(&self) -> bool {
+        self.model.and_then(json::string).is_some_and(|model| model == "V4")
+    }
+
+    fn status(&self) -> Option<Status> {
+        let status = json::string(self.status?)?;
+        if self.is_v4() {
+            status::from_v4(&status, self.attributes, self.previous_owner_email)
+        } else {
+            Status::named(&status)
+        }
+    }
+
+    fn mobile(&self, status: Status, status_date: UtcInstant, cleaner: &mut Cleaner) -> Mobile<'a> {
+        let [beacon_name] = cleaner.members("activation", self.activation, &["beaconName"]);
+        let [reason] = cleaner.members("deletion", self.deletion, &["reason"]);
+        Mobile {
+            beacon_name: cleaner.text("beaconName", beacon_name),
+            beneficiary: Beneficiary::clean(self.holder, cleaner),
+            deletion_reason: cleaner.text("reason", reason),
+            extra_info: ExtraInfo::clean(self.extra_info, cleaner),
+            owner: Owner::clean(self.spectator_details, cleaner),
+            status,
+            status_date,
+        }
+    }
+}
+
+fn is_ticket_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().nth(MAX_TICKET_ID).is_none()
 }

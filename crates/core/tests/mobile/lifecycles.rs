@@ -192,7 +192,7 @@ fn history() -> impl Strategy<Value = Vec<(usize, Event, u8)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn pages_batches_redelivery_and_faults_make_no_difference(
