@@ -315,6 +315,8 @@ fn fields_that_do_not_fit_are_told_with_those_that_are_missing() {
     }
     Site::field(&mut site.note_schema, "Details")["maximumSize"] = "255".into();
     Site::field(&mut site.note_schema, "ParentRecID")["readOnly"] = true.into();
+    Site::field(&mut site.note_schema, "JournalTypeName")["maximumSize"] = "10".into();
+    Site::field(&mut site.work_order_schema, "ParentRecID")["maximumSize"] = "40".into();
     Site::field(&mut site.work_order_schema, "ExternalRef")["maximumSize"] = "32".into();
     site.incident_schema["stateFieldId"] = "5eb3".into();
     site.incident_schema["firstRecIdField"] = "".into();

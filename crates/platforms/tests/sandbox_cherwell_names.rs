@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ticketbridge_core::effect::LookUpFault;
+use ticketbridge_core::effect::{Found, LookUpFault, Query};
 use ticketbridge_platforms::cherwell::{Cherwell, CherwellSettings, WorkOrderSettings};
 use ticketbridge_platforms::http::{Auth, ClientSettings, Grant, HttpClient, OAuth2, Secret, SendOptions};
 use ticketbridge_platforms::{Learned, Platform};
-use ticketbridge_sandbox::cherwell::{CLIENT_ID, IdForm, PageMode, USER};
+use ticketbridge_sandbox::cherwell::{CLIENT_ID, IdForm, PageMode, SeedTicket, USER};
 use ticketbridge_sandbox::faults::{BodyCut, Knob};
 use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN};
 
@@ -137,6 +137,41 @@ async fn an_ill_site_is_no_site_without_names() {
         sandbox.clear_faults();
     }
     learn(&cherwell, &client).await.unwrap();
+}
+
+/// The example of the documentation, as it stands there.
+fn documented_adopt() -> String {
+    let page = include_str!("../../../docs/cherwell.md");
+    let line = page.lines().find_map(|line| line.strip_prefix("adopt = '''")).expect("the page has an example");
+    line.strip_suffix("'''").expect("it ends on its line").to_owned()
+}
+
+#[tokio::test]
+async fn the_documented_expression_adopts_older_tickets() {
+    let sandbox = Sandbox::start(SandboxConfig::default()).await.unwrap();
+    let ticket = |title: &str| SeedTicket {
+        fields: [("Subcategory", "SNR"), ("ShortDescription", title)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect(),
+        state: Some(String::from("New")),
+        created_at: None,
+    };
+    let tickets = vec![ticket("SNR bajo - USSG-1041"), ticket("Printer on fire")];
+    sandbox.with_cherwell(|model, now| model.seed_tickets(now, tickets).unwrap());
+    let mut settings = settings();
+    settings.ticket.fields.kind = String::from("Subcategory");
+    settings.ticket.adopt = Some(documented_adopt());
+    let (cherwell, client) = (Cherwell::new(settings).unwrap(), client(&sandbox, TOKEN));
+    learn(&cherwell, &client).await.unwrap();
+    let mut look_up = cherwell.look_up(&Query::OpenTickets { kinds: vec![String::from("SNR")] }).unwrap();
+    while let Some(call) = look_up.next_call().unwrap() {
+        look_up.absorb(&client.send(&call, SendOptions::within(PATIENCE)).await.transport).unwrap();
+    }
+    let Found::Tickets { tickets } = look_up.finish().unwrap() else { panic!("tickets") };
+    let mut found: Vec<_> = tickets.into_iter().map(|ticket| (ticket.key, ticket.adopted)).collect();
+    found.sort();
+    assert_eq!(found, [(None, false), (Some(String::from("SNR|USSG-1041")), true)]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use ticketbridge_core::ticket::DedupeKey;
 use super::findings::{Book, Findings, Lookup, Need, did_you_mean, find, shown};
 use super::near::Candidate;
 use super::schema::{Schema, Summary};
-use super::settings::{CherwellSettings, NoteWay, WorkOrderWay};
+use super::settings::{CherwellSettings, NoteWay, ParentType, WorkOrderWay};
 use super::site::{Field, NoteSite, Object, TicketSite, WorkOrderSite};
 use super::wire::RecordField;
 
@@ -134,13 +134,11 @@ pub(super) fn ticket(findings: &mut Findings, settings: &CherwellSettings, seen:
     let mut book = seen.ticket.book("ticket")?;
     book.introduce(findings);
     let names = &settings.ticket.fields;
-    let spellings = settings.ticket.kinds.values().flatten().map(|kind| kind.encode_utf16().count());
-    let longest_kind = spellings.max().unwrap_or(0);
     let mut field =
         |setting: &str, name: &str, need| book.field(findings, &format!("ticket.fields.{setting}"), name, need);
     let dedupe_key = field("dedupe_key", &names.dedupe_key, Need::key(DedupeKey::MAX_LENGTH));
     let origin_id = field("origin_id", &names.origin_id, Need::key(ORIGIN_ID));
-    let kind = field("kind", &names.kind, Need { room: longest_kind, ..Need::WRITTEN });
+    let kind = field("kind", &names.kind, Need { room: longest_kind(settings), ..Need::WRITTEN });
     let number = Need { advised: WORK_ORDER_NUMBER, ..Need::WRITTEN };
     let work_order = field("work_order", &names.work_order, number);
     let title = field("title", &names.title, Need::WRITTEN);
@@ -171,6 +169,16 @@ pub(super) fn ticket(findings: &mut Findings, settings: &CherwellSettings, seen:
     })
 }
 
+/// Units of the longest spelling of a kind that is configured.
+fn longest_kind(settings: &CherwellSettings) -> usize {
+    settings.ticket.kinds.values().flatten().map(|kind| units(kind)).max().unwrap_or(0)
+}
+
+/// As the site counts characters.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
 fn constants(
     findings: &mut Findings,
     book: &mut Book<'_>,
@@ -190,7 +198,7 @@ fn constants(
                 continue;
             }
         };
-        let need = Need { room: text.encode_utf16().count(), ..Need::WRITTEN };
+        let need = Need { room: units(&text), ..Need::WRITTEN };
         if let Some(field) = book.field(findings, &setting, name, need) {
             all.push((field, text));
         }
@@ -287,14 +295,22 @@ pub(super) fn note(findings: &mut Findings, settings: &CherwellSettings, seen: &
     let book = book.as_mut()?;
     book.introduce(findings);
     // Related notes get their parent from the relationship: only their type and text are written.
-    let with_parent = Need { written: note.way == NoteWay::Batch, ..Need::default() };
+    let with_parent = |room| match note.way {
+        NoteWay::Batch => Need { room, ..Need::WRITTEN },
+        NoteWay::Related => Need::default(),
+    };
+    let parent = ticket.as_ref().map_or(0, |ticket| match note.parent_type {
+        ParentType::Id => units(&ticket.object.id),
+        ParentType::Name => units(&ticket.object.name),
+    });
+    let (id, name) = (units(&book.object.id), units(&book.object.name));
     let mut field =
         |setting: &str, name: &str, need| book.field(findings, &format!("note.fields.{setting}"), name, need);
     let text = field("text", &note.fields.text, Need { room: NOTE, ..Need::WRITTEN });
-    let type_id = field("type_id", &note.fields.type_id, Need::WRITTEN);
-    let type_name = field("type_name", &note.fields.type_name, with_parent);
-    let parent_type = field("parent_type", &note.fields.parent_type, with_parent);
-    let parent_record = field("parent_record", &note.fields.parent_record, with_parent);
+    let type_id = field("type_id", &note.fields.type_id, Need { room: id, ..Need::WRITTEN });
+    let type_name = field("type_name", &note.fields.type_name, with_parent(name));
+    let parent_type = field("parent_type", &note.fields.parent_type, with_parent(parent));
+    let parent_record = field("parent_record", &note.fields.parent_record, with_parent(RECORD_ID));
     let record_id = book.record_id(findings, "note.type");
     Some(NoteSite {
         group: group?,
@@ -346,12 +362,14 @@ pub(super) fn work_order(
         let setting = format!("work_order.fields.{setting}");
         (!name.trim().is_empty()).then(|| book.field(findings, &setting, name, need))
     };
-    let reference = Need { advised: RECORD_ID, ..Need::WRITTEN };
+    let reference = Need { room: RECORD_ID, ..Need::WRITTEN };
+    let of_ticket = Need { room: ticket.as_ref().map_or(0, |ticket| units(&ticket.object.id)), ..Need::WRITTEN };
+    let of_kind = Need { room: longest_kind(settings), ..Need::WRITTEN };
     let number = Need { advised: WORK_ORDER_NUMBER, ..Need::WRITTEN };
     let ticket_number = optional("ticket_number", &names.ticket_number, number);
     let ticket_rec_id = optional("ticket_rec_id", &names.ticket_rec_id, reference);
-    let ticket_type = optional("ticket_type", &names.ticket_type, Need::WRITTEN);
-    let kind = optional("kind", &names.kind, Need::WRITTEN);
+    let ticket_type = optional("ticket_type", &names.ticket_type, of_ticket);
+    let kind = optional("kind", &names.kind, of_kind);
     let title = optional("title", &names.title, Need::WRITTEN);
     let description = optional("description", &names.description, Need::WRITTEN);
     let record_id = book.record_id(findings, "work_order.object");
