@@ -97,6 +97,11 @@ impl Members {
         }
     }
 
+    /// How long a list is; 0 if the member is none.
+    pub(super) fn length(&self, name: &str) -> usize {
+        self.get(name).and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     /// A list of objects; what is no object in it counts as one without members. Absent and null are an empty list.
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Members>, Unreadable> {
         match self.get(name) {

@@ -8,7 +8,7 @@
 //!
 //! Guarantees: saving is **not** idempotent unless a record is named; an item of a batch is refused alone, the others are
 //! done in their order; a read by id shows a record at once, a search after its index lag; a refresh kills both old tokens.
-//! Limits: searches of `max_page_size` rows per page, activities of 2,000, 10,000 sessions.
+//! Limits: 10,000 items per batch, searches of `max_page_size` rows per page, activities of 2,000, 10,000 sessions.
 
 mod answer;
 mod blueprint;
@@ -39,6 +39,8 @@ pub use session::Session;
 pub use settings::{CherwellSettings, IdForm, PageMode, SettingsError};
 pub use stats::{Duplicates, Stats};
 
+/// The most items of a batch; a call with more is 413.
+pub const MAX_BATCH: usize = 10_000;
 /// The only client id that the service knows.
 pub const CLIENT_ID: &str = "0b7c2f3e-1111-4222-8333-9a9a9a9a9a9a";
 /// The only user, who logs in with the mode `Internal`; the password is [`crate::TOKEN`].

@@ -19,7 +19,7 @@ use super::settings::{CherwellSettings, SettingsError};
 use super::shelves::Shelves;
 use super::stats::{Duplicates, Stats};
 use super::twists::{Twisted, Twists};
-use super::{describe, link, read, save, search};
+use super::{MAX_BATCH, describe, link, read, save, search};
 use crate::call::{Act, Call, Reply, StandIn};
 use crate::clock::Millis;
 use crate::faults::{FaultBoard, Fired, Knob};
@@ -166,6 +166,11 @@ impl CherwellModel {
                 return vec![(now, Act::Reply(answer::refusal(&Failure::bad_request(why))))];
             }
         };
+        let most = ["saverequests", "readrequests"].map(|list| order.members.length(list)).into_iter().max();
+        if most.is_some_and(|most| most > MAX_BATCH) {
+            self.traffic.count_call(order.route.operation.name(), 0);
+            return vec![(now, Act::Reply(message(413, "Maximum request length exceeded.")))];
+        }
         self.perform(&order, dice)
     }
 

@@ -5,6 +5,7 @@
 
 use rand::Rng;
 
+use super::MAX_BATCH;
 use super::answer::{Failure, FieldError, Saved, SavedParent};
 use super::blueprint::{self, FieldDefinition, FieldType, ObjectDefinition, RelationshipDefinition, TABLES, Table};
 use super::culture::read_logical;
@@ -66,8 +67,11 @@ impl Items {
         Ok(Self { items: vec![item], stops_on_error: false })
     }
 
-    /// Reads a batch.
+    /// Reads a batch; one that is too long is refused without a look at its items.
     pub(super) fn batch(members: &Members, shelves: &Shelves) -> Result<Self, Unreadable> {
+        if members.length("saverequests") > MAX_BATCH {
+            return Ok(Self::default());
+        }
         let requests = members.objects("saverequests")?;
         let items = requests.iter().map(|request| Item::read(request, shelves)).collect::<Result<_, _>>()?;
         Ok(Self { items, stops_on_error: members.flag("stoponerror").unwrap_or(false) })

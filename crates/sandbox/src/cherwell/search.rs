@@ -184,8 +184,9 @@ impl Query {
         };
         let rows: Vec<&Record> = match cheapest.and_then(|(_, group)| group.numbers.as_ref()) {
             Some((index, numbers)) => {
-                let slots: BTreeSet<u32> = numbers.iter().flat_map(|number| stored.slots_of(*index, *number)).collect();
-                slots.into_iter().filter_map(|slot| stored.get(slot)).filter(fits).collect()
+                // A record has one value in a field, so no record comes twice.
+                let slots = numbers.iter().flat_map(|number| stored.slots_of(*index, *number));
+                slots.filter_map(|slot| stored.get(slot)).filter(fits).collect()
             }
             None => stored.records().filter(fits).collect(),
         };

@@ -33,23 +33,45 @@ pub(super) struct Shelf {
 #[derive(Debug, Default)]
 struct Index {
     numbers: BTreeMap<Box<str>, u32>,
+    /// The records of each number.
     members: Vec<BTreeSet<u32>>,
+    /// Numbers whose value no record has any more; they are given out again.
+    free: Vec<u32>,
 }
 
 impl Index {
-    fn number_of(&mut self, value: &str) -> u32 {
+    /// Adds a record; answers the number of its value.
+    fn add(&mut self, value: &str, slot: u32) -> u32 {
         let value = value.to_lowercase();
-        if let Some(number) = self.numbers.get(value.as_str()) {
-            return *number;
+        let known = self.numbers.get(value.as_str()).copied();
+        let number = known.unwrap_or_else(|| self.free.pop().unwrap_or(self.members.len() as u32));
+        if known.is_none() {
+            self.numbers.insert(value.into(), number);
         }
-        let number = self.members.len() as u32;
-        self.numbers.insert(value.into(), number);
-        self.members.push(BTreeSet::new());
+        if number as usize >= self.members.len() {
+            self.members.push(BTreeSet::new());
+        }
+        if let Some(slots) = self.members.get_mut(number as usize) {
+            slots.insert(slot);
+        }
         number
     }
 
-    fn members_of(&mut self, number: u32) -> Option<&mut BTreeSet<u32>> {
-        self.members.get_mut(number as usize)
+    /// Takes a record away; a value that no other record has is forgotten.
+    fn take(&mut self, value: &str, number: u32, slot: u32) {
+        let Some(slots) = self.members.get_mut(number as usize) else { return };
+        slots.remove(&slot);
+        if slots.is_empty() && self.numbers.remove(value.to_lowercase().as_str()).is_some() {
+            self.free.push(number);
+        }
+    }
+}
+
+/// The text of an indexed field; empty if it has none.
+fn indexed_text(record: &Record, place: usize) -> &str {
+    match record.values.get(place) {
+        Some(Some(FieldValue::Text(text))) => text,
+        _ => "",
     }
 }
 
@@ -135,30 +157,24 @@ impl Shelf {
         if self.indexes.is_empty() {
             self.indexes = indexed(record.object).map(|_| Index::default()).collect();
         }
-        record.keys.clear();
+        let mut keys = Vec::with_capacity(self.indexes.len());
         for (index, place) in self.indexes.iter_mut().zip(indexed(record.object)) {
-            let value = match record.values.get(place) {
-                Some(Some(FieldValue::Text(text))) => text,
-                _ => "",
-            };
-            let number = index.number_of(value);
-            if let Some(members) = index.members_of(number) {
-                members.insert(record.slot);
-            }
-            record.keys.push(number);
+            keys.push(index.add(indexed_text(record, place), record.slot));
         }
+        record.keys = keys;
         self.by_public_id.entry(record.public_id.to_lowercase().into()).or_default().insert(record.slot);
     }
 
     fn take_from_indexes(&mut self, record: &Record) {
-        for (index, number) in self.indexes.iter_mut().zip(&record.keys) {
-            if let Some(members) = index.members_of(*number) {
-                members.remove(&record.slot);
-            }
+        for ((index, number), place) in self.indexes.iter_mut().zip(&record.keys).zip(indexed(record.object)) {
+            index.take(indexed_text(record, place), *number, record.slot);
         }
         let public_id = record.public_id.to_lowercase();
         if let Some(slots) = self.by_public_id.get_mut(public_id.as_str()) {
             slots.remove(&record.slot);
+            if slots.is_empty() {
+                self.by_public_id.remove(public_id.as_str());
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Catalogue, FaultError, Knob, OperationClass};
 pub struct Rule {
     /// What goes wrong.
     pub knob: Knob,
-    /// The platform on which it goes wrong; `None`: on each.
+    /// The platform on which it goes wrong; `None`: the one whose board it is put on, over HTTP SFyC.
     pub platform: Option<String>,
     /// The operations on which it goes wrong; empty: the knob's usual ones.
     pub operations: Vec<String>,

@@ -77,6 +77,17 @@ fn garbled_bodies_get_one_clear_answer() {
 }
 
 #[test]
+fn a_batch_beyond_the_limit_is_413_and_does_nothing() {
+    let mut site = Cherwell::new();
+    let item = site.ticket("a");
+    let items = vec![item; ticketbridge_sandbox::cherwell::MAX_BATCH + 1];
+    let (status, answer) = site.post("savebusinessobjectbatch", &json!({"saveRequests": items}));
+    assert_eq!((status, answer), (413, json!({"Message": "Maximum request length exceeded."})));
+    assert_eq!(site.post("getbusinessobjectbatch", &json!({"readRequests": items})).0, 413);
+    assert_eq!(site.stats().tickets, 0);
+}
+
+#[test]
 fn garbled_paths_and_logins_get_one_clear_answer() {
     let mut site = Cherwell::new();
     let ticket = site.create_one("a");
