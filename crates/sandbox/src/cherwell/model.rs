@@ -61,7 +61,7 @@ impl CherwellModel {
     fn start(max_records: usize, settings: CherwellSettings) -> Self {
         let mut shelves = Shelves::default();
         if let Some(customer) = first_customer(&mut shelves) {
-            shelves.commit(0, vec![Change::Create(customer)]);
+            shelves.commit(Millis::MIN, vec![Change::Create(customer)]);
         }
         Self {
             shelves,
@@ -388,7 +388,15 @@ fn first_customer(shelves: &mut Shelves) -> Option<NewRecord> {
         .flatten()
         .collect();
     let (key, _, public_id) = shelves.reserve(object, &values, false);
-    Some(NewRecord { object: object.id, table: key.table, slot: key.slot, public_id, values, created_at: None, lag: 0 })
+    Some(NewRecord {
+        object: object.id,
+        table: key.table,
+        slot: key.slot,
+        public_id,
+        values,
+        created_at: Some(0),
+        lag: 0,
+    })
 }
 
 impl StandIn for CherwellModel {

@@ -227,6 +227,7 @@ impl Planner<'_> {
                     .ok_or_else(Failure::record_not_found)?,
             ),
         };
+        let is_new = existing.is_none();
         let (key, saved) = match existing {
             Some((key, rec_id, public_id)) => {
                 check_required(object, &values, false)?;
@@ -241,7 +242,8 @@ impl Planner<'_> {
             // Kept nowhere: the contract's callers always save at once.
             return Ok(Saved { cache_key: Some(format!("{:016x}", super::ids::mix(u64::from(key.slot)))), ..saved });
         }
-        if let Some(parent) = parent.filter(|parent| !parent.definition.is_by_parent) {
+        // A new journal names its parent itself.
+        if let Some(parent) = parent.filter(|parent| !(is_new && parent.definition.is_by_parent)) {
             self.changes.push(Change::Link(parent.relationship, parent.key, key));
         }
         Ok(saved)

@@ -164,6 +164,29 @@ fn a_related_work_order_is_made_and_linked_in_one() {
 }
 
 #[test]
+fn a_record_that_is_there_already_is_handed_to_a_parent() {
+    let mut site = Cherwell::new();
+    let ticket = site.create_one("a");
+    let note = site.object("Journal - Note");
+    let alone = site.item(&note, &[("JournalTypeID", &note), ("Details", "alone")]);
+    let (_, saved) = site.post("savebusinessobject", &alone);
+    let order = site.work_order(&ticket, "o1");
+    let object = site.object("WorkOrder");
+    for (object, rec_id, name) in
+        [(note, text(&saved["busObRecId"]), "Incident Owns Journals"), (object, order.0, "Incident Owns Work Orders")]
+    {
+        assert_eq!(related(&mut site, &ticket.0, name, &json!({}))["totalRecords"], 0);
+        let body = json!({
+            "parentBusObId": INCIDENT, "parentBusObRecId": ticket.0, "relationshipId": site.relationship(name),
+            "busObId": object, "busObRecId": rec_id, "fields": [],
+        });
+        let (status, again) = site.post("saverelatedbusinessobject", &body);
+        assert_eq!((status, &again["busObRecId"]), (200, &json!(rec_id)));
+        assert_eq!(related(&mut site, &ticket.0, name, &json!({}))["totalRecords"], 1);
+    }
+}
+
+#[test]
 fn activities_are_the_journals_newest_first() {
     let mut site = Cherwell::new();
     let ticket = site.create_one("a");
