@@ -13,7 +13,7 @@ use ticketbridge_sandbox::cherwell::{CLIENT_ID, IdForm, PageMode, SeedTicket, US
 use ticketbridge_sandbox::faults::{BodyCut, Knob};
 use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn settings() -> CherwellSettings {
     let mut settings =

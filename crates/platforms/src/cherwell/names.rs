@@ -1,7 +1,7 @@
 //! Every configured name becomes an id, with all that is wrong gathered: nothing hides anything else (Cherwell contract
 //! §4, §14).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use ticketbridge_core::ticket::DedupeKey;
@@ -241,18 +241,19 @@ fn open_states(findings: &mut Findings, book: &Book<'_>, wanted: &[String]) -> O
 
 /// Says which required fields nobody fills: a create would be refused, and only the site's administrator knows by what.
 fn required(findings: &mut Findings, book: &Book<'_>, role: &str, template: &[RecordField], state: Option<&Field>) {
-    let of_template = |short: &str| {
-        template
-            .iter()
-            .find(|one| [&one.field_id, &one.full_field_id].into_iter().any(|id| super::site::short_id(id) == short))
-    };
+    // Whether the site itself fills a field of the template.
+    let filled_by_site: HashMap<String, bool> = template
+        .iter()
+        .flat_map(|one| [&one.field_id, &one.full_field_id].map(|id| (super::site::short_id(id), one)))
+        .map(|(short, one)| (short, !one.value.trim().is_empty()))
+        .collect();
     let mut unfilled = Vec::new();
     for field in book.fields() {
         let short = field.short();
-        let filled_by_template = of_template(&short).map(|one| !one.value.trim().is_empty());
-        let is_required = field.required || filled_by_template.is_some();
+        let by_template = filled_by_site.get(&short).copied();
+        let is_required = field.required || by_template.is_some();
         // A new record begins in a state by itself, and what can't be set can't be asked of us.
-        let filled = filled_by_template == Some(true)
+        let filled = by_template == Some(true)
             || book.writes(&short)
             || field.locked()
             || field.auto_fill

@@ -1,6 +1,6 @@
 //! Names that are near to one that is missing: little differs, or they share a word.
 //!
-//! Limits: at most 3 names, of at most 100 characters.
+//! Limits: at most 3 names, of at most 100 characters; the first 5,000 of the site are compared.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 const OFFERED: usize = 3;
 /// Longest name that is compared, in characters; comparing takes the product of both lengths.
 const LONGEST: usize = 100;
+/// Most names that are compared: more than any blueprint has of a sort.
+const COMPARED: usize = 5_000;
 /// How much of two names must be alike where they share no word.
 const ALIKE: f64 = 0.6;
 /// How much must be alike for a slip of the pen: then only such names are offered.
@@ -35,21 +37,25 @@ struct Nearness {
 pub(super) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = Candidate<'a>>) -> Vec<&'a str> {
     let wanted: String = wanted.chars().take(LONGEST).collect();
     let mut found: Vec<(Nearness, &str)> = Vec::new();
-    for candidate in candidates {
+    for candidate in candidates.into_iter().take(COMPARED) {
         let both = [candidate.name, candidate.display_name].map(|name| nearness(&wanted, name));
         let Some(near) = both.into_iter().flatten().max_by(|one, other| one.total().total_cmp(&other.total())) else {
             continue;
         };
         let shown = if candidate.name.is_empty() { candidate.display_name } else { candidate.name };
-        if !found.iter().any(|(_, other)| *other == shown) {
-            found.push((near, shown));
-        }
+        found.push((near, shown));
     }
     if found.iter().any(|(near, _)| near.alike >= SLIP) {
         found.retain(|(near, _)| near.alike >= SLIP);
     }
     found.sort_by(|(one, a), (other, b)| other.total().total_cmp(&one.total()).then(a.cmp(b)));
-    found.into_iter().take(OFFERED).map(|(_, name)| name).collect()
+    let mut offered: Vec<&str> = Vec::new();
+    for (_, name) in found {
+        if offered.len() < OFFERED && !offered.contains(&name) {
+            offered.push(name);
+        }
+    }
+    offered
 }
 
 impl Nearness {
