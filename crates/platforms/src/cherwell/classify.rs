@@ -225,7 +225,8 @@ fn by_words(words: &Words, text: &str) -> Option<Trouble> {
         "VALUENOTVALID" => Trouble::Invalid,
         _ if words.refused_values => Trouble::Invalid,
         _ if is_too_large(&text) => Trouble::TooLarge,
-        _ if names_are_unknown(&text) => Trouble::Names,
+        // In its own words only: a page of somebody in between does not say that nothing was done.
+        _ if !words.message.is_empty() && names_are_unknown(&text) => Trouble::Names,
         _ if text.contains("duplicateentry") => Trouble::Duplicate,
         "BADREQUEST" => Trouble::BadRequest,
         _ => return None,
@@ -435,6 +436,7 @@ mod tests {
             ("the same with 200", code(200, "EXPRESSIONNOTFOUND"), Seen::Operator("TB0203", true)),
             ("a general failure", answer(500, &general("Something broke")), Seen::Plain),
             ("a general failure with 200", answer(200, &general("Something broke")), Seen::Plain),
+            ("an unknown name on a page", samples::raw(500, "<p>Field 93 not found: FieldId</p>", &[]), Seen::Plain),
             ("a value that was not found", answer(500, &general("Field Owner: value Bob not found")), Seen::Plain),
             ("no record", code(500, "RECORDNOTFOUND"), Seen::Missing),
             ("no record in mixed case", code(500, "RecordNotFound"), Seen::Missing),
