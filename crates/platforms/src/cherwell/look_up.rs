@@ -57,7 +57,7 @@ pub(super) fn begin(shared: &Arc<Shared>, query: &Query) -> Result<Box<dyn Dialo
 /// One question, and the ticket that it is about, if it is about one.
 struct Task {
     question: Question,
-    ticket: Option<String>,
+    ticket: Option<TicketReference>,
 }
 
 impl From<Question> for Task {
@@ -144,7 +144,7 @@ fn ticket_notes<'a>(site: &Site, wanted: impl Iterator<Item = &'a NoteLookUp>) -
             )));
         };
         if records.insert(record.to_ascii_lowercase()) {
-            tasks.push(Task { question: notes::question(site, number, record), ticket: Some(number.clone()) });
+            tasks.push(Task { question: notes::question(site, number, record), ticket: Some(ticket.clone()) });
         }
     }
     Ok(tasks)
@@ -183,13 +183,23 @@ enum Rows {
     WorkOrders(BTreeMap<String, RemoteWorkOrder>),
 }
 
+/// What is being asked.
+enum Step {
+    Read(Box<Search>, Option<TicketReference>),
+    /// The notes of a ticket are said to be missing: is it because the ticket is?
+    Check {
+        ticket: TicketReference,
+        asked: bool,
+    },
+}
+
 /// A look-up under way.
 struct Run {
     shared: Arc<Shared>,
     site: Arc<Site>,
     rows: Rows,
     waiting: VecDeque<Task>,
-    current: Option<(Search, Option<String>)>,
+    current: Option<Step>,
     failed: bool,
 }
 
@@ -231,38 +241,58 @@ impl Dialogue<Found> for Run {
 impl Run {
     fn call(&mut self) -> Result<Option<HttpCall>, LookUpFault> {
         loop {
-            if let Some((search, _)) = &mut self.current {
-                if let Some(call) = search.call()? {
-                    return Ok(Some(call));
+            match &mut self.current {
+                Some(Step::Check { ticket, asked }) => {
+                    *asked = true;
+                    return Ok(Some(notes::parent(&self.shared, &self.site, ticket)));
                 }
-                self.current = None;
+                Some(Step::Read(search, _)) => {
+                    if let Some(call) = search.call()? {
+                        return Ok(Some(call));
+                    }
+                }
+                None => {}
             }
+            self.current = None;
             let Some(Task { question, ticket }) = self.waiting.pop_front() else { return Ok(None) };
-            self.current = Some((Search::begin(&self.shared, question), ticket));
+            self.current = Some(Step::Read(Box::new(Search::begin(&self.shared, question)), ticket));
         }
     }
 
     fn take(&mut self, transport: &Transport) -> Result<(), LookUpFault> {
-        let Some((search, ticket)) = &mut self.current else {
-            return Err(fault("an answer came to a question that was not asked"));
-        };
-        let records = match search.absorb(transport) {
-            Ok(records) => records,
-            // The ticket is gone, and its notes with it.
-            Err(ReadFault::Missing) if ticket.is_some() => {
-                self.current = None;
+        match self.current.take() {
+            Some(Step::Check { ticket, asked: true }) => {
+                notes::parent_is_gone(&self.shared, &self.site, &ticket, transport)
+            }
+            Some(Step::Read(search, ticket)) => self.take_page(search, ticket, transport),
+            _ => Err(fault("an answer came to a question that was not asked")),
+        }
+    }
+
+    fn take_page(
+        &mut self,
+        mut search: Box<Search>,
+        ticket: Option<TicketReference>,
+        transport: &Transport,
+    ) -> Result<(), LookUpFault> {
+        let records = match (search.absorb(transport), ticket.clone()) {
+            (Ok(records), _) => records,
+            (Err(ReadFault::Missing), Some(ticket)) => {
+                self.current = Some(Step::Check { ticket, asked: false });
                 return Ok(());
             }
-            Err(ReadFault::Missing) => {
+            (Err(ReadFault::Missing), None) => {
                 let what = &search.question().what;
                 return Err(fault(format!("Reading {what}: a search answers that a record is missing.")));
             }
-            Err(ReadFault::Fault(fault)) => return Err(fault),
+            (Err(ReadFault::Fault(fault)), _) => return Err(fault),
         };
         let whole = search.question().fields == Fields::All;
+        let number = ticket.as_ref().map(|ticket| ticket.number.as_str());
         for record in &records {
-            self.rows.add(&self.shared, &self.site, record, ticket.as_deref(), whole)?;
+            self.rows.add(&self.shared, &self.site, record, number, whole)?;
         }
+        self.current = Some(Step::Read(search, ticket));
         Ok(())
     }
 }

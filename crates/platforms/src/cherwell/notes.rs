@@ -1,13 +1,19 @@
 //! Notes of a ticket, found again by their marker (Cherwell contract §9). There is no search over the notes of all
 //! tickets, so each ticket's journals are read, with the text and nothing else.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use ticketbridge_core::effect::LookUpFault;
+use ticketbridge_core::ticket::TicketReference;
 use uuid::Uuid;
 
 use super::Shared;
+use super::classify::{self, ReadFault};
 use super::search::{Fields, Question, Source, member};
 use super::site::Site;
 use super::wire::Record;
+use crate::fault::{fault, misconfigured};
+use crate::{HttpCall, Transport};
 
 /// How a marker begins; it ends with `]`.
 const MARKER: &str = "[ref:";
@@ -37,6 +43,42 @@ pub(super) fn markers(shared: &Shared, site: &Site, journal: &Record) -> Result<
         return Ok(Vec::new());
     }
     member(shared, &site.note.object, journal, &site.note.text).map(markers_in)
+}
+
+/// Asks for the ticket itself, since its journals are said to be missing.
+pub(super) fn parent(shared: &Shared, site: &Site, ticket: &TicketReference) -> HttpCall {
+    let record = utf8_percent_encode(ticket.record.as_deref().unwrap_or_default(), NON_ALPHANUMERIC).to_string();
+    shared.get(&format!("V1/getbusinessobject/busobid/{}/busobrecid/{record}", site.ticket.object.id))
+}
+
+/// A ticket that is gone has no notes. If it is there, `RECORDNOTFOUND` was said of something else, and "no notes"
+/// would make the note twice.
+pub(super) fn parent_is_gone(
+    shared: &Shared,
+    site: &Site,
+    ticket: &TicketReference,
+    transport: &Transport,
+) -> Result<(), LookUpFault> {
+    let number = &ticket.number;
+    match classify::read(shared, transport) {
+        Err(ReadFault::Missing) => Ok(()),
+        Err(ReadFault::Fault(fault)) => Err(fault),
+        Ok(body) if body["busObRecId"].as_str().is_some_and(|record| !record.is_empty()) => {
+            shared.forget();
+            Err(misconfigured(format!(
+                "TB0203: Ticket {number} is there, but its notes are not found over the relationship `{}`: all names are \
+                 looked up again; check `note.relationship` and the user's rights.",
+                site.note.relationship
+            )))
+        }
+        Ok(body) => {
+            Err(fault(format!("Ticket {number} was asked for, and the answer names no record: {}", brief(&body))))
+        }
+    }
+}
+
+fn brief(body: &Value) -> String {
+    crate::fault::shorten(&body.to_string())
 }
 
 /// Every marker in a text.

@@ -5,7 +5,8 @@
 //! * A pass ends when its different rows reach the last page's total, or at a page that brings nothing new.
 //! * A pass that came to its total while no row left is the answer. Otherwise the rows are read again in the opposite
 //!   order, and the union counts: 2 passes; 4 where rows leave meanwhile, for each one that leaves may push a
-//!   neighbour past us. After these the last page's total is the measure.
+//!   neighbour past us. After these the last page's total is the measure, if each pass lacked no more rows than were
+//!   seen to come and go.
 //! * A first page that is empty although the total is above zero (SR-152489) is no answer.
 //! * Rows or pages: `pageNumber` means either, by version. If it looks wrong, the other one is tried once, from the
 //!   start, and is kept if the rows then add up.
@@ -86,6 +87,8 @@ struct Pass {
     total: u64,
     /// The total became smaller between two pages.
     fell: bool,
+    /// By how much the total changed between pages, up and down.
+    moved: u64,
 }
 
 /// A reading under way.
@@ -101,6 +104,8 @@ pub(super) struct Pages {
     pass: Pass,
     /// Passes since the way to count was last chosen.
     passes: u32,
+    /// One of these lacked more rows than came and went meanwhile.
+    unexplained: bool,
     /// The highest total of all pages.
     highest: u64,
     /// Pages that were asked for, over all passes.
@@ -120,6 +125,7 @@ impl Pages {
             seen: HashMap::new(),
             pass: Pass { id: 1, ..Pass::default() },
             passes: 1,
+            unexplained: false,
             highest: 0,
             asked: 0,
             done: false,
@@ -189,7 +195,10 @@ impl Pages {
 
     fn count(&mut self, rows: u64, fresh: u64, total: u64) {
         let pass = &mut self.pass;
-        pass.fell |= pass.pages > 0 && total < pass.total;
+        if pass.pages > 0 {
+            pass.fell |= total < pass.total;
+            pass.moved += total.abs_diff(pass.total);
+        }
         pass.pages += 1;
         pass.received += rows;
         pass.distinct += fresh;
@@ -231,6 +240,7 @@ impl Pages {
         self.counting.rows = !self.counting.rows;
         self.begin_pass(false);
         self.passes = 1;
+        self.unexplained = false;
         Ok(())
     }
 
@@ -250,13 +260,14 @@ impl Pages {
     }
 
     fn end_pass(&mut self) -> Result<(), Misfit> {
+        self.unexplained |= self.pass.distinct + self.pass.moved < self.pass.total;
         let left = self.highest > self.pass.total;
         if self.passes < if left { PASSES_WHILE_ROWS_LEAVE } else { PASSES } {
             self.begin_pass(!self.pass.descending);
             self.passes += 1;
             return Ok(());
         }
-        if self.all_seen() >= self.pass.total {
+        if !self.unexplained && self.all_seen() >= self.pass.total {
             self.done = true;
             return Ok(());
         }

@@ -433,14 +433,34 @@ fn a_note_without_its_text_is_a_fault_and_so_is_a_ticket_without_a_record() {
 
 #[test]
 fn the_notes_of_a_ticket_that_is_gone_are_none() {
-    let mut look_up = begin(&shared(), &notes_of(&[1])).unwrap();
     let gone = json!({"errorCode": "RecordNotFound", "errorMessage": "Record not found", "hasError": true});
-    for _ in 0..2 {
-        look_up.next_call().unwrap().unwrap();
+    let mut look_up = begin(&shared(), &notes_of(&[1])).unwrap();
+    let mut asked = Vec::new();
+    while let Some(call) = look_up.next_call().unwrap() {
+        asked.push(call.target);
         look_up.absorb(&answer(500, &gone)).unwrap();
     }
-    assert_eq!(look_up.next_call(), Ok(None));
     assert_eq!(look_up.finish(), Ok(Found::Notes { notes: Vec::new() }));
+    let related = String::from("/api/V1/getrelatedbusinessobject?locale=en%2DUS");
+    let parent =
+        |number: u32| format!("/api/V1/getbusinessobject/busobid/{INCIDENT}/busobrecid/{number:032x}?locale=en%2DUS");
+    assert_eq!(asked, [related.clone(), parent(1), related, parent(9)]);
+
+    // The ticket is there: it is the relationship that is not.
+    for (status, body, configuration) in [
+        (200, json!({"busObRecId": "aa", "hasError": false}), true),
+        (200, json!({"busObRecId": null, "hasError": false}), false),
+        (503, json!(null), false),
+    ] {
+        let shared = shared();
+        let mut look_up = begin(&shared, &notes_of(&[1])).unwrap();
+        look_up.next_call().unwrap().unwrap();
+        look_up.absorb(&answer(500, &gone)).unwrap();
+        assert!(look_up.next_call().unwrap().is_some());
+        let fault = look_up.absorb(&answer(status, &body)).unwrap_err();
+        assert_eq!((fault.configuration, shared.site().is_none()), (configuration, configuration), "{fault:?}");
+        assert!(look_up.finish().is_err());
+    }
     let mut look_up = begin(&shared(), &open()).unwrap();
     look_up.next_call().unwrap().unwrap();
     assert!(look_up.absorb(&answer(500, &gone)).is_err(), "a search has no parent");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -244,8 +245,11 @@ fn motion() -> impl Strategy<Value = Motion> {
     prop_oneof![Just(Motion::None), events().prop_map(Motion::Leave), events().prop_map(Motion::Arrive)]
 }
 
+/// The same cases each time.
+const SEED: RngSeed = RngSeed::Fixed(152_489);
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, rng_seed: SEED, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Every row that was there all the time comes, or there is a fault; never a shorter list.
     #[test]
