@@ -137,6 +137,8 @@ pub(crate) struct ProcessTrouble {
     pub(crate) commit_fails: u32,
     /// A process dies at an event, in parts of ten thousand.
     pub(crate) dies: u32,
+    /// A process stands still right before a write leaves, in parts of a thousand.
+    pub(crate) stalls: u32,
     /// Most milliseconds that a transaction takes to the disk, and its receipt back.
     pub(crate) disk: u64,
 }
@@ -178,6 +180,7 @@ pub(crate) fn plan(profile: Profile, site: &Site, dice: &mut ChaCha8Rng) -> Plan
     let trouble = ProcessTrouble {
         commit_fails: planner.dice.random_range(0..60),
         dies: *[0, 0, 10, 60].choose(planner.dice).unwrap_or(&0),
+        stalls: *[0, 0, 5, 30].choose(planner.dice).unwrap_or(&0),
         disk: *[5, 5, 100, 3_000].choose(planner.dice).unwrap_or(&5),
     };
     Plan { deeds: planner.deeds, trouble, calm_at }
@@ -208,7 +211,13 @@ impl Planner<'_> {
             let count = self.dice.random_range(1..10);
             let keys = (0..count).map(|_| self.dice.random_range(0..keys)).collect();
             let text = *["", "", "", POISON_ITEM, POISON_CALL].choose(self.dice).unwrap_or(&"");
-            self.add(Deed::Receive { backend, keys, text });
+            let at = self.at();
+            self.deeds.push((at, Deed::Receive { backend, keys, text }));
+            if self.dice.random_bool(0.3) {
+                let pick = self.dice.random_range(0..100);
+                let soon = self.dice.random_range(1..3_000);
+                self.deeds.push((at + soon, Deed::Dismiss { pick }));
+            }
         }
     }
 

@@ -20,7 +20,15 @@ const FIRST_ORIGIN: u128 = 0x0199_d2c4_0000_7000_8000_0000_0000_0000;
 impl World {
     pub(crate) fn deed(&mut self, deed: Deed) {
         self.trace.mark(&[6, self.now]);
-        if !matches!(deed, Deed::Receive { .. } | Deed::Rules { .. } | Deed::People { .. } | Deed::AcceptLoss { .. }) {
+        if !matches!(
+            deed,
+            Deed::Receive { .. }
+                | Deed::Rules { .. }
+                | Deed::People { .. }
+                | Deed::AcceptLoss { .. }
+                | Deed::Stall { .. }
+                | Deed::Crash { .. }
+        ) {
             self.trace.tell(self.now, || (Vec::new(), format!("{deed:?}")));
         }
         match deed {
@@ -131,11 +139,12 @@ impl World {
     }
 
     /// Nothing of the process moves for so long; its lease runs on.
-    fn stall(&mut self, process: usize, span: u64) {
+    pub(crate) fn stall(&mut self, process: usize, span: u64) {
         let until = self.now + span;
         let lease = self.site.longest_request() + LEASE_MARGIN;
         let Some(one) = self.processes.get_mut(process).filter(|one| one.delivery.is_some()) else { return };
         one.stalled_until = one.stalled_until.max(until);
+        self.trace.tell(self.now, || (Vec::new(), format!("process {process} stands still for {span} ms")));
         if span > lease {
             self.tally.saw(Sometimes::LongStall);
         }

@@ -409,7 +409,7 @@ impl World {
             Report::Problem(problem) if !problem.about.is_empty() => vec![problem.about.clone()],
             _ => Vec::new(),
         };
-        self.trace.tell(self.now, || (keys, format!("process {process} reports {report:?}")));
+        self.trace.mention(self.now, || (keys, format!("process {process} reports {report:?}")));
     }
 
     // ---- transactions ---------------------------------------------------------------------------------------------

@@ -74,6 +74,27 @@ impl Remote {
         }
     }
 
+    /// The dedupe keys that an effect is about; `key_of` knows that of an origin id.
+    pub(crate) fn keys_of(&self, effect: &Effect, key_of: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        match (&self.model, effect) {
+            (Model::Sfyc(model), Effect::Sfyc(effect)) => match effect {
+                sfyc::Effect::CreateTickets(made) => {
+                    made.iter().filter_map(|(_, ticket, _)| ticket.external_ref.as_deref().map(str::to_owned)).collect()
+                }
+                sfyc::Effect::AddNotes(made) => {
+                    made.iter().filter_map(|(note, _)| key_of(note.note_ref.as_deref()?)).collect()
+                }
+                sfyc::Effect::CreateWorkOrders(made) => {
+                    made.iter().filter_map(|(_, order, _)| key_of(order.external_ref.as_deref()?)).collect()
+                }
+                sfyc::Effect::LinkWorkOrders(made) => {
+                    let key = |sequence| model.ticket(&sfyc_number(sequence))?.content.external_ref.clone();
+                    made.iter().filter_map(|(sequence, _)| key(*sequence).map(String::from)).collect()
+                }
+            },
+        }
+    }
+
     /// Puts these fault rules in the place of all others. A rule that means nothing on this platform is a defect of the
     /// profile.
     pub(crate) fn set_rules(&mut self, rules: Vec<Rule>) -> Result<(), String> {

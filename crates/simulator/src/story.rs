@@ -22,6 +22,8 @@ struct Line {
     /// Empty: it touches everything.
     keys: Vec<String>,
     text: String,
+    /// Left out first where a story is too long.
+    aside: bool,
 }
 
 impl Trace {
@@ -52,7 +54,16 @@ impl Trace {
     pub(crate) fn tell(&mut self, at: u64, line: impl FnOnce() -> (Vec<String>, String)) {
         if let Some(lines) = &mut self.lines {
             let (keys, text) = line();
-            lines.push(Line { at, keys, text });
+            lines.push(Line { at, keys, text, aside: false });
+        }
+    }
+
+    /// As [`Trace::tell`], for what is left out first: the weather, not the deeds.
+    pub(crate) fn mention(&mut self, at: u64, line: impl FnOnce() -> (Vec<String>, String)) {
+        if let Some(lines) = &mut self.lines {
+            let (keys, text) = line();
+            let aside = keys.is_empty();
+            lines.push(Line { at, keys, text, aside });
         }
     }
 
@@ -60,7 +71,10 @@ impl Trace {
     pub(crate) fn story(&self, key: Option<&str>) -> Vec<String> {
         let touches =
             |line: &&Line| key.is_none_or(|key| line.keys.is_empty() || line.keys.iter().any(|touched| touched == key));
-        let lines: Vec<String> = self.lines.iter().flatten().filter(touches).map(shown).collect();
+        let mut lines = told(self.lines.iter().flatten().filter(touches));
+        if lines.len() > STORY_LINES {
+            lines = told(self.lines.iter().flatten().filter(touches).filter(|line| !line.aside));
+        }
         if lines.len() <= STORY_LINES {
             return lines;
         }
@@ -73,12 +87,28 @@ impl Trace {
     }
 }
 
-fn shown(line: &Line) -> String {
-    let (seconds, millis) = (line.at / 1_000, line.at % 1_000);
-    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let mut text = String::new();
-    let _infallible = write!(text, "{hours:>4}:{minutes:02}:{seconds:02}.{millis:03}   {}", line.text);
-    text
+/// Lines in words; what comes again and again is one line.
+fn told<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<String> {
+    let mut told: Vec<(&Line, u64, u64)> = Vec::new();
+    for line in lines {
+        match told.iter_mut().rev().take(2).find(|(last, _, _)| last.text == line.text) {
+            Some((_, again, until)) => (*again, *until) = (*again + 1, line.at),
+            None => told.push((line, 0, line.at)),
+        }
+    }
+    let shown = |(line, again, until): (&Line, u64, u64)| {
+        let mut text = format!("{}   {}", clock(line.at), line.text);
+        if again > 0 {
+            let _infallible = write!(text, " (and {again} times more until {})", clock(until).trim_start());
+        }
+        text
+    };
+    told.into_iter().map(shown).collect()
+}
+
+fn clock(at: u64) -> String {
+    let (seconds, millis) = (at / 1_000, at % 1_000);
+    format!("{:>4}:{:02}:{:02}.{millis:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
 #[cfg(test)]
@@ -98,7 +128,17 @@ mod tests {
         let story = trace.story(Some("SNR|1"));
         assert_eq!(story.len(), STORY_LINES);
         assert!(story.last().is_some_and(|line| line.ends_with("line 499")));
-        assert!(story.iter().any(|line| line.contains("442 lines are left out") || line.contains("are left out")));
+        assert!(story.iter().any(|line| line.contains("443 lines are left out")), "{story:#?}");
+    }
+
+    #[test]
+    fn what_comes_again_is_one_line_and_the_weather_goes_first() {
+        let mut trace = Trace::new(true);
+        for at in 0..100 {
+            trace.tell(at, || (vec![String::from("SNR|1")], String::from("looked up")));
+            trace.mention(at, || (Vec::new(), format!("weather {at}")));
+        }
+        assert_eq!(trace.story(Some("SNR|1")), ["   0:00:00.000   looked up (and 99 times more until 0:00:00.099)"]);
     }
 
     #[test]

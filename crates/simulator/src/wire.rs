@@ -22,6 +22,7 @@ use ticketbridge_sandbox::{Act, Call, Reply, TOKEN};
 
 use crate::checks::{intent, once};
 use crate::faults::{Outage, WireTrouble};
+use crate::process::LEASE_MARGIN;
 use crate::remote::Effect;
 use crate::site::{SitePlatform, Sort, millis};
 use crate::sometimes::Sometimes;
@@ -110,6 +111,11 @@ impl World {
     ) {
         let Some(life) = self.processes.get(process).map(|one| one.life) else { return };
         let wait = self.way(&platform);
+        if not_after.is_some() && self.chance(self.trouble.stalls) {
+            let most = self.site.longest_request() + LEASE_MARGIN + 20_000;
+            let span = self.dice.random_range(1..most);
+            self.stall(process, span);
+        }
         self.next_exchange += 1;
         let id = self.next_exchange;
         let exchange = Exchange { process, life, platform, call, purpose, not_after, begun: self.now, departed: false };
@@ -237,7 +243,10 @@ impl World {
         self.effects += 1;
         let Some(remote) = self.remotes.get_mut(platform) else { return };
         self.trace.mark(&[4, self.now, exchange]);
-        self.trace.tell(self.now, || (Vec::new(), format!("{platform} does {effect:?}")));
+        let origins = &self.origins;
+        let rows = &self.store.rows;
+        let key_of = |origin: &str| Some(rows.get(origins.get(origin)?)?.row.key.to_string());
+        self.trace.tell(self.now, || (remote.keys_of(&effect, key_of), format!("{platform} does {effect:?}")));
         remote.commit(START + self.now as i64, effect);
         self.check_truth(platform);
     }

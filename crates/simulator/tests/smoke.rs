@@ -46,3 +46,15 @@ fn harsh_seeds_end_well() {
 fn beyond_the_promise_doubles_are_reported() {
     is_sound(&sweep(Profile::Outside));
 }
+
+#[test]
+fn the_same_seed_gives_the_same_trace_on_any_number_of_threads() {
+    let scenario = Scenario::of(Profile::Harsh);
+    for seed in [3, 17, 40] {
+        let (one, two) = (run_one(seed, &scenario, false), run_one(seed, &scenario, true));
+        assert_eq!(one.fingerprint, two.fingerprint, "seed {seed}");
+        assert!(one.steps > 50 && one.tickets > 0);
+    }
+    assert_ne!(run_one(3, &scenario, false).fingerprint, run_one(4, &scenario, false).fingerprint);
+    assert_eq!(run(0..12, 1, &scenario), run(0..12, 3, &scenario));
+}

@@ -1,4 +1,7 @@
 //! I11: the journal (what was received, sent, settled and done by operators), replayed, gives the current row.
+//!
+//! Not in the journal, and not judged: how a row went on after a refusal whose ticket was then looked at (closed
+//! meanwhile, gone, or with its work order already).
 
 use ticketbridge_core::effect::{Operation, Outcome};
 use ticketbridge_core::ticket::{OperationSet, State, TicketRow};
@@ -15,6 +18,8 @@ pub struct Folded {
     created_as: Option<String>,
     work_order: Option<String>,
     failed: Option<Operation>,
+    /// A refusal was the last word; what follows may come of a look at the ticket.
+    refused: bool,
 }
 
 impl Default for Folded {
@@ -26,6 +31,7 @@ impl Default for Folded {
             created_as: None,
             work_order: None,
             failed: None,
+            refused: false,
         }
     }
 }
@@ -35,6 +41,7 @@ impl Folded {
     pub fn sent(&mut self, operation: Operation) -> bool {
         let before = self.ever_sent.contains(operation);
         self.ever_sent.insert(operation);
+        self.refused = false;
         self.state = State::ALL.into_iter().find(|state| state.operation() == Some(operation)).unwrap_or(self.state);
         before
     }
@@ -42,6 +49,7 @@ impl Folded {
     /// An outcome came.
     pub fn settled(&mut self, operation: Operation, outcome: &Outcome, next: State) {
         self.state = next;
+        self.refused = matches!(outcome, Outcome::Refused { .. }) && next.is_open();
         self.failed = (next == State::Error).then_some(operation);
         if let Outcome::Applied { ids } = outcome {
             if ids.ticket_number.is_some() {
@@ -74,6 +82,10 @@ pub fn check(folded: &Folded, row: &TicketRow) -> Option<Violation> {
     let created_as = row.ticket.as_ref().filter(|_| row.created).map(|ticket| &ticket.number);
     let between =
         |state: State| matches!(state, State::Received | State::Matching | State::AddingNote | State::CreatingTicket);
+    let ended_by_look = folded.refused && !row.state.is_open();
+    if ended_by_look {
+        return None;
+    }
     let same_state = folded.state == row.state || (between(folded.state) && between(row.state));
     let wrong = if !same_state {
         format!("the row is {}, the journal says {}", row.state, folded.state)
