@@ -235,8 +235,10 @@ impl Columns {
         }
     }
 
+    /// A field with a default shows it: a new record gets that value.
     pub(super) fn template(&self) -> Vec<FieldItem<'_>> {
-        self.columns.iter().map(|column| Self::item(column, None)).collect()
+        let default = |column: &Column| Some(column.field.default).filter(|text| !text.is_empty());
+        self.columns.iter().map(|column| Self::item(column, default(column).map(Cow::Borrowed))).collect()
     }
 }
 
