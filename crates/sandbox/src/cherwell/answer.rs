@@ -235,10 +235,8 @@ impl Columns {
         }
     }
 
-    /// A field with a default shows it: a new record gets that value.
     pub(super) fn template(&self) -> Vec<FieldItem<'_>> {
-        let default = |column: &Column| Some(column.field.default).filter(|text| !text.is_empty());
-        self.columns.iter().map(|column| Self::item(column, default(column).map(Cow::Borrowed))).collect()
+        self.columns.iter().map(|column| Self::item(column, None)).collect()
     }
 }
 
