@@ -77,6 +77,17 @@ fn an_open_row_of_another_reference_is_closed_in_place_even_after_a_replay() {
 }
 
 #[test]
+fn a_crash_after_closing_a_row_of_another_reference_adds_no_second_one() {
+    let mut world = world();
+    let mut pending = transfer("PENDING_TRANSFER", 1, BO, 1);
+    pending["transfer"]["initiatedAt"] = json!(null);
+    world.update(&pending).update(&transfer("FAILURE", 2, BO, 5));
+    world.office.tickets.get_mut("T1").expect("T1")["mobile"] = Value::Null;
+    world.update(&transfer("FAILURE", 2, BO, 5));
+    assert_eq!(world.rows(), ["1001>1003 CANCELLED 02"]);
+}
+
+#[test]
 fn a_cancelled_transfer_that_is_pending_again_is_reopened() {
     let mut world = world();
     world.update(&transfer("PENDING", 1, BO, 1)).update(&transfer("FAILURE", 2, BO, 1));

@@ -10,6 +10,7 @@ mod key;
 mod lifecycles;
 mod office;
 mod order;
+mod plan;
 mod run;
 mod sample;
 mod schedule;
