@@ -46,9 +46,15 @@ fn entries_equal_ones_that_name_only_what_has_no_default() {
         base_path = "/sfyc"
         token = "env:SFYC_TOKEN"
         bypass_proxy = true
+        [platforms.cherwell]
+        type = "cherwell"
+        base_url = "http://127.0.0.1:9400/CherwellAPI"
+        client_id = "0b7c2f3e-1111-4222-8333-9a9a9a9a9a9a"
+        username = 'Cherwell\svc_noc'
+        password = "env:CHERWELL_PASSWORD"
         [[backends]]
         name = "be-1"
-        tickets = "sfyc"
+        tickets = "cherwell"
         work_orders = "sfyc"
         "#,
     );

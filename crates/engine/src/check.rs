@@ -1,7 +1,7 @@
 //! Asking a platform whether it can be worked with, without writing anything.
 
 use serde::Serialize;
-use ticketbridge_core::effect::{Found, LookUpFault, Query};
+use ticketbridge_core::effect::{Found, LookUpFault, Operation, Query};
 use ticketbridge_core::ticket::{DedupeKey, PlatformName};
 
 use crate::identity;
@@ -77,13 +77,15 @@ async fn check(handle: &PlatformHandle, kinds: &[String], lines: &mut Vec<CheckL
         _ => Err(String::from("the adapter answered another question")),
     });
     let mut promise = Vec::new();
-    if !can.finds_tickets {
+    // What a platform does not do at all needs no promise.
+    let does = |operation| handle.platform.supports(operation);
+    if !can.finds_tickets && does(Operation::CreateTicket) {
         promise.push("tickets cannot be looked up: an unclear create is held for an operator");
     }
-    if !can.finds_notes {
+    if !can.finds_notes && does(Operation::AddNote) {
         promise.push("notes cannot be looked up: they are at least once");
     }
-    if !can.finds_work_orders {
+    if !can.finds_work_orders && does(Operation::CreateWorkOrder) {
         promise.push("work orders cannot be looked up: an unclear one is held for an operator");
     }
     let seen = if promise.is_empty() { String::from("every effect exactly once") } else { promise.join("; ") };

@@ -111,7 +111,10 @@ impl Cherwell {
 }
 
 fn capabilities(settings: &CherwellSettings) -> Capabilities {
-    let links = settings.work_order.as_ref().is_some_and(|work_order| work_order.relationship.is_some());
+    let is_linked = |work_order: &WorkOrderSettings| {
+        work_order.relationship.is_some() && work_order.way == WorkOrderWay::BatchThenLink
+    };
+    let links = settings.work_order.as_ref().is_some_and(is_linked);
     let mut max_batch = BTreeMap::new();
     let related = |one_by_one: bool| if one_by_one { 1 } else { usize::MAX };
     max_batch.insert(Operation::CreateTicket, usize::MAX);
