@@ -5,7 +5,16 @@
 //! writes, one after another, of which storing `mobile` is the last and the mark that the item is done. Items are applied
 //! at least once; deciding again on S-360's present state leads to the same end after any crash.
 //!
-//! Reading and deciding never panic, whatever the JSON is, and copy a text only where they change it.
+//! Reading and deciding never panic, whatever the JSON is, and copy a text only where they change it: an [`Item`] borrows
+//! from its JSON, a [`Plan`] from its item.
+//!
+//! What the contract leaves open, and how it is read here:
+//! * A ticket id of more than 256 characters is a `BAD_ITEM`. An empty tax number is none.
+//! * Country and language are not trimmed; instants need `T` and `Z` in upper case.
+//! * V4: a line of the mapping that names an instant fits whatever the status says.
+//! * A `nextPageKey` that is neither a text nor null is a failed call, not a missing key.
+//! * Marks of the schedule begin anew at each midnight UTC.
+//! * An owner who is not the cultural contact is a discrepancy only if the ticket has one.
 
 mod box_office;
 mod clean;

@@ -61,6 +61,8 @@ pub enum WriteAnswer {
     },
     /// Lost, unreadable, a failed call, or without a result for this write: it may have been done.
     Ambiguous,
+    /// S-360 answered 400, 401, 403 or 404 to the whole call: nothing was done, and it is no fault of this item.
+    CallRefused,
 }
 
 /// How an item goes on after a write.
@@ -72,6 +74,8 @@ pub enum AfterWrite {
     Fail(FailureCode),
     /// It stays pending, and is decided again from the start.
     Wait,
+    /// It stays pending, and so do all others: applying stops, with [`RunError::BoxOfficeSetUp`].
+    StopRun,
 }
 
 impl WriteAnswer {
@@ -81,6 +85,7 @@ impl WriteAnswer {
             Self::Confirmed => AfterWrite::GoOn,
             Self::Refused { code, retryable: false } => AfterWrite::Fail(FailureCode::Refused(code)),
             Self::Refused { retryable: true, .. } | Self::Ambiguous => AfterWrite::Wait,
+            Self::CallRefused => AfterWrite::StopRun,
         }
     }
 }

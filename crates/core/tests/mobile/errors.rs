@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::mobile::{
-    AfterWrite, Counters, FailureCode, ItemOutcome, ItemState, RunResult, RunStep, WriteAnswer, run_result, settle,
-    tells_recipients,
+    AfterWrite, Counters, FailureCode, ItemOutcome, ItemState, RunError, RunResult, RunStep, SkipList, WriteAnswer,
+    run_result, settle, tells_recipients,
 };
 
 use crate::run::code;
@@ -135,6 +135,46 @@ fn in_strict_mode_a_failed_item_stops_the_run_and_blocks_the_next() {
     assert_eq!(settle(&failed, false), (ItemState::Blocking, RunStep::Stop));
 }
 
+/// A strict run over the items that are left: stops at the first failure, keeps that item and all after it.
+fn strict_run(world: &mut World, left: &mut Vec<Value>) -> RunStep {
+    while let Some(item) = left.first() {
+        let outcome = world.apply(item);
+        if settle(&outcome, false) == (ItemState::Blocking, RunStep::Stop) {
+            return RunStep::Stop;
+        }
+        left.remove(0);
+    }
+    RunStep::GoOn
+}
+
+#[test]
+fn a_strict_run_tries_the_failed_item_first_until_it_succeeds() {
+    let mut world = World::new();
+    let ticket = world.office.tickets.remove("T2").expect("T2");
+    let second = with(with(item("DOWNLOADED", 2), "ticketId", json!("T2")), "taxNumber", json!("0002"));
+    let mut left = vec![item("INJECTED", 1), second, item("DOWNLOADED", 3)];
+    for _ in 0..2 {
+        assert_eq!(strict_run(&mut world, &mut left), RunStep::Stop);
+        assert_eq!(left.len(), 2);
+        assert_eq!(world.mobile("T1")["status"], "INJECTED", "the item before is done, the one after is not");
+    }
+    world.office.tickets.insert("T2".to_owned(), ticket);
+    assert_eq!(strict_run(&mut world, &mut left), RunStep::GoOn);
+    assert_eq!(world.mobile("T1")["status"], "DOWNLOADED");
+}
+
+#[test]
+fn the_skip_list_frees_a_poison_ticket_that_is_stored_already() {
+    let mut world = World::new();
+    let poison = with(item("TELEPORTED", 1), "ticketId", json!("T9"));
+    let mut left = vec![poison, item("DOWNLOADED", 2)];
+    assert_eq!(strict_run(&mut world, &mut left), RunStep::Stop);
+    world.rules.skip = SkipList::parse("id:T9");
+    assert_eq!(strict_run(&mut world, &mut left), RunStep::GoOn);
+    assert_eq!(world.counters.skipped, 1);
+    assert_eq!(world.mobile("T1")["status"], "DOWNLOADED");
+}
+
 #[test]
 fn in_both_modes_the_other_outcomes_go_on() {
     for mode in [true, false] {
@@ -156,6 +196,13 @@ fn the_retryable_flag_decides_and_not_the_code() {
     assert_eq!(refused("UNKNOWN_CONTACT", true), AfterWrite::Wait);
     assert_eq!(WriteAnswer::Ambiguous.judge(), AfterWrite::Wait);
     assert_eq!(WriteAnswer::Confirmed.judge(), AfterWrite::GoOn);
+}
+
+#[test]
+fn a_refused_call_is_no_fault_of_the_item() {
+    assert_eq!(WriteAnswer::CallRefused.judge(), AfterWrite::StopRun);
+    let result = run_result(&Counters::default(), false, Some(RunError::BoxOfficeSetUp));
+    assert_eq!(result, RunResult::Error);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn step(office: &mut Office, plan: &mut Plan<'_>, counters: &mut Counters, fault
     };
     match answer.judge() {
         AfterWrite::Fail(code) => Some(ItemOutcome::Failed(code)),
-        AfterWrite::Wait => Some(ItemOutcome::Pending),
+        AfterWrite::Wait | AfterWrite::StopRun => Some(ItemOutcome::Pending),
         AfterWrite::GoOn => {
             let effect = plan.confirm(created.as_ref()).expect("a number").expect("a write");
             counters.count_effect(effect);
