@@ -303,7 +303,7 @@ fn record(operation: Operation, item: &Item) -> Result<&str, EncodeFault> {
         let why = format!(
             "ticket {} has no record id, and Cherwell is only written to by record id, since numbers may be given twice; \
              check that the backend's `tickets` names the platform on which it was found, then `tickets retry {}`",
-            reference.number, item.id.0
+            reference.number, item.origin
         );
         at_fault(operation, item, &why)
     })
