@@ -128,6 +128,8 @@ pub(crate) enum Deed {
     },
     /// Faults end, and operators mend what only they can mend.
     Calm,
+    /// Processes that still have work start anew.
+    Help,
 }
 
 /// Troubles of the processes, as chances.
@@ -396,5 +398,12 @@ fn menu(platform: &SitePlatform, profile: Profile, dice: &mut ChaCha8Rng) -> Vec
         Knob::UnknownFilterIgnored { filters: Vec::new() },
         Knob::DelayedEffect { effect_after_ms: dice.random_range(1..latest), answer: early },
         Knob::DelayedEffect { effect_after_ms: dice.random_range(1..latest), answer: EarlyAnswer::Stall },
+        // These mean something on a Cherwell only.
+        Knob::ShortBatch { drop: 1, tail_done: dice.random_bool(0.5) },
+        Knob::ValidationError { share: 0.5, has_error: dice.random_bool(0.5), field: None },
+        Knob::RelatedCut { keep: 1, hide_total: false },
+        Knob::TokenLife { seconds: dice.random_range(5..120) },
+        Knob::SessionsRevoked {},
+        Knob::ThrottledLogin { overlapping: false },
     ]
 }

@@ -1,6 +1,6 @@
 //! The simulator: the real decisions and the real adapters against the real stand-ins, under virtual time, from one seed.
 //!
-//! * `world`, `process`, `wire`, `store`, `remote`: what there is, and what happens to it.
+//! * `world`, `process`, `wire`, `login`, `store`, `remote`: what there is, and what happens to it.
 //! * [`site`], `faults`: what a seed makes of it. `hands`: what is done to it from outside.
 //! * [`checks`]: the invariants. [`sometimes`]: what a sweep must have met. [`teeth`]: guards switched off.
 //! * [`run`]: many seeds on many threads. A failing seed is run once more, to tell its story.
@@ -11,6 +11,7 @@
 pub mod checks;
 mod faults;
 mod hands;
+mod login;
 mod process;
 mod remote;
 mod run;

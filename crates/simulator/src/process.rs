@@ -500,13 +500,14 @@ impl World {
             let row = &stored.row;
             let mut wrong = attempts::check(row, self.most_retries);
             if wrong.is_none() && self.saboteur.is_none() {
-                wrong = journal::check(&stored.folded, row);
+                wrong = journal::check(&stored.folded, row, self.strict);
             }
             if wrong.is_none() && row.state == State::Completed && update.expected != State::Completed {
                 let platform = self.store.lanes.get(&stored.lane).and_then(|lane| self.remotes.get(&lane.platform));
-                let number = row.ticket.as_ref().map_or("", |ticket| ticket.number.as_str());
+                let ticket = row.ticket.as_ref();
+                let number = ticket.map_or("", |ticket| ticket.record.as_deref().unwrap_or(&ticket.number));
                 let shown = platform.map_or(completed::Remote::Missing, |platform| platform.shown(number));
-                wrong = completed::check(row, shown);
+                wrong = completed::check(row, &shown);
             }
             self.trace.mark(&[2, self.now, row.id.0 as u64, row.state as u64, u64::from(row.sent.to_bits())]);
             let (now, keys) = (self.now, vec![row.key.to_string()]);

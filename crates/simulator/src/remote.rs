@@ -1,14 +1,16 @@
 //! The stand-ins as the platforms of a world, and the truth that the checks ask for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::Rng;
-use ticketbridge_sandbox::faults::Rule;
+use serde_json::Value;
+use ticketbridge_sandbox::cherwell::{self, CherwellModel, CherwellSettings};
+use ticketbridge_sandbox::faults::{FaultBoard, Rule};
 use ticketbridge_sandbox::sfyc::{self, OperatorAct, SeedTicket, SfycModel};
 use ticketbridge_sandbox::{Act, Call, StandIn};
 
-use crate::checks::completed;
 use crate::checks::once::{Truth, TruthTicket};
+use crate::checks::{Violation, completed, once};
 
 /// Most records of each sort on a platform: worlds are small.
 const MAX_RECORDS: usize = 2_000;
@@ -17,6 +19,7 @@ const MAX_RECORDS: usize = 2_000;
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
     Sfyc(sfyc::Effect),
+    Cherwell(cherwell::Effect),
 }
 
 /// What becomes of a call, each at its time.
@@ -47,16 +50,32 @@ pub(crate) struct Remote {
     model: Model,
     /// Numbers of tickets that people copied, opened again, merged or deleted: what becomes of them is not our doing.
     in_peoples_hands: BTreeSet<String>,
+    /// Numbers of tickets that people merged others into: their notes are judged by a strict check only.
+    merged_into: BTreeSet<String>,
+    /// What a Cherwell holds twice without our doing.
+    excused: usize,
 }
 
 #[derive(Debug)]
 enum Model {
     Sfyc(Box<SfycModel>),
+    Cherwell(Box<CherwellModel>),
 }
 
 impl Remote {
     pub(crate) fn sfyc() -> Self {
-        Self { model: Model::Sfyc(Box::new(SfycModel::new(MAX_RECORDS))), in_peoples_hands: BTreeSet::new() }
+        Self::of(Model::Sfyc(Box::new(SfycModel::new(MAX_RECORDS))))
+    }
+
+    pub(crate) fn cherwell() -> Self {
+        match CherwellModel::new(MAX_RECORDS, CherwellSettings::default()) {
+            Ok(model) => Self::of(Model::Cherwell(Box::new(model))),
+            Err(error) => unreachable!("the stand-in's own settings are sound: {error}"),
+        }
+    }
+
+    fn of(model: Model) -> Self {
+        Self { model, in_peoples_hands: BTreeSet::new(), merged_into: BTreeSet::new(), excused: 0 }
     }
 
     pub(crate) fn handle(&mut self, now: i64, call: &Call, dice: &mut dyn Rng) -> Acts {
@@ -65,12 +84,18 @@ impl Remote {
                 let acts = model.handle(now, call, dice).into_iter();
                 acts.map(|(at, act)| (at, wrapped(act, Effect::Sfyc))).collect()
             }
+            Model::Cherwell(model) => {
+                let acts = model.handle(now, call, dice).into_iter();
+                acts.map(|(at, act)| (at, wrapped(act, Effect::Cherwell))).collect()
+            }
         }
     }
 
     pub(crate) fn commit(&mut self, at: i64, effect: Effect) {
         match (&mut self.model, effect) {
             (Model::Sfyc(model), Effect::Sfyc(effect)) => model.commit(at, effect),
+            (Model::Cherwell(model), Effect::Cherwell(effect)) => model.commit(at, effect),
+            _ => unreachable!("an effect goes back to the model that made it"),
         }
     }
 
@@ -92,24 +117,29 @@ impl Remote {
                     made.iter().filter_map(|(sequence, _)| key(*sequence).map(String::from)).collect()
                 }
             },
+            _ => Vec::new(),
         }
     }
 
-    /// Puts these fault rules in the place of all others. A rule that means nothing on this platform is a defect of the
-    /// profile.
-    pub(crate) fn set_rules(&mut self, rules: Vec<Rule>) -> Result<(), String> {
-        let replaced = match &mut self.model {
-            Model::Sfyc(model) => model.faults_mut().replace(rules),
-        };
-        replaced.map(|_| ()).map_err(|error| error.to_string())
+    fn board(&mut self) -> &mut FaultBoard {
+        match &mut self.model {
+            Model::Sfyc(model) => model.faults_mut(),
+            Model::Cherwell(model) => model.faults_mut(),
+        }
     }
 
-    /// Adds a fault rule.
-    pub(crate) fn add_rule(&mut self, rule: Rule) -> Result<(), String> {
-        let added = match &mut self.model {
-            Model::Sfyc(model) => model.faults_mut().add(rule),
-        };
-        added.map(|_| ()).map_err(|error| error.to_string())
+    /// Puts these fault rules in the place of all others; those that mean nothing on this platform are left out.
+    pub(crate) fn set_rules(&mut self, rules: Vec<Rule>) {
+        let board = self.board();
+        let catalogue = board.catalogue();
+        let fit = rules.into_iter().filter(|rule| rule.check(catalogue).is_ok()).collect();
+        let replaced = board.replace(fit);
+        debug_assert!(replaced.is_ok(), "{replaced:?}");
+    }
+
+    /// Adds a fault rule, unless it means nothing on this platform.
+    pub(crate) fn add_rule(&mut self, rule: Rule) {
+        let _unfit = self.board().add(rule);
     }
 
     /// People at work on the `pick`-th ticket; answers its key, if they found anything to do.
@@ -130,7 +160,8 @@ impl Remote {
                 let number = sfyc_number(*numbers.get(place)?);
                 let key = model.ticket(&number)?.content.external_ref.as_deref().map(str::to_owned);
                 let (act, by_hand) = match act {
-                    HandAct::Start => (OperatorAct::Start {}, false),
+                    // It is open then, whatever it was.
+                    HandAct::Start => (OperatorAct::Start {}, true),
                     HandAct::Resolve => (OperatorAct::Resolve {}, false),
                     HandAct::Close => (OperatorAct::Close {}, false),
                     HandAct::Cancel => (OperatorAct::Cancel {}, false),
@@ -139,6 +170,7 @@ impl Remote {
                     HandAct::Delete => (OperatorAct::Delete {}, true),
                     HandAct::Merge => {
                         let into = sfyc_number(*numbers.get((place + 1) % numbers.len())?);
+                        self.merged_into.insert(into.clone());
                         (OperatorAct::Merge { into }, true)
                     }
                     HandAct::Open { .. } => return None,
@@ -151,6 +183,13 @@ impl Remote {
                     self.in_peoples_hands.extend(left);
                 }
                 key
+            }
+            Model::Cherwell(model) => {
+                let done = operate_cherwell(model, now, pick, act);
+                self.excused = model.stats(now).duplicates.total;
+                let (number, key) = done?;
+                self.in_peoples_hands.insert(number);
+                Some(key)
             }
         }
     }
@@ -165,47 +204,155 @@ impl Remote {
                     let _gone = model.operate(now, &number, &OperatorAct::Close {});
                 }
             }
+            Model::Cherwell(model) => {
+                for ticket in model.dump_tickets(0, MAX_RECORDS) {
+                    if field(&ticket, "OriginId").is_empty() {
+                        let _gone = model.operate(now, text(&ticket, "busObRecId"), &cherwell::OperatorAct::Close {});
+                    }
+                }
+                self.excused = model.stats(now).duplicates.total;
+            }
         }
     }
 
-    /// What it holds. `ours` says whether an origin id is that of a row of ours.
-    pub(crate) fn truth(&self, ours: impl Fn(&str) -> bool) -> Truth<'_> {
+    /// I1. `ours` says whether an origin id is that of a row of ours.
+    pub(crate) fn judge(
+        &mut self,
+        name: &str,
+        now: u64,
+        strict: bool,
+        ours: impl Fn(&str) -> bool,
+    ) -> Option<Violation> {
         match &self.model {
-            Model::Sfyc(model) => Truth {
-                tickets: model
-                    .tickets()
-                    .filter(|ticket| {
-                        self.in_peoples_hands.is_empty()
-                            || !self.in_peoples_hands.contains(&sfyc_number(ticket.sequence))
-                    })
-                    .filter_map(|ticket| {
-                        let key = ticket.content.external_ref.as_deref()?;
-                        let origin = ticket.content.origin_ref.as_deref().filter(|origin| ours(origin))?;
-                        Some(TruthTicket { key, origin, open: ticket.status.is_open() })
-                    })
-                    .collect(),
-                work_orders: model
-                    .work_orders()
-                    .iter()
-                    .filter_map(|order| Some((order.content.external_ref.as_deref()?, &*order.content.ticket_number)))
-                    .collect(),
-                notes: model.notes().iter().filter_map(|note| note.content.note_ref.as_deref()).collect(),
-            },
+            Model::Sfyc(model) => once::check(name, &self.sfyc_truth(model, strict, ours)),
+            Model::Cherwell(model) => {
+                // Its own count is quick; only when that grows the records are looked at.
+                let found = model.stats(now as i64).duplicates.total;
+                if found <= self.excused {
+                    return None;
+                }
+                let dumps = [
+                    model.dump_tickets(0, MAX_RECORDS),
+                    model.dump_work_orders(0, MAX_RECORDS),
+                    model.dump_notes(0, MAX_RECORDS),
+                ];
+                let wrong = once::check(name, &self.cherwell_truth(&dumps, ours));
+                self.excused = found;
+                wrong
+            }
+        }
+    }
+
+    fn sfyc_truth<'a>(&self, model: &'a SfycModel, strict: bool, ours: impl Fn(&str) -> bool) -> Truth<'a> {
+        let by_people =
+            |number: u32| !self.in_peoples_hands.is_empty() && self.in_peoples_hands.contains(&sfyc_number(number));
+        Truth {
+            tickets: model
+                .tickets()
+                .filter(|ticket| !by_people(ticket.sequence))
+                .filter_map(|ticket| {
+                    let key = ticket.content.external_ref.as_deref()?;
+                    let origin = ticket.content.origin_ref.as_deref().filter(|origin| ours(origin))?;
+                    Some(TruthTicket { key, origin, open: ticket.status.is_open() })
+                })
+                .collect(),
+            work_orders: model
+                .work_orders()
+                .iter()
+                .filter_map(|order| Some((order.content.external_ref.as_deref()?, &*order.content.ticket_number)))
+                .collect(),
+            notes: model
+                .notes()
+                .iter()
+                .filter(|note| strict || !self.merged_into.contains(&*note.content.ticket_number))
+                .filter_map(|note| note.content.note_ref.as_deref())
+                .collect(),
+        }
+    }
+
+    fn cherwell_truth<'a>(&self, dumps: &'a [Vec<Value>; 3], ours: impl Fn(&str) -> bool) -> Truth<'a> {
+        let [tickets, work_orders, notes] = dumps;
+        Truth {
+            tickets: tickets
+                .iter()
+                .filter(|ticket| !self.in_peoples_hands.contains(text(ticket, "busObRecId")))
+                .filter(|ticket| ours(field(ticket, "OriginId")))
+                .map(|ticket| TruthTicket {
+                    key: field(ticket, "DedupeKey"),
+                    origin: field(ticket, "OriginId"),
+                    open: !FINAL_STATES.contains(&text(ticket, "state")),
+                })
+                .collect(),
+            work_orders: work_orders
+                .iter()
+                .map(|order| {
+                    let by_id = field(order, "ParentRecID");
+                    (field(order, "ExternalRef"), if by_id.is_empty() { field(order, "IncidentID") } else { by_id })
+                })
+                .collect(),
+            notes: notes.iter().map(|note| text(note, "marker")).filter(|marker| !marker.is_empty()).collect(),
         }
     }
 
     /// One ticket, for I4.
-    pub(crate) fn shown(&self, number: &str) -> completed::Remote<'_> {
+    pub(crate) fn shown(&self, number: &str) -> completed::Remote {
         if self.in_peoples_hands.contains(number) {
             return completed::Remote::InPeoplesHands;
         }
         match &self.model {
             Model::Sfyc(model) => match model.ticket(number) {
-                Some(ticket) => completed::Remote::Shows(ticket.work_order_number.as_deref()),
+                Some(ticket) => completed::Remote::Shows(ticket.work_order_number.as_deref().map(str::to_owned)),
+                None => completed::Remote::Missing,
+            },
+            Model::Cherwell(model) => match model.dump_ticket(number) {
+                Some(ticket) => {
+                    let shown = field(&ticket, "WorkOrderNumber");
+                    completed::Remote::Shows(Some(shown.to_owned()).filter(|shown| !shown.is_empty()))
+                }
                 None => completed::Remote::Missing,
             },
         }
     }
+}
+
+/// States of a ticket that is over (Cherwell contract).
+const FINAL_STATES: [&str; 2] = ["Resolved", "Closed"];
+
+/// People at work on the `pick`-th ticket of a Cherwell; answers its record id and key.
+fn operate_cherwell(model: &mut CherwellModel, now: i64, pick: usize, act: &HandAct) -> Option<(String, String)> {
+    use cherwell::OperatorAct as Act;
+    if let HandAct::Open { key, origin } = act {
+        let mut fields = BTreeMap::from([(String::from("DedupeKey"), key.clone())]);
+        fields.extend(origin.iter().map(|origin| (String::from("OriginId"), origin.clone())));
+        let seed = cherwell::SeedTicket { fields, ..cherwell::SeedTicket::default() };
+        let number = model.seed_tickets(now, vec![seed]).ok()?.pop()?;
+        return Some((number, key.clone()));
+    }
+    let tickets = model.dump_tickets(0, MAX_RECORDS);
+    let ticket = tickets.get(pick.checked_rem(tickets.len())?)?;
+    let (id, key) = (text(ticket, "busObRecId").to_owned(), field(ticket, "DedupeKey").to_owned());
+    let act = match act {
+        HandAct::Start => Act::Start {},
+        HandAct::Resolve => Act::Resolve {},
+        HandAct::Close | HandAct::Cancel => Act::Close {},
+        HandAct::Reopen => Act::Reopen {},
+        HandAct::Copy => Act::Copy {},
+        HandAct::Merge | HandAct::Delete => Act::Delete {},
+        HandAct::Open { .. } => return None,
+    };
+    let left = model.operate(now, &id, &act).ok()?;
+    let by_hand = if act == (Act::Copy {}) { left.unwrap_or(id) } else { id };
+    // The copy is named by its public id; the records of the world go by record id.
+    let by_hand = model.dump_ticket(&by_hand).map_or(by_hand, |ticket| text(&ticket, "busObRecId").to_owned());
+    Some((by_hand, key))
+}
+
+fn text<'a>(record: &'a Value, name: &str) -> &'a str {
+    record.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn field<'a>(record: &'a Value, name: &str) -> &'a str {
+    record.get("fields").map_or("", |fields| text(fields, name))
 }
 
 fn wrapped<E>(act: Act<E>, wrap: impl Fn(E) -> Effect) -> Act<Effect> {

@@ -14,12 +14,16 @@ use ticketbridge_core::ticket::{BackendName, PlatformName};
 
 /// The kind of every simulated ticket.
 pub(crate) const KIND: &str = "SNR";
+/// Share of generated platforms that are a Cherwell; the others are SFyCs.
+const CHERWELL: f64 = 0.25;
 
 /// What a platform is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     /// SFyC, through its built-in connector file.
     Sfyc,
+    /// Cherwell, through its built-in adapter.
+    Cherwell,
 }
 
 /// One platform.
@@ -136,6 +140,9 @@ impl Site {
             platform.max_in_flight = *[1, 2, 4, 16].choose(dice).unwrap_or(&4);
             platform.max_batch = *[1, 5, 50, 500].choose(dice).unwrap_or(&50);
             platform.health_read = dice.random_bool(0.7);
+            if dice.random_bool(CHERWELL) {
+                platform.sort = Sort::Cherwell;
+            }
             if dice.random_bool(0.1) {
                 platform.on_unresolved = OnUnresolved::Hold;
             }

@@ -95,6 +95,10 @@ sometimes! {
     ProblemReported = "a problem was reported",
     /// A clean stop and a new start.
     Drained = "a process went down in order",
+    /// A token was fetched.
+    LoggedIn = "a token was fetched",
+    /// A request that was turned down with 401 left again with a newer token.
+    TokenRenewed = "a request left again with a newer token",
     /// Tickets on one platform, work orders on another.
     TwoPlatforms = "a work order was created on another platform",
 }

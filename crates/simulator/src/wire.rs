@@ -16,12 +16,14 @@ use sha2::{Digest, Sha256};
 use ticketbridge_core::delivery::{BatchId, Event, LaneId, ProbeId};
 use ticketbridge_core::effect::{CallClass, Capabilities, Found, LookUpFault, Operation, Query};
 use ticketbridge_core::ticket::PlatformName;
+use ticketbridge_platforms::cherwell::{Cherwell, CherwellSettings, WorkOrderSettings};
 use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
 use ticketbridge_platforms::{Answer, Decoded, Dialogue, HttpCall, Item, Learned, Platform, Transport, Verdict};
-use ticketbridge_sandbox::{Act, Call, Reply, TOKEN};
+use ticketbridge_sandbox::{Act, Call, Reply};
 
-use crate::checks::{intent, once};
+use crate::checks::intent;
 use crate::faults::{Outage, WireTrouble};
+use crate::login::{Login, Rotating};
 use crate::process::LEASE_MARGIN;
 use crate::remote::Effect;
 use crate::site::{SitePlatform, Sort, millis};
@@ -31,7 +33,7 @@ use crate::world::{Happening, START, World};
 /// A process's side of a platform.
 pub(crate) struct Link {
     pub(crate) adapter: Arc<dyn Platform>,
-    authorization: String,
+    login: Login,
     /// The platform is being learned; lanes and look-ups wait for it.
     pub(crate) learning: bool,
     pub(crate) waiting_lanes: BTreeSet<LaneId>,
@@ -43,8 +45,11 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(platform: &SitePlatform) -> Self {
         Self {
-            adapter: adapter(platform.sort),
-            authorization: format!("Bearer {TOKEN}"),
+            adapter: adapter(platform),
+            login: match platform.sort {
+                Sort::Sfyc => Login::Fixed,
+                Sort::Cherwell => Login::Rotating(Rotating::default()),
+            },
             learning: false,
             waiting_lanes: BTreeSet::new(),
             waiting_look_ups: Vec::new(),
@@ -53,22 +58,35 @@ impl Link {
     }
 }
 
-/// The real adapter of a platform. A connector's filters are compiled once for all worlds.
-fn adapter(sort: Sort) -> Arc<dyn Platform> {
+/// The real adapter of a platform. A connector's filters are compiled once for all worlds; what Cherwell learned of its
+/// site belongs to one process.
+fn adapter(platform: &SitePlatform) -> Arc<dyn Platform> {
     static SFYC: OnceLock<Arc<Connector>> = OnceLock::new();
-    match sort {
+    match platform.sort {
         Sort::Sfyc => {
-            Arc::clone(SFYC.get_or_init(|| match Connector::load("builtin:sfyc", &ConnectorSettings::default()) {
+            let load = || match Connector::load("builtin:sfyc", &ConnectorSettings::default()) {
                 Ok(connector) => Arc::new(connector),
                 Err(error) => unreachable!("the built-in connector is part of the program: {error}"),
-            })) as Arc<dyn Platform>
+            };
+            Arc::clone(SFYC.get_or_init(load)) as Arc<dyn Platform>
+        }
+        Sort::Cherwell => {
+            let settings = CherwellSettings {
+                work_order: Some(WorkOrderSettings::default()),
+                save_timeout: platform.request_timeout,
+                ..CherwellSettings::default()
+            };
+            match Cherwell::new(settings) {
+                Ok(cherwell) => Arc::new(cherwell),
+                Err(error) => unreachable!("settings without a filter of their own are sound: {error}"),
+            }
         }
     }
 }
 
 /// What a platform's adapter declares.
 pub(crate) fn capabilities(platform: &SitePlatform) -> Capabilities {
-    adapter(platform.sort).capabilities().clone()
+    adapter(platform).capabilities().clone()
 }
 
 /// Why a request is on the wire.
@@ -77,6 +95,7 @@ pub(crate) enum Purpose {
     Follow { batch: BatchId, latency: Duration, dialogue: Box<dyn Dialogue<Decoded>> },
     LookUp { probe: ProbeId, query: Query, dialogue: Box<dyn Dialogue<Found>> },
     Learn { dialogue: Box<dyn Dialogue<Vec<Learned>>> },
+    LogIn,
 }
 
 /// One request of a process, until it is answered or given up.
@@ -89,6 +108,10 @@ pub(crate) struct Exchange {
     not_after: Option<u64>,
     begun: u64,
     departed: bool,
+    /// The header it left with.
+    header: Option<String>,
+    /// It was turned down with 401 once, and left again with a newer token.
+    renewed: bool,
 }
 
 /// A request as it travels.
@@ -118,7 +141,19 @@ impl World {
         }
         self.next_exchange += 1;
         let id = self.next_exchange;
-        let exchange = Exchange { process, life, platform, call, purpose, not_after, begun: self.now, departed: false };
+        let begun = self.now;
+        let exchange = Exchange {
+            process,
+            life,
+            platform,
+            call,
+            purpose,
+            not_after,
+            begun,
+            departed: false,
+            header: None,
+            renewed: false,
+        };
         self.exchanges.insert(id, exchange);
         self.schedule(wait, Happening::Depart { exchange: id });
     }
@@ -156,6 +191,9 @@ impl World {
         let held_back = exchange.not_after.is_some_and(|not_after| now >= not_after);
         let outage = self.outages.get(&platform).filter(|(until, _)| now < *until).map(|(_, outage)| *outage);
         let trouble = self.wire_trouble(&platform);
+        if !held_back && !self.has_token(id, &platform) {
+            return;
+        }
         if held_back {
             self.tally.saw(Sometimes::LeaseHeldBack);
             let why = String::from("the lease would not outlive the request");
@@ -173,14 +211,12 @@ impl World {
         let way = self.way(&platform);
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         exchange.departed = true;
-        let authorization = self
-            .processes
-            .get(exchange.process)
-            .and_then(|one| one.links.get(&platform))
-            .map(|link| &link.authorization);
+        let link = self.processes.get(exchange.process).and_then(|one| one.links.get(&platform));
+        let logs_in = matches!(exchange.purpose, Purpose::LogIn);
+        exchange.header = link.filter(|_| !logs_in).and_then(|link| link.login.header(now));
         let body = exchange.call.body.clone().unwrap_or_default();
         let mut call = Call::new(exchange.call.method.clone(), &exchange.call.target).with_body(body.clone());
-        call.authorization = authorization.cloned();
+        call.authorization.clone_from(&exchange.header);
         let write = match &exchange.purpose {
             Purpose::Write { batch, operation, .. } => Some((*batch, *operation, Sha256::digest(&body).into())),
             _ => None,
@@ -192,6 +228,71 @@ impl World {
         }
         let travelling = Box::new(Travelling { platform, call, write });
         self.schedule(way, Happening::Arrive { exchange: id, travelling });
+    }
+
+    /// Whether a request can leave with a token. If not, it waits for one, or is that which fetches it.
+    fn has_token(&mut self, id: u64, platform: &PlatformName) -> bool {
+        let Some(exchange) = self.exchanges.get(&id) else { return false };
+        if matches!(exchange.purpose, Purpose::LogIn) {
+            return true;
+        }
+        let (now, process) = (self.now, exchange.process);
+        let Some(link) = self.processes.get_mut(process).and_then(|one| one.links.get_mut(platform)) else {
+            return false;
+        };
+        if link.login.header(now).is_some() {
+            return true;
+        }
+        let Login::Rotating(rotating) = &mut link.login else { return true };
+        rotating.waiting.push(id);
+        if !std::mem::replace(&mut rotating.asking, true) {
+            let call = rotating.call();
+            self.tally.saw(Sometimes::LoggedIn);
+            self.begin(process, platform.clone(), call, Purpose::LogIn, None);
+        }
+        false
+    }
+
+    /// The answer to a token call: those that waited leave, or learn that there is no token.
+    fn logged_in(&mut self, process: usize, platform: &PlatformName, transport: &Transport) {
+        let now = self.now;
+        let Some(link) = self.processes.get_mut(process).and_then(|one| one.links.get_mut(platform)) else { return };
+        let Login::Rotating(rotating) = &mut link.login else { return };
+        rotating.asking = false;
+        let answer = rotating.answered(transport, now);
+        for id in std::mem::take(&mut rotating.waiting) {
+            match &answer {
+                Ok(()) => self.schedule(1, Happening::Depart { exchange: id }),
+                Err((why, login)) => {
+                    self.complete(id, &Transport::NotSent { why: why.clone(), login: Some(*login) });
+                }
+            }
+        }
+    }
+
+    /// A 401 that a newer token may mend: the request leaves once more. It says that nothing was done.
+    fn renews(&mut self, id: u64, transport: &Transport) -> bool {
+        let denied = matches!(transport, Transport::Answered(answer) if answer.status == StatusCode::UNAUTHORIZED);
+        let Some(exchange) = self.exchanges.get_mut(&id).filter(|one| denied && !one.renewed) else { return false };
+        let link = self.processes.get_mut(exchange.process).and_then(|one| one.links.get_mut(&exchange.platform));
+        if !link.is_some_and(|link| link.login.turned_down(exchange.header.as_deref())) {
+            return false;
+        }
+        exchange.renewed = true;
+        if let Purpose::Write { batch, .. } = &exchange.purpose
+            && let Some(arrived) = self.arrived.get_mut(batch)
+        {
+            *arrived = arrived.saturating_sub(1);
+        }
+        self.tally.saw(Sometimes::TokenRenewed);
+        // The time-out of the first sending is not that of the second.
+        if let Some(exchange) = self.exchanges.remove(&id) {
+            self.next_exchange += 1;
+            let id = self.next_exchange;
+            self.exchanges.insert(id, exchange);
+            self.schedule(1, Happening::Depart { exchange: id });
+        }
+        true
     }
 
     /// The request is at the platform, whoever sent it.
@@ -253,15 +354,18 @@ impl World {
 
     /// I1 on one platform.
     pub(crate) fn check_truth(&mut self, platform: &PlatformName) {
-        let Some(remote) = self.remotes.get(platform) else { return };
-        let wrong = once::check(platform.as_str(), &remote.truth(|origin| self.origins.contains_key(origin)));
-        if let Some(wrong) = wrong {
+        let Some(remote) = self.remotes.get_mut(platform) else { return };
+        let (origins, strict) = (&self.origins, self.strict);
+        if let Some(wrong) = remote.judge(platform.as_str(), self.now, strict, |origin| origins.contains_key(origin)) {
             self.doubled(platform, wrong);
         }
     }
 
     /// What became of a request reaches its process.
     pub(crate) fn complete(&mut self, id: u64, transport: &Transport) {
+        if self.renews(id, transport) {
+            return;
+        }
         let Some(exchange) = self.exchanges.remove(&id) else { return };
         let Exchange { process, platform, purpose, begun, .. } = exchange;
         let latency = Duration::from_millis(self.now.saturating_sub(begun));
@@ -304,12 +408,13 @@ impl World {
             },
             Purpose::LookUp { probe, query, mut dialogue } => match dialogue.absorb(transport) {
                 Ok(()) => self.ask_on(process, platform, probe, query, dialogue),
-                Err(fault) => self.looked_up(process, probe, &query, Err(fault)),
+                Err(fault) => self.looked_up(process, &platform, probe, &query, Err(fault)),
             },
             Purpose::Learn { mut dialogue } => match dialogue.absorb(transport) {
                 Ok(()) => self.learn_on(process, platform, dialogue),
                 Err(fault) => self.learned(process, &platform, Some(fault)),
             },
+            Purpose::LogIn => self.logged_in(process, &platform, transport),
         }
     }
 
@@ -360,7 +465,7 @@ impl World {
         }
         match link.adapter.look_up(&query) {
             Ok(dialogue) => self.ask_on(process, platform, probe, query, dialogue),
-            Err(fault) => self.looked_up(process, probe, &query, Err(fault)),
+            Err(fault) => self.looked_up(process, &platform, probe, &query, Err(fault)),
         }
     }
 
@@ -378,18 +483,25 @@ impl World {
             }
             Ok(None) => {
                 let found = dialogue.finish();
-                self.looked_up(process, probe, &query, found);
+                self.looked_up(process, &platform, probe, &query, found);
             }
-            Err(fault) => self.looked_up(process, probe, &query, Err(fault)),
+            Err(fault) => self.looked_up(process, &platform, probe, &query, Err(fault)),
         }
     }
 
-    fn looked_up(&mut self, process: usize, probe: ProbeId, query: &Query, mut result: Result<Found, LookUpFault>) {
+    fn looked_up(
+        &mut self,
+        process: usize,
+        platform: &PlatformName,
+        probe: ProbeId,
+        query: &Query,
+        mut result: Result<Found, LookUpFault>,
+    ) {
         if let Some(saboteur) = &self.saboteur {
             saboteur.found(query, &mut result);
         }
         self.trace.tell(self.now, || {
-            (asked_keys(query), format!("a look-up of process {process} answers {}", shown(&result)))
+            (asked_keys(query), format!("a look-up of process {process} on {platform} answers {}", shown(&result)))
         });
         self.tell(process, 1, Event::LookedUp { probe, result });
     }

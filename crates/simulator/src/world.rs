@@ -80,6 +80,8 @@ pub(crate) struct World {
     /// Keys that are there twice, beyond the promise.
     pub(crate) doubles: BTreeMap<String, String>,
     pub(crate) saboteur: Option<Arc<dyn Saboteur>>,
+    /// What is known to be wrong is judged, too.
+    pub(crate) strict: bool,
     pub(crate) violation: Option<Violation>,
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
@@ -100,6 +102,7 @@ impl World {
         }
         let remote = |sort| match sort {
             Sort::Sfyc => Remote::sfyc(),
+            Sort::Cherwell => Remote::cherwell(),
         };
         let remotes = site.platforms.iter().map(|platform| (platform.name.clone(), remote(platform.sort))).collect();
         let processes = (0..site.processes).map(|_| Process::down(Arc::clone(&settings))).collect();
@@ -130,6 +133,7 @@ impl World {
             calm: false,
             doubles: BTreeMap::new(),
             saboteur: None,
+            strict: false,
             violation: None,
             tally: Tally::default(),
             trace: Trace::new(telling),

@@ -5,10 +5,10 @@ use ticketbridge_core::ticket::{State, TicketRow};
 use super::Violation;
 
 /// The remote ticket as its platform holds it now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remote<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remote {
     /// It shows this work order.
-    Shows(Option<&'a str>),
+    Shows(Option<String>),
     /// People worked on it: it may be closed, gone or merged, and is not judged.
     InPeoplesHands,
     /// There is no such ticket.
@@ -16,7 +16,7 @@ pub enum Remote<'a> {
 }
 
 /// Judges a row that has just become Completed. One that says why it has no work order is not judged.
-pub fn check(row: &TicketRow, remote: Remote<'_>) -> Option<Violation> {
+pub fn check(row: &TicketRow, remote: &Remote) -> Option<Violation> {
     if row.state != State::Completed || !row.created || row.reason.is_some() {
         return None;
     }
@@ -30,7 +30,7 @@ pub fn check(row: &TicketRow, remote: Remote<'_>) -> Option<Violation> {
         Remote::Shows(Some(shown)) if shown == order => None,
         Remote::Shows(shown) => wrong(&format!(
             "Completed with work order {order}, and its remote ticket shows {}",
-            shown.unwrap_or("none")
+            shown.as_deref().unwrap_or("none")
         )),
     }
 }

@@ -1,6 +1,6 @@
 //! I11: the journal (what was received, sent, settled and done by operators), replayed, gives the current row.
 //!
-//! Not in the journal, and not judged: how a row went on after a refusal whose ticket was then looked at (closed
+//! Not in the journal, and judged only by a strict check: how a row went on after a refusal whose ticket was then looked at (closed
 //! meanwhile, gone, or with its work order already).
 
 use ticketbridge_core::effect::{Operation, Outcome};
@@ -78,11 +78,11 @@ impl Folded {
 
 /// Compares a row with its journal. States between two requests (Received, Matching, and the note or create that a
 /// match decided on) stand in the row alone.
-pub fn check(folded: &Folded, row: &TicketRow) -> Option<Violation> {
+pub fn check(folded: &Folded, row: &TicketRow, strict: bool) -> Option<Violation> {
     let created_as = row.ticket.as_ref().filter(|_| row.created).map(|ticket| &ticket.number);
     let between =
         |state: State| matches!(state, State::Received | State::Matching | State::AddingNote | State::CreatingTicket);
-    let ended_by_look = folded.refused && !row.state.is_open();
+    let ended_by_look = folded.refused && !row.state.is_open() && !strict;
     if ended_by_look {
         return None;
     }
