@@ -1,4 +1,5 @@
-//! Runs seeds and prints what came of them: `sweep [calm|harsh|outside] [seeds] [first seed] [threads]`.
+//! Runs seeds and prints what came of them: `sweep [calm|harsh|outside] [seeds] [first seed] [threads]`;
+//! with `STRICT` set, what is known to be wrong counts.
 
 #![expect(clippy::print_stdout, reason = "it is what this example is for")]
 
@@ -14,7 +15,8 @@ fn main() {
     let mut number = |usual: u64| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (seeds, first) = (number(1_000), number(0));
     let threads = number(std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64));
-    let summary = run(first..first + seeds, threads as usize, &Scenario::of(profile));
+    let scenario = Scenario { strict: std::env::var_os("STRICT").is_some(), ..Scenario::of(profile) };
+    let summary = run(first..first + seeds, threads as usize, &scenario);
     for failure in &summary.failures {
         println!("seed {}: {}: {}", failure.seed, failure.violation.invariant, failure.violation.text);
         for line in &failure.story {

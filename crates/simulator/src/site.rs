@@ -147,6 +147,12 @@ impl Site {
                 platform.on_unresolved = OnUnresolved::Hold;
             }
         }
+        // A work order on Cherwell belongs to a ticket of that same Cherwell: it is written by the ticket's record id.
+        for backend in backends.iter().filter(|backend| backend.tickets != backend.work_orders) {
+            for platform in platforms.iter_mut().filter(|platform| platform.name == backend.work_orders) {
+                platform.sort = Sort::Sfyc;
+            }
+        }
         Self {
             platforms,
             backends,

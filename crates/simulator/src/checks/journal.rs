@@ -1,7 +1,7 @@
 //! I11: the journal (what was received, sent, settled and done by operators), replayed, gives the current row.
 //!
-//! Not in the journal, and judged only by a strict check: how a row went on after a refusal whose ticket was then looked at (closed
-//! meanwhile, gone, or with its work order already).
+//! Not in the journal, and judged only by a strict check: how a row went on after a refusal whose ticket was then looked
+//! at (closed meanwhile, gone, or with its work order already), and that a request could not be built.
 
 use ticketbridge_core::effect::{Operation, Outcome};
 use ticketbridge_core::ticket::{OperationSet, State, TicketRow};
@@ -82,8 +82,9 @@ pub fn check(folded: &Folded, row: &TicketRow, strict: bool) -> Option<Violation
     let created_as = row.ticket.as_ref().filter(|_| row.created).map(|ticket| &ticket.number);
     let between =
         |state: State| matches!(state, State::Received | State::Matching | State::AddingNote | State::CreatingTicket);
-    let ended_by_look = folded.refused && !row.state.is_open() && !strict;
-    if ended_by_look {
+    let ended_by_look = folded.refused && !row.state.is_open();
+    let unbuilt = row.state == State::Error && row.failed.is_some() && row.failed == folded.state.operation();
+    if !strict && (ended_by_look || unbuilt) {
         return None;
     }
     let same_state = folded.state == row.state || (between(folded.state) && between(row.state));
