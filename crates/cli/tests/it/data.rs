@@ -115,6 +115,7 @@ async fn the_demo_completes_everything_and_prints_its_object() {
     assert_eq!(tickets["received"], tickets["completed"]);
     assert!(tickets["noted"].as_u64() > Some(0) && tickets["created"].as_u64() > Some(0), "{tickets}");
     assert_eq!(seen["platforms"]["sfyc"]["work_orders"], tickets["created"]);
+    assert!(seen["platforms"]["cherwell"]["open_tickets"].as_u64() > Some(0), "{seen}");
     assert!(seen["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
     insta::with_settings!({filters => vec![(r#""seconds": [0-9.]+"#, r#""seconds": "[seconds]""#)]}, {
         insta::assert_snapshot!("demo_object", ended.stdout);
@@ -128,7 +129,7 @@ async fn the_demo_shows_a_table_and_its_figures() {
     command.args(["demo", "--once", "--tickets", "30", "--seed", "7"]);
     let ended = run(command).await;
     assert_eq!(ended.code, 0, "{ended:#?}");
-    for text in ["dedupe key", "Completed", "0 in Error", "duplicates on the platform: 0"] {
+    for text in ["dedupe key", "Completed", "0 in Error", "duplicates: 0 on Cherwell, 0 on SFyC"] {
         assert!(ended.stdout.contains(text), "`{text}` is missing in {}", ended.stdout);
     }
     assert!(ended.stderr.contains("made-up network data"), "{}", ended.stderr);

@@ -9,7 +9,7 @@ use ticketbridge_core::time::Wall;
 
 use super::fault::Fault;
 use super::intake::lane_id;
-use super::rows::{limit, platform, state_number, ticket_row};
+use super::rows::{TICKET_COLUMNS, limit, platform, state_number, ticket_row};
 use super::statements as sql;
 use crate::contract::MAX_CHANGES;
 use crate::rules::{carry_out, lane_index};
@@ -30,7 +30,7 @@ pub(super) fn act(
 ) -> Result<ActOutcome, Fault> {
     let target = store
         .prepare_cached(sql::ACT_TARGET)?
-        .query_row([origin.0.as_bytes()], |row| Ok((ticket_row(row)?, platform(row, 16)?)))
+        .query_row([origin.0.as_bytes()], |row| Ok((ticket_row(row)?, platform(row, TICKET_COLUMNS)?)))
         .optional()?;
     let Some((row, home)) = target else { return Ok(ActOutcome::NoSuchTicket) };
     let moves_to = match act {

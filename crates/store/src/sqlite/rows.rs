@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{TicketBody, TicketView};
 
 /// Columns that `ticket_row` reads.
-const TICKET_COLUMNS: usize = 17;
+pub(super) const TICKET_COLUMNS: usize = 17;
 
 /// The number of a state.
 pub(super) fn state_number(state: State) -> i64 {
