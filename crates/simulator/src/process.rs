@@ -167,13 +167,13 @@ impl World {
             }
         }
         self.crashes += 1;
-        let line = || {
+        let text_of = || {
             let text = format!(
                 "process {process} dies with {on_wire} requests on the wire and {jobs} transactions in its hands; back in {down_for} ms"
             );
             (Vec::new(), text)
         };
-        self.trace.tell(self.now, line);
+        self.trace.tell(self.now, text_of);
         self.schedule(down_for, Happening::Start { process });
     }
 
@@ -215,8 +215,8 @@ impl World {
             self.tally.saw(Sometimes::SuspectStore);
         }
         self.trace.mark(&[1, now, process as u64, taken.fence.0 as u64]);
-        let line = || (Vec::new(), format!("process {process} takes lane {} with token {}", lane.0, taken.fence.0));
-        self.trace.tell(now, line);
+        let text_of = || (Vec::new(), format!("process {process} takes lane {} with token {}", lane.0, taken.fence.0));
+        self.trace.tell(now, text_of);
         self.tell(process, 1, Event::LaneTaken(Box::new(taken)));
         self.schedule(lease / 3, Happening::Renew { process, life, lane });
     }
@@ -231,8 +231,8 @@ impl World {
             self.schedule(lease / 3, Happening::Renew { process, life, lane });
         } else {
             one.lanes.remove(&lane);
-            let line = || (Vec::new(), format!("process {process} finds lane {} in other hands", lane.0));
-            self.trace.tell(now, line);
+            let text_of = || (Vec::new(), format!("process {process} finds lane {} in other hands", lane.0));
+            self.trace.tell(now, text_of);
             self.handle(process, Event::LaneLost { lane });
             self.schedule(1, Happening::Take { process, life, lane });
         }
@@ -362,12 +362,12 @@ impl World {
                     self.schedule(at.saturating_sub(self.now), Happening::Wake { process, life, at });
                 }
             }
-            Command::Report(report) => self.reported(process, report),
+            Command::Report(report) => self.reported(process, &report),
         }
     }
 
-    fn reported(&mut self, process: usize, report: Report) {
-        let saw = match &report {
+    fn reported(&mut self, process: usize, report: &Report) {
+        let saw = match report {
             Report::Moved { to: State::Error, .. } => Some(Sometimes::EndedInError),
             Report::Moved { from: State::AddingNote, to: State::Completed, .. } => Some(Sometimes::BecameNote),
             Report::Moved { from: State::LinkingWorkOrder, to: State::Completed, .. } => {
@@ -395,12 +395,12 @@ impl World {
         if let Some(saw) = saw {
             self.tally.saw(saw);
         }
-        match &report {
+        match report {
             Report::CreatingStopped { platform, stop } => drop(self.store.stops.insert(platform.clone(), stop.clone())),
             Report::CreatingResumed { platform } => drop(self.store.stops.remove(platform)),
             _ => {}
         }
-        let keys = match &report {
+        let keys = match report {
             Report::Moved { origin, .. } => {
                 let of = |key: &&crate::store::StoredRow| key.row.origin == *origin;
                 self.store.rows.values().find(of).map(|stored| stored.row.key.to_string()).into_iter().collect()
@@ -621,19 +621,19 @@ impl World {
     }
 
     /// Lanes and look-ups that waited for a platform to be learned go on.
-    pub(crate) fn learned(&mut self, process: usize, platform: &PlatformName, fault: Option<LookUpFault>) {
+    pub(crate) fn learned(&mut self, process: usize, platform: &PlatformName, fault: Option<&LookUpFault>) {
         let Some(one) = self.processes.get_mut(process) else { return };
         let life = one.life;
         let Some(link) = one.links.get_mut(platform) else { return };
         link.learning = false;
-        link.learning_failed = fault.as_ref().map(|fault| fault.why.clone());
+        link.learning_failed = fault.map(|fault| fault.why.clone());
         let lanes = std::mem::take(&mut link.waiting_lanes);
         let look_ups = std::mem::take(&mut link.waiting_look_ups);
         for lane in lanes {
             self.commit(process, life, lane);
         }
         for (probe, query) in look_ups {
-            match &fault {
+            match fault {
                 Some(fault) => self.tell(process, 1, Event::LookedUp { probe, result: Err(fault.clone()) }),
                 None => self.look_up(process, probe, platform.clone(), query),
             }

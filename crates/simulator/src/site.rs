@@ -14,7 +14,7 @@ use ticketbridge_core::ticket::{BackendName, PlatformName};
 
 /// The kind of every simulated ticket.
 pub(crate) const KIND: &str = "SNR";
-/// Share of generated platforms that are a Cherwell; the others are SFyCs.
+/// Share of generated platforms that are a Cherwell; each of the others is an SFyC.
 const CHERWELL: f64 = 0.25;
 
 /// What a platform is.

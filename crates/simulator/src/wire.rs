@@ -323,7 +323,7 @@ impl World {
                     self.schedule(after, Happening::Effect { platform, effect: Box::new(effect), exchange: id });
                     continue;
                 }
-                Act::Reply(reply) => transport(reply, at),
+                Act::Reply(reply) => transport(&reply, at),
                 Act::Reset => no_answer("the connection was reset"),
                 Act::Close => no_answer("the connection was closed without an answer"),
             };
@@ -412,7 +412,7 @@ impl World {
             },
             Purpose::Learn { mut dialogue } => match dialogue.absorb(transport) {
                 Ok(()) => self.learn_on(process, platform, dialogue),
-                Err(fault) => self.learned(process, &platform, Some(fault)),
+                Err(fault) => self.learned(process, &platform, Some(&fault)),
             },
             Purpose::LogIn => self.logged_in(process, &platform, transport),
         }
@@ -526,9 +526,9 @@ impl World {
             Ok(Some(call)) => self.begin(process, platform, call, Purpose::Learn { dialogue }, None),
             Ok(None) => {
                 let fault = dialogue.finish().err();
-                self.learned(process, &platform, fault);
+                self.learned(process, &platform, fault.as_ref());
             }
-            Err(fault) => self.learned(process, &platform, Some(fault)),
+            Err(fault) => self.learned(process, &platform, Some(&fault)),
         }
     }
 }
@@ -538,7 +538,7 @@ fn no_answer(why: &str) -> Transport {
 }
 
 /// What the client makes of an answer that left the platform at `at`.
-fn transport(reply: Reply, at: i64) -> Transport {
+fn transport(reply: &Reply, at: i64) -> Transport {
     if reply.closed_after.is_some() {
         return no_answer("the connection was closed in the middle of the answer");
     }

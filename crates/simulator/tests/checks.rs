@@ -1,5 +1,7 @@
 //! Each check is fed a world that is wrong, and says so; and one that is sound, and does not.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -18,13 +18,12 @@ fn sweep(profile: Profile) -> Summary {
 }
 
 fn is_sound(summary: &Summary) {
-    for failure in &summary.failures {
-        println!("seed {}: {:?}", failure.seed, failure.violation);
-        for line in &failure.story {
-            println!("  {line}");
-        }
-    }
-    assert_eq!(summary.failed, 0, "{} of {} seeds failed", summary.failed, summary.seeds);
+    let told = summary.failures.iter().map(|failure| {
+        let story = failure.story.join("\n  ");
+        format!("seed {}: {:?}\n  {story}", failure.seed, failure.violation)
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(summary.failed, 0, "of {} seeds:\n{}", summary.seeds, told.join("\n"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! I1: no two open remote tickets made by us carry the same key, no ticket two work orders, no note twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Violation;
 
@@ -41,9 +41,9 @@ pub fn check(platform: &str, truth: &Truth<'_>) -> Option<Violation> {
         }
     }
     let key_of = |origin: &str| origins.get(origin).map(|ticket| ticket.key);
-    let (mut of_origin, mut of_ticket) = (BTreeMap::new(), BTreeMap::new());
+    let (mut of_origin, mut of_ticket) = (BTreeSet::new(), BTreeSet::new());
     for (origin, ticket) in &truth.work_orders {
-        if of_origin.insert(*origin, *ticket).is_some() || of_ticket.insert((*ticket, *origin), ()).is_some() {
+        if !of_origin.insert(*origin) || !of_ticket.insert((*ticket, *origin)) {
             let text = format!("{platform} holds two work orders of origin id {origin}, the second for {ticket}");
             return Some(Violation::new("I1", key_of(origin), text));
         }
