@@ -190,12 +190,12 @@ pub(super) fn schema(members: &Members, settings: &CherwellSettings) -> Result<R
     struct Schema {
         bus_ob_id: &'static str,
         field_definitions: Vec<SchemaField>,
-        first_rec_id_field: String,
+        first_rec_id_field: &'static str,
         grid_definitions: Vec<Value>,
         name: &'static str,
-        rec_id_fields: String,
+        rec_id_fields: &'static str,
         relationships: Vec<Relationship>,
-        state_field_id: String,
+        state_field_id: &'static str,
         states: String,
         #[serde(flatten)]
         envelope: Envelope,
@@ -213,16 +213,17 @@ pub(super) fn schema(members: &Members, settings: &CherwellSettings) -> Result<R
         target: relationship.target_object().id,
     });
     let with_relationships = members.flag("includerelationships").unwrap_or(false);
-    let field_id = |field: Option<&FieldDefinition>| field.map(|field| object.field_id(field, is_long));
+    // These three are short ids whatever the form of the fields' own: a client that writes types from schemas takes no other.
+    let field_id = |field: Option<&'static FieldDefinition>| field.map_or("", |field| field.id);
     let schema = Schema {
         bus_ob_id: object.id,
         field_definitions: schema_fields(object, is_long),
-        first_rec_id_field: field_id(rec_id_field(object)).unwrap_or_default(),
+        first_rec_id_field: field_id(rec_id_field(object)),
         grid_definitions: vec![json!({"gridId": object.id, "name": "Default", "displayName": "Default"})],
         name: object.name,
-        rec_id_fields: field_id(rec_id_field(object)).unwrap_or_default(),
+        rec_id_fields: field_id(rec_id_field(object)),
         relationships: if with_relationships { relationships.collect() } else { Vec::new() },
-        state_field_id: field_id(state_field(object)).unwrap_or_default(),
+        state_field_id: field_id(state_field(object)),
         states: object.states.join(","),
         envelope: Envelope::OK,
     };

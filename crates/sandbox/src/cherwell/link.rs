@@ -49,15 +49,16 @@ pub(super) fn link(members: &Members, version: u8, shelves: &Shelves) -> Result<
     Ok(Work { reply: done(version), effect: Some(effect) })
 }
 
-/// Takes a link away; records that are not linked stay so.
-pub(super) fn unlink(members: &Members, version: u8, shelves: &Shelves) -> Result<Work<Effect>, Failure> {
+/// Takes a link away; records that are not linked stay so. The answer has a body, which clients of the vendor's description
+/// read.
+pub(super) fn unlink(members: &Members, shelves: &Shelves) -> Result<Work<Effect>, Failure> {
     let Pair { relationship, parent, child } = pair(members, shelves)?;
     let mut changes = vec![Change::Unlink(relationship, parent.key(), child.key())];
     let is_by_parent = RELATIONSHIPS.get(relationship).is_some_and(|definition| definition.is_by_parent);
     if let Some(place) = child.object.field_named("ParentRecID").filter(|_| is_by_parent) {
         changes.push(Change::Update(child.key(), vec![(place, None)]));
     }
-    Ok(Work { reply: done(version), effect: Some(Effect::Records(changes)) })
+    Ok(Work { reply: json(200, &Envelope::OK), effect: Some(Effect::Records(changes)) })
 }
 
 fn done(version: u8) -> Reply {

@@ -79,6 +79,11 @@ impl Members {
         self.text(name).filter(|text| !text.trim().is_empty())
     }
 
+    /// Whether a member says nothing: it is absent, null, or a blank text.
+    pub(super) fn is_blank(&self, name: &str) -> bool {
+        self.get(name).is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty()))
+    }
+
     /// A logical, also as a text in any case.
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
         match self.get(name)? {

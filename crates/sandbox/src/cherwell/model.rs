@@ -296,7 +296,7 @@ impl CherwellModel {
                 Err(Failure::new("GENERALFAILURE", "The record is closed and cannot be changed"))
             }
             Operation::Link => link::link(&order.members, order.route.version, &self.shelves),
-            Operation::Unlink => link::unlink(&order.members, order.route.version, &self.shelves),
+            Operation::Unlink => link::unlink(&order.members, &self.shelves),
             Operation::Delete => link::delete(&order.members, &self.shelves),
             Operation::Logout => Ok(self.log_out(order)),
             Operation::SetCulture => self.set_culture(order),

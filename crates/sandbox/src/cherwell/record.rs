@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::blueprint::{FieldDefinition, ObjectDefinition, Source, Table};
+use super::blueprint::{FieldDefinition, FieldType, ObjectDefinition, Source, Table};
 use super::culture::Culture;
 use super::ids::RecId;
 use super::session::Session;
@@ -50,7 +50,7 @@ pub(super) struct Style {
 }
 
 impl Record {
-    /// The value of a field as a text; empty if it has none.
+    /// The value of a field as a text; empty, or `False` for a logical, if it has none.
     pub(super) fn text(&self, place: usize, field: &FieldDefinition, style: Style) -> Cow<'_, str> {
         let time = |at| Cow::Owned(style.culture.write_time(at, style.offset_minutes));
         match field.source {
@@ -59,6 +59,8 @@ impl Record {
             Source::Created => time(self.created_at),
             Source::Modified => time(self.updated_at),
             Source::Stored => match self.values.get(place).and_then(Option::as_ref) {
+                // A logical is never empty on a site; a client that writes types from schemas relies on it.
+                None if field.kind == FieldType::Logical => Cow::Borrowed("False"),
                 None => Cow::Borrowed(""),
                 Some(FieldValue::Text(text)) => Cow::Borrowed(text),
                 Some(FieldValue::Number(number)) => Cow::Owned(style.culture.write_number(*number, field.decimals)),

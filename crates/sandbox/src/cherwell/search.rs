@@ -124,6 +124,8 @@ impl Page {
 }
 
 impl Query {
+    /// Reads a request. An entry of `filters` with nothing in it and one of `sorting` without a field say nothing: a client
+    /// that works with live sites sends both in each search.
     pub(super) fn read(
         members: &Members,
         object: &ObjectDefinition,
@@ -135,6 +137,9 @@ impl Query {
         let unreadable = |Unreadable(why)| Failure::bad_request(why);
         let mut query = Self { page: Page::read(members, settings), ..Self::default() };
         for filter in members.objects("filters").map_err(unreadable)? {
+            if ["fieldid", "operator", "value"].iter().all(|name| filter.is_blank(name)) {
+                continue;
+            }
             let id = filter.filled("fieldid").unwrap_or_default();
             let place = object.field(&id).ok_or_else(|| Failure::field_not_found(&id))?;
             let name = object.fields.get(place).map_or("", |field| field.name);
@@ -153,6 +158,9 @@ impl Query {
             group.use_index(object, stored);
         }
         for sort in members.objects("sorting").map_err(unreadable)? {
+            if sort.is_blank("fieldid") {
+                continue;
+            }
             let id = sort.filled("fieldid").unwrap_or_default();
             let place = object.field(&id).ok_or_else(|| Failure::field_not_found(&id))?;
             query.sorting.push((place, sort.number("sortdirection").unwrap_or(1) != 0));

@@ -40,6 +40,9 @@ fn a_schema_has_fields_and_if_asked_relationships() {
     assert_eq!(schema["relationships"], json!([]));
     let status = named(&schema["fieldDefinitions"], "Status");
     assert_eq!(status["fieldId"], format!("BO:{INCIDENT},FI:5eb3234ae1344c64a19819eda437f18d"));
+    assert_eq!(schema["stateFieldId"], "5eb3234ae1344c64a19819eda437f18d");
+    assert_eq!(schema["firstRecIdField"], "fa03d51b709e4a6eb2d52885b2ef7e04");
+    assert_eq!(schema["recIdFields"], "fa03d51b709e4a6eb2d52885b2ef7e04");
     assert_eq!((&status["maximumSize"], &status["required"]), (&json!("30"), &json!(true)));
     assert_eq!((&status["type"], &status["decimalDigits"]), (&json!("Text"), &json!(0)));
     for (name, size) in [("DedupeKey", "255"), ("OriginId", "64"), ("TicketKind", "64"), ("WorkOrderNumber", "50")] {

@@ -122,6 +122,7 @@ fn written_dates_and_numbers_are_read_in_the_requests_culture() {
         ("IncidentDurationInHours", "2,5"),
         ("ClosedOn1stCall", "true"),
     ];
+    assert_eq!(site.value(&ticket.0, "ClosedOn1stCall"), "False", "a logical is never empty");
     let mut item = site.item(INCIDENT, &fields);
     item["busObRecId"] = json!(ticket.0);
     assert_eq!(site.post("/api/V1/savebusinessobject?locale=de-DE", &item).0, 200);

@@ -56,6 +56,24 @@ fn there_are_five_operators_and_no_others() {
 }
 
 #[test]
+fn an_entry_with_nothing_in_it_says_nothing() {
+    let mut site = Cherwell::new();
+    site.create(&["a", "b", "c"]);
+    let nothing = json!({"busObId": INCIDENT, "filters": [{"fieldId": "", "operator": "", "value": ""}, {}],
+        "sorting": [{"fieldId": "", "sortDirection": 0}], "fields": "", "includeAllFields": "true"});
+    let (status, results) = site.post("getsearchresults", &nothing);
+    assert_eq!((status, ids(&results).len()), (200, 3));
+    for half in
+        [json!({"fieldId": "", "operator": "eq", "value": "x"}), json!({"value": "x"}), json!({"fieldId": ["x"]})]
+    {
+        let request = json!({"busObId": INCIDENT, "filters": [half]});
+        assert_eq!(site.post("getsearchresults", &request).0, 500, "{request}");
+    }
+    let request = json!({"busObId": INCIDENT, "sorting": [{"fieldId": ["x"], "sortDirection": 1}]});
+    assert_eq!(site.post("getsearchresults", &request).0, 500);
+}
+
+#[test]
 fn filters_by_record_id_and_public_id_work_as_any() {
     let mut site = Cherwell::new();
     let (one, other) = (site.create_one("a"), site.create_one("b"));
