@@ -163,10 +163,18 @@ pub(super) const ACTS: &str = "SELECT ticket, who, act, at FROM act WHERE ticket
 mod tests {
     use rusqlite::Connection;
 
+    /// The schema as it is now.
+    fn store() -> Connection {
+        let store = Connection::open_in_memory().unwrap();
+        for migration in crate::sqlite::migrate::MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
+        store
+    }
+
     #[test]
     fn no_statement_of_the_hot_path_reads_a_whole_table() {
-        let store = Connection::open_in_memory().unwrap();
-        store.execute_batch(include_str!("migrations/20261121T0900_first.sql")).unwrap();
+        let store = store();
         let hot = [
             super::MESSAGE_FIND,
             super::BODY_FIND,
@@ -204,8 +212,7 @@ mod tests {
 
     #[test]
     fn a_step_that_stays_open_touches_no_index() {
-        let store = Connection::open_in_memory().unwrap();
-        store.execute_batch(include_str!("migrations/20261121T0900_first.sql")).unwrap();
+        let store = store();
         for statement in [super::TICKET_STEP, super::BATCH_SETTLE_PART] {
             let mut code = store.prepare(&format!("EXPLAIN {statement}")).unwrap();
             let nulls = vec![rusqlite::types::Null; code.parameter_count()];
