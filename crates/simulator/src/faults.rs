@@ -16,7 +16,7 @@ use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_sandbox::faults::{BodyCut, EarlyAnswer, Knob, RetryAfterForm, Rule};
 
 use crate::remote::HandAct;
-use crate::site::{Site, SitePlatform, key, millis};
+use crate::site::{Site, SitePlatform, Sort, key, millis};
 
 /// The text of tickets that are refused one by one.
 pub(crate) const POISON_ITEM: &str = "bitter";
@@ -253,6 +253,10 @@ impl Planner<'_> {
         for knob in menu(platform, self.profile, self.dice) {
             if self.dice.random_bool(0.35) {
                 let chance = self.dice.random_range(0.0..=most);
+                // Cherwell's results carry no key: that they keep their order is part of its contract.
+                if platform.sort == Sort::Cherwell && matches!(knob, Knob::ReorderedResults {}) {
+                    continue;
+                }
                 rules.push(Rule::from(knob).probability(chance));
             }
         }

@@ -265,6 +265,7 @@ impl Remote {
                 .notes()
                 .iter()
                 .filter(|note| strict || !self.merged_into.contains(&*note.content.ticket_number))
+                .filter(|note| model.ticket(&note.content.ticket_number).is_some())
                 .filter_map(|note| note.content.note_ref.as_deref())
                 .collect(),
         }
@@ -290,7 +291,13 @@ impl Remote {
                     (field(order, "ExternalRef"), if by_id.is_empty() { field(order, "IncidentID") } else { by_id })
                 })
                 .collect(),
-            notes: notes.iter().map(|note| text(note, "marker")).filter(|marker| !marker.is_empty()).collect(),
+            // A note of a ticket that people deleted is nobody's any more.
+            notes: notes
+                .iter()
+                .filter(|note| tickets.iter().any(|ticket| text(ticket, "busObRecId") == field(note, "ParentRecID")))
+                .map(|note| text(note, "marker"))
+                .filter(|marker| !marker.is_empty())
+                .collect(),
         }
     }
 
