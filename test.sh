@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change is shared: format, lints, tests; with --audit also licences, sources,
-# banned and unused dependencies. Works in a fresh clone; the first run builds the tools it lacks (some minutes).
+# Everything that must hold before a change is shared: format, lints, tests, public clients; with --audit also licences,
+# sources, banned and unused dependencies. Works in a fresh clone; the first run builds the tools it lacks (some minutes).
 #
-#   ./test.sh            format, clippy, doc tests, tests
+#   ./test.sh            format, clippy, doc tests, tests, public clients against the stand-in
 #   ./test.sh --audit    the same, and the dependencies
 #
-# Tools: cargo-nextest goes where `cargo install` puts programs; cargo-deny and cargo-machete go into target/tools.
+# Tools: cargo-nextest goes where `cargo install` puts programs; cargo-deny and cargo-machete go into target/tools, the
+# clients into target/clients. python3 with venv is installed with apt-get if it is missing and this runs as root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -18,7 +19,7 @@ for argument in "$@"; do
     case "$argument" in
         --audit) audit=yes ;;
         -h | --help)
-            sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
             exit 0
             ;;
         *)
@@ -80,3 +81,16 @@ cargo test --locked --doc --workspace
 
 say "Tests: cargo nextest run --workspace"
 cargo nextest run --locked --workspace
+
+# Clients written by others, in Python.
+if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "test.sh: \`python3\` with venv is missing; install the packages python3 and python3-venv" >&2
+        exit 1
+    fi
+    say "Installing python3 and python3-venv"
+    apt-get update
+    apt-get install -y --no-install-recommends python3 python3-venv
+fi
+say "Public clients: tests/clients/run.sh"
+tests/clients/run.sh "${CARGO_TARGET_DIR:-target}/debug/ticketbridge"
