@@ -388,8 +388,11 @@ impl World {
         let off = one.settings.backends.values().any(|backend| !backend.processing);
         let status = delivery.status(Mono(self.now));
         let stopped = status.platforms.values().any(|platform| platform.stopped.is_some());
-        // After a long stall rows wait for the lease to be prolonged, which its keeper does at once.
-        let unleased = one.lanes().any(|lane| self.store.free_at(lane) <= self.now + self.site.longest_request());
+        // After a long stall rows wait for the lease: its keeper prolongs it, or finds it in other hands, at once.
+        let unleased = one.lanes().any(|lane| {
+            let ends_at = self.store.free_at(lane);
+            self.store.holder(lane) != Some(one.life) || ends_at <= self.now + self.site.longest_request()
+        });
         let excused = off || stopped || unleased || one.draining.is_some();
         let outlook = wake::Outlook { rows: delivery.load().0, wake: false, under_way: 0, excused };
         self.judge(wake::check(process, outlook));
