@@ -229,3 +229,31 @@ impl Summary {
         self.doubles += other.doubles;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_at_any_step_of_a_ticket_breaks_nothing() {
+        let world = |dies_at_step| {
+            let site = Site::plain();
+            let plan = faults::calm(&site, 1);
+            let mut world = World::new(1, Profile::Harsh, site, plan, true);
+            world.dies_at_step = dies_at_step;
+            finish(world)
+        };
+        let steps = world(None).steps;
+        assert!(steps > 30, "a ticket takes {steps} steps");
+        let mut deaths = 0;
+        for step in 1..=steps {
+            let outcome = world(Some(step));
+            assert_eq!(outcome.violation, None, "died at step {step}:\n{}", outcome.story.join("\n"));
+            // Ticket, work order and link; only the link may be sent twice.
+            assert!((3..=4).contains(&outcome.effects), "died at step {step}: {} effects", outcome.effects);
+            deaths += outcome.crashes;
+        }
+        // It does not live yet at the first steps.
+        assert!(deaths + 3 >= steps, "{deaths} deaths in {steps} steps");
+    }
+}
