@@ -26,7 +26,12 @@ found = {}
 def client(password=None):
     """A client as its command line makes one: from a configuration file."""
     configuration = folder / "cherpy.yml"
-    login = {"host": site.base_url, "user": site.username, "password": password or site.password, "client_id": site.client_id}
+    login = {
+        "host": site.base_url,
+        "user": site.username,
+        "password": password or site.password,
+        "client_id": site.client_id,
+    }
     configuration.write_text(yaml.safe_dump(login))
     return config_from_file(configuration)
 
@@ -114,7 +119,9 @@ def update_from_a_file():
     path = csv_file("update.csv", ["RecID", "WorkOrderNumber"], [rec_id, "WO60001"])
     answers, errors = api.update_object_from_file(found["client"], path, "Incident")
     assert errors == [] and answers[0].json()["responses"][0]["busObRecId"] == rec_id
-    read = found["client"].get(f"api/V1/getbusinessobject/busobid/{found['incident'].busObId}/publicid/{public_id}").json()
+    read = (
+        found["client"].get(f"api/V1/getbusinessobject/busobid/{found['incident'].busObId}/publicid/{public_id}").json()
+    )
     after = {field["name"]: field["value"] for field in read["fields"]}
     assert after["WorkOrderNumber"] == "WO60001" and after["DedupeKey"] == "K|3", after
 
@@ -138,7 +145,8 @@ def pages_and_batches_of_a_file():
     schema = api.get_object_schema(found["client"], "Incident")
     sorting = [{"fieldId": schema.get_fieldId("RecID"), "sortDirection": 1}]
     pages = [
-        search("DedupeKey eq paged", fields=["OriginId"], pageSize=3, pageNumber=number, sorting=sorting) for number in (0, 4, 7)
+        search("DedupeKey eq paged", fields=["OriginId"], pageSize=3, pageNumber=number, sorting=sorting)
+        for number in (0, 4, 7)
     ]
     rows = [NameValueExtractor(page).create_dict() for page in pages]
     assert [len(page) for page in rows] == [3, 3, 1]

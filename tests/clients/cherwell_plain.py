@@ -1,5 +1,4 @@
-"""cherwell 0.4 against the stand-in: a small client, with a trailing slash behind `savebusinessobject` and no `auth_mode`.
-It logs in, saves and reads; it has no search, batch or refresh.
+"""cherwell 0.4 against the stand-in: a small client, with a slash behind `savebusinessobject` and no `auth_mode`. It logs in, saves and reads; it has no search, batch or refresh.
 
     python cherwell_plain.py http://127.0.0.1:PORT
 """
@@ -66,7 +65,9 @@ def update_by_public_id_is_visible_on_read():
 
 def missing_record_is_the_clients_own_not_found():
     error = refused(requests.HTTPError, read, "999999")
-    assert error.response.status_code == 500 and error.response.json()["errorCode"] == "RECORDNOTFOUND", error.response.text
+    assert (
+        error.response.status_code == 500 and error.response.json()["errorCode"] == "RECORDNOTFOUND"
+    ), error.response.text
 
 
 def token_that_nobody_gave_is_refused():

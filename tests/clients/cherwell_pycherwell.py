@@ -23,7 +23,7 @@ found = {}
 
 
 def client(password=None, cache="cache"):
-    """The helper class as its command line sets it up. It keeps tokens and schemas in the folder of its configuration."""
+    """The helper class as its command line sets it up. It keeps tokens and schemas beside its configuration."""
     home = folder / cache
     home.mkdir(exist_ok=True)
     host, port = site.host_and_port
@@ -31,7 +31,8 @@ def client(password=None, cache="cache"):
     configuration.write_text(
         "[default]\n"
         f"client_id = {site.client_id}\nauth_mode = Internal\nusername = {site.username}\n"
-        f"password = {password or site.password}\nprotocol = http\nhost = {host}\nport = {port}\nbasepath = {site.base_path}\n"
+        f"password = {password or site.password}\nprotocol = http\n"
+        f"host = {host}\nport = {port}\nbasepath = {site.base_path}\n"
     )
     configuration.chmod(0o600)
     made = CherwellClient()
@@ -59,7 +60,9 @@ def item(name, value):
 
 def new_incident(**values):
     return pycherwell.SaveRequest(
-        bus_ob_id=found["incident"].bus_ob_id, fields=[item(name, value) for name, value in values.items()], persist=True
+        bus_ob_id=found["incident"].bus_ob_id,
+        fields=[item(name, value) for name, value in values.items()],
+        persist=True,
     )
 
 
@@ -67,7 +70,9 @@ def search(page_number=None, page_size=None, **filters):
     return interface(pycherwell.SearchesApi).searches_get_search_results_ad_hoc_v1(
         pycherwell.SearchResultsRequest(
             bus_ob_id=found["incident"].bus_ob_id,
-            filters=[pycherwell.FilterInfo(field(name), "eq", value) for name, values in filters.items() for value in values],
+            filters=[
+                pycherwell.FilterInfo(field(name), "eq", value) for name, values in filters.items() for value in values
+            ],
             fields=[field("OriginId"), field("Status")],
             sorting=[pycherwell.SortInfo(field("RecID"), 1)],
             page_number=page_number,
@@ -101,7 +106,9 @@ def look_up_objects_schema_and_template():
     found["incident"] = summaries[0]
     assert "In Progress" in found["incident"].states.split(",")
     assert objects().business_object_get_business_object_summary_by_name_v1("NoSuchObject") == []
-    schema = objects().business_object_get_business_object_schema_v1(found["incident"].bus_ob_id, includerelationships=True)
+    schema = objects().business_object_get_business_object_schema_v1(
+        found["incident"].bus_ob_id, includerelationships=True
+    )
     found["schema"] = {entry.name: entry for entry in schema.field_definitions}
     assert found["schema"]["DedupeKey"].maximum_size == "255"
     relationships = {entry.display_name: entry for entry in schema.relationships}
@@ -126,7 +133,11 @@ def create_incident_by_the_helper():
     answer = found["client"].create_incident(
         {
             "create_as": [f"FullName:eq:{found['customer']}"],
-            "create_fields": ["ShortDescription:Falla de línea 5512345678", "TicketKind:Falla de Linea", "OriginId:helper-1"],
+            "create_fields": [
+                "ShortDescription:Falla de línea 5512345678",
+                "TicketKind:Falla de Linea",
+                "OriginId:helper-1",
+            ],
         }
     )
     assert "errors" not in answer and answer["has_error"] is False, answer
@@ -151,13 +162,19 @@ def create_with_the_ids_of_a_long_template():
 
 def create_and_read():
     saved = objects().business_object_save_business_object_v1(
-        new_incident(ShortDescription="SNR USSG-1041 low", TicketKind="SNR", DedupeKey="SNR|USSG-1041", OriginId="row-1")
+        new_incident(
+            ShortDescription="SNR USSG-1041 low", TicketKind="SNR", DedupeKey="SNR|USSG-1041", OriginId="row-1"
+        )
     )
-    assert saved.has_error is False and saved.field_validation_errors == [] and len(saved.bus_ob_rec_id) in (32, 42), saved
+    assert (
+        saved.has_error is False and saved.field_validation_errors == [] and len(saved.bus_ob_rec_id) in (32, 42)
+    ), saved
     found["saved"] = saved
     for record in (
         objects().business_object_get_business_object_by_rec_id_v1(found["incident"].bus_ob_id, saved.bus_ob_rec_id),
-        objects().business_object_get_business_object_by_public_id_v1(found["incident"].bus_ob_id, saved.bus_ob_public_id),
+        objects().business_object_get_business_object_by_public_id_v1(
+            found["incident"].bus_ob_id, saved.bus_ob_public_id
+        ),
     ):
         assert record.bus_ob_rec_id == saved.bus_ob_rec_id
         assert values(record)["DedupeKey"] == "SNR|USSG-1041" and values(record)["Status"] == "New", values(record)
@@ -168,7 +185,9 @@ def search_finds_it():
     assert [record.bus_ob_rec_id for record in answer.business_objects] == [found["saved"].bus_ob_rec_id]
     assert answer.total_rows == 1 and values(answer.business_objects[0])["OriginId"] == "row-1"
     assert search(OriginId=["row-1"], Status=["Closed"]).total_rows == 0
-    by_helper = found["client"].get_incidents({"search_conditions": ["OriginId:eq:row-1"], "search_fields": ["IncidentID"]})
+    by_helper = found["client"].get_incidents(
+        {"search_conditions": ["OriginId:eq:row-1"], "search_fields": ["IncidentID"]}
+    )
     assert [record["bus_ob_public_id"] for record in by_helper] == [found["saved"].bus_ob_public_id]
 
 
@@ -213,7 +232,10 @@ def update_is_visible_on_read():
 
 def missing_record_is_the_clients_own_not_found():
     error = refused(
-        pycherwell.ApiException, objects().business_object_get_business_object_by_public_id_v1, found["incident"].bus_ob_id, "999999"
+        pycherwell.ApiException,
+        objects().business_object_get_business_object_by_public_id_v1,
+        found["incident"].bus_ob_id,
+        "999999",
     )
     assert error.status == 500 and "RECORDNOTFOUND" in str(error), error
     # The helper looks for that word in the answer, and returns nothing.
@@ -223,7 +245,9 @@ def missing_record_is_the_clients_own_not_found():
 def pages():
     """Both readings of `pageNumber`: rows since 9.7, pages before."""
     objects().business_object_save_business_object_batch_v1(
-        pycherwell.BatchSaveRequest(save_requests=[new_incident(OriginId=f"page-{n}", DedupeKey="paged") for n in range(7)])
+        pycherwell.BatchSaveRequest(
+            save_requests=[new_incident(OriginId=f"page-{n}", DedupeKey="paged") for n in range(7)]
+        )
     )
     for mode, numbers in (("row", (None, 4, 7)), ("page", (None, 2, 3))):
         with site.settings(page_mode=mode):
@@ -329,7 +353,9 @@ def expired_token_is_replaced():
 
 def log_out():
     interface(pycherwell.ServiceApi).service_logout_user_v1()
-    error = refused(pycherwell.ApiException, objects().business_object_get_business_object_summary_by_name_v1, "Incident")
+    error = refused(
+        pycherwell.ApiException, objects().business_object_get_business_object_summary_by_name_v1, "Incident"
+    )
     assert error.status == 401, error
 
 

@@ -35,7 +35,6 @@ os.environ.update(
 )
 
 
-
 def use_the_id_types():
     """Lets pydantic use the client's id types as what they are: functions that take lower-case hex and refuse the rest.
 
@@ -50,7 +49,10 @@ def use_the_id_types():
 
 use_the_id_types()
 
-from cherwell_pydantic_api._generated.api.models.Trebuchet.WebApi.DataContracts import BusinessObject, Searches  # noqa: E402
+from cherwell_pydantic_api._generated.api.models.Trebuchet.WebApi.DataContracts import (
+    BusinessObject,
+    Searches,
+)  # noqa: E402
 from cherwell_pydantic_api.bo.modelgen.model_generator import PydanticModelGenerator  # noqa: E402
 from cherwell_pydantic_api.instance import Instance  # noqa: E402
 from cherwell_pydantic_api.settings import Settings  # noqa: E402
@@ -82,7 +84,9 @@ def item(schema, name, value):
 
 def new_incident(**values):
     return BusinessObject.SaveRequest(
-        busObId=found["incident"], fields=[item(found["fields"], name, value) for name, value in values.items()], persist=True
+        busObId=found["incident"],
+        fields=[item(found["fields"], name, value) for name, value in values.items()],
+        persist=True,
     )
 
 
@@ -112,7 +116,11 @@ def log_in():
 
 def look_up_every_object_and_schema():
     """The registry checks each answer, and each schema against what it was told of the object before."""
-    summaries = [summary for kind in ("Major", "Supporting", "Lookup", "Groups") for summary in wait(instance.get_bo_summaries(kind))]
+    summaries = [
+        summary
+        for kind in ("Major", "Supporting", "Lookup", "Groups")
+        for summary in wait(instance.get_bo_summaries(kind))
+    ]
     names = {}
     for summary in summaries:
         for entry in (summary, *(summary.groupSummaries or [])):
@@ -158,7 +166,9 @@ def models_written_from_the_schemas():
 
 def create_search_and_update_by_a_model():
     model = found["Incident"]
-    made = model(ShortDescription="Falla de línea 5512345678", TicketKind="Falla de Linea", OriginId="row-1", DedupeKey="K|1")
+    made = model(
+        ShortDescription="Falla de línea 5512345678", TicketKind="Falla de Linea", OriginId="row-1", DedupeKey="K|1"
+    )
     rec_id = wait(made.save())
     wait(made.update())
     assert made.RecID == rec_id and made.Status == "New" and made.DedupeKey == "K|1", made
@@ -244,7 +254,11 @@ def pages():
                         Searches.SearchResultsRequest(
                             busObId=found["incident"],
                             fields=[found["fields"]["OriginId"].fieldId],
-                            filters=[Searches.FilterInfo(fieldId=found["fields"]["DedupeKey"].fieldId, operator="eq", value="paged")],
+                            filters=[
+                                Searches.FilterInfo(
+                                    fieldId=found["fields"]["DedupeKey"].fieldId, operator="eq", value="paged"
+                                )
+                            ],
                             sorting=[Searches.SortInfo(fieldId=found["fields"]["RecID"].fieldId, sortDirection=1)],
                             pageNumber=number,
                             pageSize=asked,
@@ -288,7 +302,9 @@ def note_by_related_save():
         )
     )
     assert answer.totalRecords == 1
-    assert [(note.busObRecId, values(note)["Details"]) for note in answer.relatedBusinessObjects] == [(saved.busObRecId, text)]
+    assert [(note.busObRecId, values(note)["Details"]) for note in answer.relatedBusinessObjects] == [
+        (saved.busObRecId, text)
+    ]
     activities = wait(connection.GetActivitiesV1(found["incident"], record.RecID, pageSize=100, activityType="Notes"))
     assert [activity.body for activity in activities] == [text], activities
 
@@ -336,7 +352,9 @@ def expired_token_is_refreshed():
     assert {fresh.access_token, fresh.refresh_token}.isdisjoint({pair.access_token, pair.refresh_token})
     assert fresh.expires_in == 1199 and site.counters()["refreshes"] == 1
     connection._client.headers["Authorization"] = f"Bearer {fresh.access_token}"
-    assert wait(instance.get_bo(found["incident"], busobrecid=found["record"].RecID)).busObRecId == found["record"].RecID
+    assert (
+        wait(instance.get_bo(found["incident"], busobrecid=found["record"].RecID)).busObRecId == found["record"].RecID
+    )
     stale = refused(
         httpx.HTTPStatusError,
         waiting(connection.Token),
