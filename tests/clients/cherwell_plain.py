@@ -1,4 +1,5 @@
-"""cherwell 0.4 against the stand-in: a small client, with a slash behind `savebusinessobject` and no `auth_mode`. It logs in, saves and reads; it has no search, batch or refresh.
+"""cherwell 0.4 against the stand-in: a small client, with a slash behind `savebusinessobject` and no `auth_mode`. It
+logs in, saves and reads; it has no search, batch or refresh.
 
     python cherwell_plain.py http://127.0.0.1:PORT
 """
