@@ -157,6 +157,18 @@ pub enum Act {
         /// Its ticket platform.
         platform: PlatformName,
     },
+    /// Came to its end otherwise than by the outcome of a request. Nobody can ask for this: it is the engine's own line
+    /// in the story.
+    Ended {
+        /// How.
+        state: State,
+        /// In Error: the operation that failed.
+        failed: Option<Operation>,
+        /// The work order of its ticket.
+        work_order: Option<String>,
+        /// Why.
+        reason: Option<String>,
+    },
 }
 
 /// What became of an operator's act.

@@ -243,6 +243,7 @@ impl Delivery {
                             ids: RemoteIds {
                                 ticket_number: Some(ticket.reference.number.clone()),
                                 ticket_record: ticket.reference.record.clone(),
+                                work_order_number: ticket.work_order.clone(),
                                 ..RemoteIds::default()
                             },
                             open: ticket.open,

@@ -354,12 +354,14 @@ impl Delivery {
                 forgotten: pending.forgotten.into_iter().collect(),
                 audits: pending.audits,
                 problems: pending.problems,
+                endings: Vec::new(),
             };
             self.commit(writes, out);
         }
     }
 
-    fn commit(&mut self, writes: Writes, out: &mut Vec<Command>) {
+    fn commit(&mut self, mut writes: Writes, out: &mut Vec<Command>) {
+        writes.endings = writes.ending_rows(self.now.wall);
         let transaction = TransactionId(self.next_transaction);
         self.next_transaction += 1;
         out.push(Command::Commit { transaction, writes: writes.clone() });

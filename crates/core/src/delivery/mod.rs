@@ -44,8 +44,8 @@ pub use event::{Command, Event, LaneTaken, ProbeId, Report, SendPermit, Stop, Tr
 pub use settings::{BackendSettings, OnUnresolved, PlatformSettings, Settings};
 pub use status::{PlatformStatus, Status};
 pub use writes::{
-    Audit, BatchId, Fence, Intent, ItemResult, KnownTicket, LaneId, OpenTicket, Problem, Receipt, RowUpdate, Settle,
-    Settled, UnsettledBatch, Writes,
+    Audit, BatchId, Ending, Fence, Intent, ItemResult, KnownTicket, LaneId, OpenTicket, Problem, Receipt, RowUpdate,
+    Settle, Settled, UnsettledBatch, Writes,
 };
 
 use self::backoff::Dice;

@@ -364,10 +364,12 @@ impl Platform {
     }
 
     /// The first create that was sent after a doubtful one: the sooner it was made, the sooner it is visible. Never one
-    /// of a key that is asked about.
+    /// of a key that is asked about, nor one that is known to be missing: deleted by people, it would void every negative
+    /// for ever.
     pub(super) fn witness(&self, doubtful_since: Mono, asked: &BTreeSet<&DedupeKey>) -> Option<(&KnownTicket, Mono)> {
         let mut later = self.witnesses.iter().filter(|(_, sent_at)| *sent_at > doubtful_since);
-        later.find(|(known, _)| !asked.contains(&known.key)).map(|(known, sent_at)| (known, *sent_at))
+        let useful = |key| !asked.contains(key) && !self.missing.contains(key);
+        later.find(|(known, _)| useful(&known.key)).map(|(known, sent_at)| (known, *sent_at))
     }
 
     /// The canary for the next look-up, and since when it is known: one that was seen before, else the one known for

@@ -181,6 +181,47 @@ pub struct Writes {
     pub audits: Vec<Audit>,
     /// Problems seen.
     pub problems: Vec<Problem>,
+    /// Rows that came to their end in this transaction otherwise than by an outcome in it.
+    #[serde(default)]
+    pub endings: Vec<Ending>,
+}
+
+/// A row that came to its end by a look at its ticket, or since its request cannot be built: no request's outcome tells
+/// it, so the journal has a line of its own for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// The row.
+    pub ticket: TicketId,
+    /// How it ended.
+    pub state: State,
+    /// In Error: the operation that failed.
+    pub failed: Option<Operation>,
+    /// The work order that the look found on the ticket, or that was made before.
+    pub work_order: Option<String>,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Wall,
+}
+
+impl Writes {
+    /// The rows that end here without an outcome that says so.
+    pub(super) fn ending_rows(&self, at: Wall) -> Vec<Ending> {
+        let told = |row: &TicketRow| {
+            let results = self.settles.iter().flat_map(|settle| &settle.results);
+            results.filter(|result| result.ticket == row.id).any(|result| result.next == row.state)
+        };
+        let ends = |update: &&RowUpdate| update.expected.is_open() && !update.row.state.is_open() && !told(&update.row);
+        let ending = |update: &RowUpdate| Ending {
+            ticket: update.row.id,
+            state: update.row.state,
+            failed: update.row.failed,
+            work_order: update.row.work_order.clone(),
+            reason: update.row.reason.clone(),
+            at,
+        };
+        self.rows.iter().filter(ends).map(ending).collect()
+    }
 }
 
 /// What became of a transaction.

@@ -112,6 +112,7 @@ async fn carry_out(store: &dyn Store, id: OriginId, act: Act, who: &str, at: Wal
         Act::Retry => "only a ticket in Error can be tried again",
         Act::Dismiss { .. } => "a ticket can be dismissed in Error, or in Received before anything was sent for it",
         Act::Reassign { .. } => "a ticket can change its backend in Received, before anything was sent for it",
+        Act::Ended { .. } => "only the engine itself ends a ticket",
     };
     match store.act(id, act, who, at).await? {
         ActOutcome::Done(_) => {}

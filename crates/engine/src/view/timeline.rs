@@ -119,6 +119,7 @@ fn act(record: ActRecord) -> (Wall, TimelineEntry) {
         Act::Retry => ("retry", None, None),
         Act::Dismiss { reason } => ("dismiss", Some(reason), None),
         Act::Reassign { backend, .. } => ("reassign", None, Some(backend)),
+        Act::Ended { state, reason, .. } => (if state == State::Error { "fail" } else { "complete" }, reason, None),
     };
     let shown = TimelineEntry::Act { at: record.at.to_rfc3339(), who: record.who, act, reason, backend };
     (record.at, shown)

@@ -196,6 +196,7 @@ impl Place {
             forgotten: Vec::new(),
             audits: Vec::new(),
             problems: Vec::new(),
+            endings: Vec::new(),
         };
         let mut sending = empty.clone();
         sending.intents.push(Intent {

@@ -14,7 +14,9 @@ use ticketbridge_core::time::Wall;
 use uuid::Uuid;
 
 use crate::contract::{MAX_PROBLEMS, MAX_RUNS};
-use crate::rules::{batch_exists, check_intent, check_settle, check_shape, lane_index, no_open_batch, written_at};
+use crate::rules::{
+    batch_exists, check_intent, check_settle, check_shape, ended, lane_index, no_open_batch, written_at,
+};
 use crate::{
     ActRecord, BackendOverride, Change, IncidentEntry, LANE_CANARIES, LaneAnswer, LaneGrant, RunCommit, RunRecord,
     TicketBody,
@@ -300,6 +302,7 @@ impl Model {
         self.problems.extend(writes.problems.iter().cloned());
         let surplus = self.problems.len().saturating_sub(MAX_PROBLEMS);
         self.problems.drain(..surplus);
+        self.acts.extend(writes.endings.iter().map(ended));
     }
 
     /// Drops a ledger entry; says whether there was one.

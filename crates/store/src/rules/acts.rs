@@ -1,9 +1,10 @@
-//! Operators' acts on one row, as a pure rule.
+//! Operators' acts on one row, and ends that no outcome tells, as pure rules.
 
+use ticketbridge_core::delivery::Ending;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{Attempts, OperationSet, State, TicketRow};
 
-use crate::Act;
+use crate::{Act, ActRecord};
 
 /// The row after `act`; `Err`: not allowed in its present state.
 ///
@@ -37,4 +38,11 @@ pub(crate) fn carry_out(row: &TicketRow, act: &Act, known_elsewhere: bool) -> Re
     next.due_at = None;
     next.failed = None;
     Ok(next)
+}
+
+/// The line in a row's story for an end that no outcome tells.
+pub(crate) fn ended(ending: &Ending) -> ActRecord {
+    let Ending { ticket, state, failed, work_order, reason, at } = ending.clone();
+    let act = Act::Ended { state, failed, work_order, reason };
+    ActRecord { ticket, who: String::from("ticketbridge"), act, at }
 }

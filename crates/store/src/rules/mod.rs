@@ -8,7 +8,7 @@ use ticketbridge_core::delivery::{BatchId, LaneId, Writes};
 use ticketbridge_core::ticket::{DedupeKey, TicketId};
 use ticketbridge_core::time::Wall;
 
-pub(crate) use acts::carry_out;
+pub(crate) use acts::{carry_out, ended};
 pub(crate) use shape::{check_intent, check_settle, check_shape};
 
 /// Lane index of a key among `lanes` lanes: the first 8 bytes of its SHA-256, big-endian, modulo `lanes`. The same

@@ -15,7 +15,7 @@ use super::rows::{limit, pack, state_number, unpack};
 use super::statements as sql;
 use super::writer::Verdict;
 use crate::contract::MAX_PROBLEMS;
-use crate::rules::{check_intent, check_settle, check_shape, written_at};
+use crate::rules::{check_intent, check_settle, check_shape, ended, written_at};
 
 /// Looks after which an audit is over.
 const LAST_LOOK: u8 = 4;
@@ -215,6 +215,10 @@ fn write_rest(store: &Connection, writes: &Writes) -> Result<(), Fault> {
     }
     if !writes.problems.is_empty() {
         store.prepare_cached(sql::PROBLEM_TRIM)?.execute([limit(MAX_PROBLEMS)])?;
+    }
+    for record in writes.endings.iter().map(ended) {
+        let act = serde_json::to_string(&record.act)?;
+        store.prepare_cached(sql::ACT_INSERT)?.execute(params![record.ticket.0, record.who, act, record.at.0])?;
     }
     Ok(())
 }

@@ -174,6 +174,7 @@ pub(crate) fn nothing(lane: LaneId, fence: Fence) -> Writes {
         forgotten: Vec::new(),
         audits: Vec::new(),
         problems: Vec::new(),
+        endings: Vec::new(),
     }
 }
 

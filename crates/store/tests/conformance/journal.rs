@@ -1,5 +1,6 @@
 //! I11: bodies, batches and acts are the journal; folded, they give the current row, as far as they say.
 
+use ticketbridge_core::delivery::{Ending, RowUpdate, Writes};
 use ticketbridge_core::effect::{Operation, Outcome};
 use ticketbridge_core::ticket::{BackendName, OperationSet, State, TicketReference, TicketRow};
 use ticketbridge_core::time::Wall;
@@ -65,6 +66,12 @@ impl Folded {
             }
             Act::Dismiss { .. } => self.state = State::Dismissed,
             Act::Reassign { .. } => {}
+            Act::Ended { state, failed, work_order, .. } => {
+                self.state = *state;
+                self.work_order.clone_from(work_order);
+                self.failed = *failed;
+                return;
+            }
         }
         self.failed = None;
     }
@@ -131,6 +138,23 @@ async fn the_journal_gives_the_current_rows(store: &dyn Store) {
         };
         store.act(fourth, act, "ana", Wall(at)).await.unwrap();
     }
+    // A look at its ticket ends the third: no outcome tells it.
+    let mut row = rows[2].clone();
+    let expected = row.state;
+    (row.state, row.work_order) = (State::Completed, Some(String::from("OT-9")));
+    row.reason = Some(String::from("closed meanwhile"));
+    let ending = Ending {
+        ticket: row.id,
+        state: row.state,
+        failed: None,
+        work_order: row.work_order.clone(),
+        reason: row.reason.clone(),
+        at: Wall(at),
+    };
+    let update = RowUpdate { expected, row, trail: None };
+    holder.done(Writes { rows: vec![update], endings: vec![ending], ..holder.nothing() }).await;
+    let line = store.acts(rows[2].id).await.unwrap().pop().expect("a line in its story");
+    assert_eq!((line.who.as_str(), line.at), ("ticketbridge", Wall(at)));
     for view in everything(store).await {
         replays(store, &view).await;
     }
