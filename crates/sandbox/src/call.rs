@@ -20,8 +20,12 @@ pub struct Call {
     pub path: String,
     /// The decoded query members, in their order, repeated ones included.
     pub query: Vec<(String, String)>,
+    /// The query as it came, still percent-encoded, without the question mark.
+    pub raw_query: String,
     /// The value of the `Authorization` header.
     pub authorization: Option<String>,
+    /// The value of the `X-Tixngo-Key` header.
+    pub api_key: Option<String>,
     /// The body, empty if there is none.
     pub body: Bytes,
     /// Whether the body came in chunks, without a declared length.
@@ -38,7 +42,9 @@ impl Call {
             method,
             path: percent_decode_str(path).decode_utf8_lossy().into_owned(),
             query: decode_query(query),
+            raw_query: query.to_owned(),
             authorization: None,
+            api_key: None,
             body: Bytes::new(),
             chunked: false,
             reused_connection: false,
@@ -49,6 +55,13 @@ impl Call {
     #[must_use]
     pub fn with_bearer(mut self, token: &str) -> Self {
         self.authorization = Some(format!("Bearer {token}"));
+        self
+    }
+
+    /// Adds an `X-Tixngo-Key` header.
+    #[must_use]
+    pub fn with_api_key(mut self, key: &str) -> Self {
+        self.api_key = Some(key.to_owned());
         self
     }
 
@@ -74,8 +87,13 @@ impl Call {
     }
 }
 
+/// One name or value of a query: `+` is a space, `%2B` a plus sign.
+pub(crate) fn decode_part(part: &str) -> String {
+    percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
 pub(crate) fn decode_query(query: &str) -> Vec<(String, String)> {
-    let decode = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let decode = decode_part;
     query
         .split('&')
         .filter(|member| !member.is_empty())
@@ -154,6 +172,10 @@ pub trait StandIn: Send + 'static {
 
     /// Lets an effect take place at time `at`.
     fn commit(&mut self, at: Millis, effect: Self::Effect);
+
+    /// The call is over: its answer is on the wire, or the caller hung up. Only a platform that counts the calls that are
+    /// in flight needs to know.
+    fn ended(&mut self, _call: &Call) {}
 
     /// Forgets all records, faults and counters.
     fn reset(&mut self);

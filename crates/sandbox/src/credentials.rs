@@ -19,6 +19,13 @@ pub(crate) fn accepts(authorization: Option<&str>) -> bool {
             .is_ok_and(|pair| pair.splitn(2, |byte| *byte == b':').nth(1) == Some(TOKEN.as_bytes()))
 }
 
+/// Whether an `Authorization` header carries the fixed token as `Bearer`.
+pub(crate) fn accepts_bearer(authorization: Option<&str>) -> bool {
+    let is_bearer = |(scheme, _): &(&str, &str)| scheme.eq_ignore_ascii_case("bearer");
+    accepts(authorization)
+        && authorization.and_then(|header| header.trim().split_once(' ')).as_ref().is_some_and(is_bearer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

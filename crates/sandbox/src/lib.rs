@@ -33,14 +33,19 @@ pub mod cherwell;
 mod clock;
 mod credentials;
 pub mod faults;
+pub mod s360;
 pub mod sfyc;
+mod shaping;
 mod shell;
 mod text;
 mod timeline;
+pub mod tixngo;
 mod traffic;
 
 pub use call::{Act, Call, Reply, StandIn};
 pub use clock::Millis;
 pub use credentials::TOKEN;
-pub use shell::{MAX_BODY, MAX_PENDING_EFFECTS, Running, SHUTDOWN_LIMIT, Sandbox, SandboxConfig, SandboxError};
+pub use shell::{
+    MAX_BODY, MAX_PENDING_EFFECTS, PlayError, Running, SHUTDOWN_LIMIT, Sandbox, SandboxConfig, SandboxError,
+};
 pub use traffic::{OperationTraffic, Traffic};

@@ -235,6 +235,20 @@ pub enum Knob {
         #[serde(default)]
         overlapping: bool,
     },
+    /// A page carries items once more that were answered before, as they are now.
+    Redelivery {
+        /// How many.
+        #[serde(default = "one")]
+        items: usize,
+    },
+    /// `nextPageKey` is the key that was sent, although the page has items.
+    KeyNotAdvanced {},
+    /// The page has no `nextPageKey`.
+    NextKeyMissing {
+        /// How it is missing.
+        #[serde(default)]
+        form: MissingKey,
+    },
     /// A request on a kept-alive connection finds it closed: no answer, nothing done. A first request never does.
     KeepAliveClosed {},
 }
@@ -276,6 +290,21 @@ pub enum RetryAfterForm {
     Date,
     /// The header is missing.
     Absent,
+}
+
+/// How `nextPageKey` is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingKey {
+    /// The member is not there.
+    #[default]
+    Absent,
+    /// It is null.
+    Null,
+    /// It is an empty text.
+    Empty,
+    /// The whole of `pagination` is not there.
+    NoPagination,
 }
 
 /// What happens to a reference on its way into the record.

@@ -9,6 +9,7 @@ pub(super) const MAX_MILLIS: u64 = 3_600_000;
 const MAX_SECONDS: u64 = 86_400;
 const MAX_TEXT: usize = 1_000;
 const MAX_FILTERS: usize = 100;
+const MAX_REDELIVERED: usize = 10_000;
 
 impl Knob {
     /// The name in JSON and in the counters.
@@ -46,6 +47,9 @@ impl Knob {
             Self::TokenLife { .. } => "token_life",
             Self::SessionsRevoked {} => "sessions_revoked",
             Self::ThrottledLogin { .. } => "throttled_login",
+            Self::Redelivery { .. } => "redelivery",
+            Self::KeyNotAdvanced {} => "key_not_advanced",
+            Self::NextKeyMissing { .. } => "next_key_missing",
             Self::KeepAliveClosed {} => "keep_alive_closed",
         }
     }
@@ -71,19 +75,24 @@ impl Knob {
         )
     }
 
-    /// The one platform on which the knob has a meaning; `None`: on each.
-    pub(super) fn is_only_for(&self) -> Option<&'static str> {
-        let cherwell = matches!(
-            self,
+    /// Whether the knob has a meaning on a platform, whatever the operation.
+    pub(super) fn fits(&self, platform: &str) -> bool {
+        match self {
             Self::ShortBatch { .. }
-                | Self::ValidationError { .. }
-                | Self::DuplicatePublicId {}
-                | Self::RelatedCut { .. }
-                | Self::TokenLife { .. }
-                | Self::SessionsRevoked {}
-                | Self::ThrottledLogin { .. }
-        );
-        cherwell.then_some("cherwell")
+            | Self::ValidationError { .. }
+            | Self::DuplicatePublicId {}
+            | Self::RelatedCut { .. }
+            | Self::TokenLife { .. }
+            | Self::SessionsRevoked {}
+            | Self::ThrottledLogin { .. } => platform == "cherwell",
+            Self::Redelivery { .. } | Self::KeyNotAdvanced {} | Self::NextKeyMissing { .. } => platform == "tixngo",
+            // What S-360 has stored is seen at once, its references have one form, and nothing of it is ever closed.
+            Self::IndexLag { .. }
+            | Self::OriginField { .. }
+            | Self::ClosedTicketRefused {}
+            | Self::EmptyPage { .. } => platform != "s360",
+            _ => true,
+        }
     }
 
     /// The operations on which the knob acts if the rule names none.
@@ -115,6 +124,7 @@ impl Knob {
                 &[List, Find, Search, Related, Create, Update]
             }
             Self::EmptyLookups {} | Self::UnknownFilterIgnored { .. } | Self::EmptyPage { .. } => &[List, Find, Search],
+            Self::Redelivery { .. } | Self::KeyNotAdvanced {} | Self::NextKeyMissing { .. } => &[List],
             Self::RelatedCut { .. } => &[Related],
             Self::TokenLife { .. } | Self::ThrottledLogin { .. } => &[Login],
             Self::TokenRevoked {} | Self::Forbidden {} | Self::SessionsRevoked {} => {
@@ -179,6 +189,9 @@ impl Knob {
             }
             Self::ShortBatch { drop: 0, .. } | Self::ShortResults { drop: 0 } => {
                 refuse("drop", "must be at least 1".to_owned())
+            }
+            Self::Redelivery { items } if !(1..=MAX_REDELIVERED).contains(items) => {
+                refuse("items", format!("must be from 1 to {MAX_REDELIVERED}"))
             }
             Self::DuplicatedResults { copies: 0 } => refuse("copies", "must be at least 1".to_owned()),
             Self::EmptyPage { from_page: 0, .. } => refuse("from_page", "must be at least 1".to_owned()),

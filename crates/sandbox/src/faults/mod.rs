@@ -14,7 +14,7 @@ mod knob_checks;
 mod rule;
 
 pub use board::{FaultBoard, Fired, MAX_RULES, Twist};
-pub use knob::{BodyCut, EarlyAnswer, Knob, OriginChange, OriginField, RetryAfterForm};
+pub use knob::{BodyCut, EarlyAnswer, Knob, MissingKey, OriginChange, OriginField, RetryAfterForm};
 pub use rule::Rule;
 
 /// What an operation does; decides which knobs make sense on it.

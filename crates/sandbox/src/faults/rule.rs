@@ -148,9 +148,7 @@ impl Rule {
             return Err(FaultError::UnknownPlatform { name: name.to_owned(), known: catalogue.platform.to_owned() });
         }
         let fits = |(_, class): &(&str, OperationClass)| self.knob.possible_classes().contains(class);
-        if !catalogue.operations.iter().any(fits)
-            || self.knob.is_only_for().is_some_and(|only| only != catalogue.platform)
-        {
+        if !catalogue.operations.iter().any(fits) || !self.knob.fits(catalogue.platform) {
             return Err(FaultError::UnfitPlatform { knob, platform: catalogue.platform });
         }
         for name in &self.operations {
@@ -165,9 +163,18 @@ impl Rule {
     /// Whether the rule is meant for this operation.
     pub(super) fn covers(&self, catalogue: &Catalogue, operation: &str) -> bool {
         if self.operations.is_empty() {
-            return catalogue.class_of(operation).is_some_and(|class| self.knob.usual_classes().contains(&class));
+            let classes = self.usual_classes(catalogue);
+            return catalogue.class_of(operation).is_some_and(|class| classes.contains(&class));
         }
         self.operations.iter().any(|name| name == operation)
+    }
+
+    /// The classes on which the knob acts by itself. A platform that has none of the usual ones, TIXNGO for instance where
+    /// nothing is written, gets all possible ones, so that no rule is without effect.
+    fn usual_classes(&self, catalogue: &Catalogue) -> &'static [OperationClass] {
+        let usual = self.knob.usual_classes();
+        let has_one = catalogue.operations.iter().any(|(_, class)| usual.contains(class));
+        if has_one { usual } else { self.knob.possible_classes() }
     }
 
     fn possible_operations(&self, catalogue: &Catalogue) -> String {

@@ -1,6 +1,5 @@
 //! The shapes of the answers on the wire.
 
-use rand::{Rng, RngExt};
 use serde::Serialize;
 use serde_json::json;
 
@@ -189,30 +188,4 @@ pub(super) fn refusal(status: u16, code: &str, message: impl Into<String>) -> Re
 /// Our own plain types always become JSON; an empty body would show as garbled to the caller, never as success.
 fn serialize(status: u16, value: &impl Serialize) -> Reply {
     Reply::json(status, serde_json::to_vec(value).unwrap_or_default())
-}
-
-/// What shaping faults do to a list of results or rows.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Shaping {
-    pub(super) drop: usize,
-    pub(super) copies: usize,
-    pub(super) reorder: bool,
-}
-
-impl Shaping {
-    /// Drops, doubles, then moves rows; reordering leaves none of two or more rows in its place.
-    pub(super) fn apply<T: Clone>(self, rows: &mut Vec<T>, dice: &mut dyn Rng) {
-        for _ in 0..self.drop.min(rows.len()) {
-            rows.remove(dice.random_range(0..rows.len()));
-        }
-        let whole = rows.len();
-        for _ in 0..self.copies.min(whole) {
-            rows.push(rows[dice.random_range(0..whole)].clone());
-        }
-        if self.reorder {
-            for place in (1..rows.len()).rev() {
-                rows.swap(place, dice.random_range(0..place));
-            }
-        }
-    }
 }

@@ -2,9 +2,10 @@
 
 use rand::{Rng, RngExt};
 
-use super::answer::{ItemError, Shaping};
+use super::answer::ItemError;
 use crate::clock::Millis;
 use crate::faults::{Knob, OriginChange, OriginField, Twist};
+use crate::shaping::{Shaping, draw};
 
 /// Everything that fired on a call and does not decide its whole answer. Where two rules of one knob fire, the later one
 /// wins; poison texts and shares add up.
@@ -95,14 +96,6 @@ impl<'a> Twists<'a> {
             OriginChange::UpperCased => Some(given.to_uppercase().into()),
             OriginChange::Truncated => Some(given.chars().take(length).collect::<String>().into()),
         }
-    }
-}
-
-fn draw(range: Option<(u64, u64)>, dice: &mut dyn Rng) -> Millis {
-    match range {
-        None => 0,
-        Some((least, most)) if least == most => least as Millis,
-        Some((least, most)) => dice.random_range(least..=most) as Millis,
     }
 }
 

@@ -7,12 +7,13 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::platform::CHERWELL_BASE;
-use super::{House, body, control_cherwell, control_sfyc};
+use super::platform::{CHERWELL_BASE, S360_BASE, TIXNGO_BASE};
+use super::{House, body, control_cherwell, control_s360, control_sfyc, control_tixngo};
 use crate::call::Reply;
 use crate::cherwell::{CLIENT_ID, USER};
 use crate::credentials::TOKEN;
-use crate::faults::{FaultError, Rule};
+use crate::faults::{FaultBoard, FaultError, Rule};
+use crate::tixngo::DEFAULT_ORGANIZER;
 
 pub(super) type Roof = State<House>;
 
@@ -24,6 +25,8 @@ pub(super) fn routes() -> Router<House> {
         .route("/sandbox/reset", post(reset))
         .merge(control_sfyc::routes())
         .merge(control_cherwell::routes())
+        .merge(control_tixngo::routes())
+        .merge(control_s360::routes())
 }
 
 async fn about() -> Response {
@@ -31,13 +34,20 @@ async fn about() -> Response {
     let cherwell = json!({
         "base_path": CHERWELL_BASE, "client_id": CLIENT_ID, "username": USER, "password": TOKEN, "auth_mode": "Internal",
     });
-    let platforms = json!({"cherwell": cherwell, "sfyc": {"base_path": "/sfyc", "token": TOKEN}});
+    let tixngo = json!({
+        "base_path": TIXNGO_BASE, "api_key_header": "X-Tixngo-Key", "api_key": TOKEN, "organizer": DEFAULT_ORGANIZER,
+    });
+    let platforms = json!({
+        "cherwell": cherwell,
+        "s360": {"base_path": S360_BASE, "token": TOKEN},
+        "sfyc": {"base_path": "/sfyc", "token": TOKEN},
+        "tixngo": tixngo,
+    });
     ok(&json!({"platforms": platforms, "control": control}))
 }
 
 async fn list_faults(State(house): Roof) -> Response {
-    let mut faults = house.sfyc.with(|model, _| model.faults().to_json());
-    faults.extend(house.cherwell.with(|model, _| model.faults().to_json()));
+    let faults: Vec<_> = house.with_boards(|boards| boards.iter().flat_map(|board| board.to_json()).collect());
     ok(&json!({"faults": faults}))
 }
 
@@ -49,71 +59,75 @@ async fn replace_faults(State(house): Roof, body: Bytes) -> Response {
     answer_ids(read_rules(&body).and_then(|rules| put_rules(&house, rules, true)))
 }
 
-/// Gives each rule to its platform, SFyC if it names none; answers the ids in the order of the rules. One wrong rule and
-/// nothing is changed on any platform.
+/// The platform of rules and ids that name none.
+const USUAL_PLATFORM: &str = "sfyc";
+
+fn names(boards: &[&mut FaultBoard]) -> String {
+    boards.iter().map(|board| board.catalogue().platform).collect::<Vec<_>>().join(", ")
+}
+
+/// Gives each rule to its platform; answers the ids in the order of the rules. One wrong rule and nothing is changed on any
+/// platform.
 fn put_rules(house: &House, rules: Vec<Rule>, replacing: bool) -> Result<Vec<u64>, FaultError> {
-    let mut platforms = Vec::with_capacity(rules.len());
-    let (mut for_sfyc, mut for_cherwell) = (Vec::new(), Vec::new());
-    for rule in rules {
-        let is_for_cherwell = match rule.platform.as_deref() {
-            None | Some("sfyc") => false,
-            Some("cherwell") => true,
-            Some(name) => {
-                return Err(FaultError::UnknownPlatform { name: name.to_owned(), known: "sfyc, cherwell".to_owned() });
-            }
-        };
-        platforms.push(is_for_cherwell);
-        if is_for_cherwell { for_cherwell.push(rule) } else { for_sfyc.push(rule) }
-    }
-    // Both are held until both are changed.
-    house.sfyc.with(|sfyc, _| {
-        house.cherwell.with(|cherwell, _| {
-            let (sfyc, cherwell) = (sfyc.faults_mut(), cherwell.faults_mut());
-            sfyc.check(&for_sfyc, replacing)?;
-            cherwell.check(&for_cherwell, replacing)?;
+    house.with_boards(|mut boards| {
+        let mut turns = Vec::with_capacity(rules.len());
+        let mut of_boards: [Vec<Rule>; 4] = Default::default();
+        for rule in rules {
+            let name = rule.platform.as_deref().unwrap_or(USUAL_PLATFORM);
+            let Some(turn) = boards.iter().position(|board| board.catalogue().platform == name) else {
+                return Err(FaultError::UnknownPlatform { name: name.to_owned(), known: names(&boards) });
+            };
+            turns.push(turn);
+            of_boards[turn].push(rule);
+        }
+        for (board, rules) in boards.iter().zip(&of_boards) {
+            board.check(rules, replacing)?;
+        }
+        let mut ids = Vec::with_capacity(boards.len());
+        for (board, rules) in boards.iter_mut().zip(of_boards) {
             if replacing {
-                sfyc.remove(None, None);
-                cherwell.remove(None, None);
+                board.remove(None, None);
             }
-            let mut sfyc = sfyc.add_all(for_sfyc)?.into_iter();
-            let mut cherwell = cherwell.add_all(for_cherwell)?.into_iter();
-            let next = |is_for_cherwell: bool| if is_for_cherwell { cherwell.next() } else { sfyc.next() };
-            Ok(platforms.into_iter().filter_map(next).collect())
-        })
+            ids.push(board.add_all(rules)?.into_iter());
+        }
+        Ok(turns.into_iter().filter_map(|turn| ids[turn].next()).collect())
     })
 }
 
 /// Ids are a platform's own: an id without a platform is one of SFyC. Without any filter all rules of all platforms go.
 async fn remove_faults(State(house): Roof, Query(filters): Query<Vec<(String, String)>>) -> Response {
+    let known = house.with_boards(|boards| names(&boards));
     let (mut id, mut knob, mut platform) = (None, None, None);
     for (name, value) in filters {
         match (name.as_str(), value.parse()) {
             ("id", Ok(number)) => id = Some(number),
             ("knob", _) => knob = Some(value),
-            ("platform", _) if matches!(value.as_str(), "sfyc" | "cherwell") => platform = Some(value),
+            ("platform", _) if known.split(", ").any(|name| name == value) => platform = Some(value),
             _ => {
-                let message = "only `id` (a whole number), `knob` and `platform` (sfyc or cherwell) can be given";
-                return refused(400, "INVALID_FILTER", message);
+                let message =
+                    format!("only `id` (a whole number), `knob` and `platform` (one of {known}) can be given");
+                return refused(400, "INVALID_FILTER", &message);
             }
         }
     }
     if id.is_some() && platform.is_none() {
-        platform = Some("sfyc".to_owned());
+        platform = Some(USUAL_PLATFORM.to_owned());
     }
-    let concerns = |name: &str| platform.as_deref().is_none_or(|wanted| wanted == name);
-    let mut removed = 0;
-    if concerns("sfyc") {
-        removed += house.sfyc.with(|model, _| model.faults_mut().remove(id, knob.as_deref()));
-    }
-    if concerns("cherwell") {
-        removed += house.cherwell.with(|model, _| model.faults_mut().remove(id, knob.as_deref()));
-    }
+    let concerns = |board: &FaultBoard| platform.as_deref().is_none_or(|wanted| wanted == board.catalogue().platform);
+    let removed: usize = house.with_boards(|boards| {
+        let concerned = boards.into_iter().filter(|board| concerns(board));
+        concerned.map(|board| board.remove(id, knob.as_deref())).sum()
+    });
     ok(&json!({"removed": removed}))
 }
 
 async fn stats(State(house): Roof) -> Response {
-    let cherwell = house.cherwell.with(|model, now| model.stats(now));
-    ok(&json!({"cherwell": cherwell, "sfyc": house.sfyc.with(|model, _| model.stats())}))
+    ok(&json!({
+        "cherwell": house.cherwell.with(|model, now| model.stats(now)),
+        "s360": house.s360.with(|model, _| model.stats()),
+        "sfyc": house.sfyc.with(|model, _| model.stats()),
+        "tixngo": house.tixngo.with(|model, _| model.stats()),
+    }))
 }
 
 async fn reset(State(house): Roof) -> Response {

@@ -59,7 +59,8 @@ impl<M: StandIn> Desk<M> {
     /// Lets the model decide, starts the effects, and waits until the answer is due. Effects do not need the caller: they
     /// take place even if this future is dropped because the caller hung up.
     pub(super) async fn answer(self: Arc<Self>, call: Call) -> Ending {
-        let ending = self.decide(&call);
+        let call = InFlight { call, desk: &self };
+        let ending = self.decide(&call.call);
         self.wait(ending).await.unwrap_or(Ending::Cut(Cut::Close))
     }
 
@@ -121,6 +122,18 @@ impl<M: StandIn> Desk<M> {
 
     fn lock(&self) -> MutexGuard<'_, AtWork<M>> {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that is being answered. It is over when this is dropped, also because the caller hung up.
+struct InFlight<'a, M: StandIn> {
+    call: Call,
+    desk: &'a Desk<M>,
+}
+
+impl<M: StandIn> Drop for InFlight<'_, M> {
+    fn drop(&mut self) {
+        self.desk.lock().model.ended(&self.call);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The HTTP shell: one port for all stand-ins and their control, real time, and connections that really break.
 //!
 //! The files: `line` (connections that can be cut) · `desk` (a model at work under real time) · `platform` (calls of a
-//! platform) · `control`, `control_sfyc`, `control_cherwell` and `window` (`/sandbox/…`) · `body` (answers on the wire).
+//! platform) · `control`, `control_sfyc`, `control_cherwell`, `control_tixngo`, `control_s360` and `window` (`/sandbox/…`) · `body` (answers on the wire).
 //!
 //! Guarantees: an effect takes place at its time even if the caller is gone by then; a shutdown ends within
 //! [`SHUTDOWN_LIMIT`]; effects still to come are dropped by it. Limits: bodies of [`MAX_BODY`] bytes, `max_connections` at once, [`MAX_PENDING_EFFECTS`] delayed effects.
@@ -9,7 +9,9 @@
 mod body;
 mod control;
 mod control_cherwell;
+mod control_s360;
 mod control_sfyc;
+mod control_tixngo;
 mod desk;
 mod line;
 mod platform;
@@ -29,8 +31,10 @@ use self::desk::Desk;
 use self::line::{Grip, Lines};
 use crate::cherwell::{self, CherwellModel, CherwellSettings, SettingsError};
 use crate::clock::Clock;
-use crate::faults::{FaultError, Rule};
+use crate::faults::{FaultBoard, FaultError, Rule};
+use crate::s360::{self, S360Model};
 use crate::sfyc::{SfycModel, Stats};
+use crate::tixngo::{self, TixngoModel};
 
 /// The largest body of a request, in bytes.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -46,7 +50,7 @@ pub struct SandboxConfig {
     pub listen: SocketAddr,
     /// The seed of all randomness.
     pub seed: u64,
-    /// The most tickets, work orders and notes that a platform holds, each.
+    /// The most records of each sort (tickets, work orders, notes, contacts…) that a platform holds.
     pub max_records: usize,
     /// The most connections at once; further ones wait to be accepted.
     pub max_connections: usize,
@@ -83,22 +87,55 @@ pub enum SandboxError {
     Settings(#[from] SettingsError),
 }
 
+/// Why tickets did not live.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// TIXNGO did not take it.
+    #[error(transparent)]
+    Tixngo(#[from] tixngo::TixngoError),
+    /// S-360 did not take the tickets.
+    #[error(transparent)]
+    S360(#[from] s360::StateError),
+}
+
 /// The stand-ins under this roof.
 #[derive(Debug, Clone)]
 struct House {
     sfyc: Arc<Desk<SfycModel>>,
     cherwell: Arc<Desk<CherwellModel>>,
+    tixngo: Arc<Desk<TixngoModel>>,
+    s360: Arc<Desk<S360Model>>,
 }
 
 impl House {
+    /// Works on the fault rules of all platforms, none of which can change meanwhile. Nothing else holds two platforms at
+    /// once in another order.
+    fn with_boards<R>(&self, work: impl FnOnce([&mut FaultBoard; 4]) -> R) -> R {
+        self.sfyc.with(|sfyc, _| {
+            self.cherwell.with(|cherwell, _| {
+                self.tixngo.with(|tixngo, _| {
+                    self.s360.with(|s360, _| {
+                        let (sfyc, cherwell) = (sfyc.faults_mut(), cherwell.faults_mut());
+                        work([sfyc, cherwell, tixngo.faults_mut(), s360.faults_mut()])
+                    })
+                })
+            })
+        })
+    }
+
     fn clear_faults(&self) {
-        self.sfyc.with(|model, _| model.faults_mut().remove(None, None));
-        self.cherwell.with(|model, _| model.faults_mut().remove(None, None));
+        self.with_boards(|boards| {
+            for board in boards {
+                board.remove(None, None);
+            }
+        });
     }
 
     fn reset(&self) {
         self.sfyc.reset();
         self.cherwell.reset();
+        self.tixngo.reset();
+        self.s360.reset();
     }
 }
 
@@ -119,10 +156,14 @@ impl Sandbox {
         let house = House {
             sfyc: Arc::new(Desk::new(sfyc, config.seed, clock, closed.clone())),
             cherwell: Arc::new(Desk::new(cherwell, config.seed, clock, closed.clone())),
+            tixngo: Arc::new(Desk::new(TixngoModel::new(config.max_records), config.seed, clock, closed.clone())),
+            s360: Arc::new(Desk::new(S360Model::new(config.max_records), config.seed, clock, closed.clone())),
         };
         let router = Router::new()
             .merge(control::routes().with_state(house.clone()))
             .merge(platform::routes("/sfyc", &house.sfyc))
+            .merge(platform::routes("/tixngo", &house.tixngo))
+            .merge(platform::routes("/s360", &house.s360))
             .merge(Router::new().fallback(platform::serve_cherwell).with_state(house.clone()))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .into_make_service_with_connect_info::<Grip>();
@@ -175,6 +216,55 @@ impl Running {
     /// Works on the model of Cherwell and the time of now, between two calls.
     pub fn with_cherwell<R>(&self, work: impl FnOnce(&mut CherwellModel, crate::Millis) -> R) -> R {
         self.house.cherwell.with(work)
+    }
+
+    /// The base URL of TIXNGO, without a slash at the end; the call goes to `/diff` below it.
+    pub fn tixngo_url(&self) -> String {
+        format!("http://{}{}", self.address, platform::TIXNGO_BASE)
+    }
+
+    /// Adds a fault rule to TIXNGO; answers its id.
+    pub fn add_tixngo_fault(&self, rule: impl Into<Rule>) -> Result<u64, FaultError> {
+        self.house.tixngo.with(|model, _| model.faults_mut().add(rule))
+    }
+
+    /// The counters of TIXNGO now.
+    pub fn tixngo_stats(&self) -> tixngo::Stats {
+        self.house.tixngo.with(|model, _| model.stats())
+    }
+
+    /// Works on the model of TIXNGO and the time of now, between two calls.
+    pub fn with_tixngo<R>(&self, work: impl FnOnce(&mut TixngoModel, crate::Millis) -> R) -> R {
+        self.house.tixngo.with(work)
+    }
+
+    /// The base URL of S-360, without a slash at the end.
+    pub fn s360_url(&self) -> String {
+        format!("http://{}{}", self.address, platform::S360_BASE)
+    }
+
+    /// Adds a fault rule to S-360; answers its id.
+    pub fn add_s360_fault(&self, rule: impl Into<Rule>) -> Result<u64, FaultError> {
+        self.house.s360.with(|model, _| model.faults_mut().add(rule))
+    }
+
+    /// The counters of S-360 now.
+    pub fn s360_stats(&self) -> s360::Stats {
+        self.house.s360.with(|model, _| model.stats())
+    }
+
+    /// Works on the model of S-360 and the time of now, between two calls.
+    pub fn with_s360<R>(&self, work: impl FnOnce(&mut S360Model, crate::Millis) -> R) -> R {
+        self.house.s360.with(work)
+    }
+
+    /// Lets tickets live at TIXNGO and tells S-360 of the new ones first, as [`TixngoModel::play`] describes it.
+    pub fn play(
+        &self,
+        organizer: &str,
+        settings: &tixngo::play::PlaySettings,
+    ) -> Result<tixngo::play::Played, PlayError> {
+        self.house.play(organizer, settings)
     }
 
     /// Adds a fault rule to SFyC; answers its id.

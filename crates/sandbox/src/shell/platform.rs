@@ -17,6 +17,13 @@ use crate::call::{Call, Reply, StandIn};
 /// The base path of Cherwell.
 pub(super) const CHERWELL_BASE: &str = "/CherwellAPI";
 
+/// The base path of TIXNGO; the call goes to `/diff` below it.
+pub(super) const TIXNGO_BASE: &str = "/tixngo/v3/organizer/tickets";
+/// The base path of S-360.
+pub(super) const S360_BASE: &str = "/s360/api/v1";
+/// The header that carries an organizer's API key.
+pub(super) const API_KEY: &str = "x-tixngo-key";
+
 /// Serves a stand-in below a base path of one part, `/sfyc` for instance.
 pub(super) fn routes<M: StandIn>(base_path: &str, desk: &Arc<Desk<M>>) -> Router {
     Router::new()
@@ -50,6 +57,7 @@ async fn serve<M: StandIn>(
     let below = target.find(['/', '?']).map_or("", |end| &target[end..]);
     let mut call = Call::new(parts.method, below);
     call.authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    call.api_key = parts.headers.get(API_KEY).and_then(|value| value.to_str().ok()).map(str::to_owned);
     call.reused_connection = is_reused;
     call.chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     // A body that is declared too large is not waited for.

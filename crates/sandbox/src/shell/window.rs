@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::control::ok;
 
 /// The most records of one answer, and how many there are if none is asked for.
-const MAX_DUMP: usize = 10_000;
+pub(super) const MAX_DUMP: usize = 10_000;
 
 /// Which records a list shows.
 #[derive(Deserialize)]
@@ -24,6 +24,10 @@ fn most() -> usize {
 }
 
 impl Window {
+    pub(super) fn new(offset: usize, limit: usize) -> Self {
+        Self { offset, limit }
+    }
+
     /// One record more than asked tells whether there is a next window.
     pub(super) fn answer(&self, dump: impl FnOnce(usize, usize) -> Vec<Value>) -> Response {
         let limit = self.limit.clamp(1, MAX_DUMP);
