@@ -274,8 +274,8 @@ impl Delivery {
         for id in ids {
             let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
-            let number = entry.row.ticket.as_ref().map(|ticket| ticket.number.as_str());
-            let there = notes.iter().any(|note| note.origin == origin && Some(note.ticket_number.as_str()) == number);
+            // On whatever ticket: people may have merged ours into another meanwhile, with its notes.
+            let there = notes.iter().any(|note| note.origin == origin);
             let sight = if there {
                 Sight::Applied { ids: RemoteIds::default(), open: true, work_order: None }
             } else {
