@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Serve stand-ins of the platforms to try a configuration on
     Sandbox(Sandbox),
+    /// Run the backends of the configuration on models of their platforms, with much bad luck, under virtual time
+    Simulate(Simulate),
     /// Take one CSV file in now
     Offload(Offload),
     /// Confirm or refuse a topology that waits because it drops too much
@@ -109,6 +111,46 @@ pub(crate) struct Sandbox {
     /// Seed of everything that is random
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// The first seed; the same seed gives the same story
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// How many seeds
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) seeds: u64,
+    /// How much goes wrong: nothing; everything inside the promise; or beyond it
+    #[arg(long, value_enum, default_value_t = Faults::Harsh)]
+    pub(crate) faults: Faults,
+    /// A site of its own for each seed, instead of the configuration's
+    #[arg(long)]
+    pub(crate) generated: bool,
+    /// Threads; default: one per processor
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// How much goes wrong in a simulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Faults {
+    /// Nothing
+    Calm,
+    /// Everything that the promise bears
+    Harsh,
+    /// More than the promise bears: doubles are possible and must be reported
+    Outside,
+}
+
+impl std::fmt::Display for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Calm => "calm",
+            Self::Harsh => "harsh",
+            Self::Outside => "outside",
+        })
+    }
 }
 
 #[derive(Debug, Args)]

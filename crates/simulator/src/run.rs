@@ -216,7 +216,8 @@ impl Summary {
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    /// Adds what came of other seeds.
+    pub fn merge(&mut self, other: Self) {
         self.seeds += other.seeds;
         self.failed += other.failed;
         self.failures.extend(other.failures);
@@ -227,6 +228,9 @@ impl Summary {
         self.effects += other.effects;
         self.crashes += other.crashes;
         self.doubles += other.doubles;
+        for (what, seeds) in other.sometimes {
+            *self.sometimes.entry(what).or_default() += seeds;
+        }
     }
 }
 

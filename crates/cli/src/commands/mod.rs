@@ -11,6 +11,7 @@ mod platform;
 mod sandbox;
 mod serve;
 mod setup;
+mod simulate;
 mod store;
 mod tickets;
 mod topology;
@@ -31,6 +32,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Demo(demo) => demo::run(demo, json).await,
         Command::Serve(serve) => serve::run(path, serve).await,
         Command::Sandbox(sandbox) => sandbox::run(sandbox, json).await,
+        Command::Simulate(simulate) => simulate::run(path, simulate, json).await,
         Command::Offload(offload) => offload::run(path, offload, json).await,
         Command::Topology(topology) => topology::run(path, topology, json).await,
         Command::Workflow(workflow) => workflow::run(path, workflow, json).await,

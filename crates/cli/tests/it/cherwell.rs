@@ -140,7 +140,8 @@ async fn tokens_revoked_in_mid_run_are_renewed_one_at_a_time() {
             Rule::from(Knob::SessionsRevoked {}).on("read_batch").times(1),
         ],
     );
-    let place = Place::on(&sandbox, Settings { backends: vec![Backend { max_tickets_per_request: 5, ..PAIR }], ..on(PAIR) });
+    let place =
+        Place::on(&sandbox, Settings { backends: vec![Backend { max_tickets_per_request: 5, ..PAIR }], ..on(PAIR) });
     let bridge = Bridge::start(&place).await;
     bridge.send(&tickets("TOKEN", 120)).await;
     let all = bridge.completed(120).await;
@@ -244,11 +245,7 @@ async fn harsh_weather_on_both_platforms_of_the_pair() {
 async fn with_one_of_two_platforms_away_no_key_is_open_on_both() {
     let sandbox = sandbox(9).await;
     let sfyc = Backend { name: "be-2", tickets: "sfyc", work_orders: "sfyc", ..PAIR };
-    let settings = Settings {
-        backends: vec![PAIR, sfyc],
-        retry_max: "300ms",
-        ..Settings::default()
-    };
+    let settings = Settings { backends: vec![PAIR, sfyc], retry_max: "300ms", ..Settings::default() };
     let place = Place::on(&sandbox, settings);
     let bridge = Bridge::start(&place).await;
     bridge.send(&tickets("TWO", 40)).await;
@@ -322,7 +319,9 @@ relationship = "Incident Owns Journal"
     let mut place = Place::on(&sandbox, Settings { cherwell: wrong.to_owned(), ..on(PAIR) });
     let checked = place.run(&["platform", "check", "cherwell"]).await;
     assert_eq!(checked.code, 1, "{checked:#?}");
-    for text in ["TB0206", "DedupKey", "DedupeKey", "WorkOrderNumbr", "Asigned", "Assigned", "Sorce", "Incident Owns Journals"] {
+    for text in
+        ["TB0206", "DedupKey", "DedupeKey", "WorkOrderNumbr", "Asigned", "Assigned", "Sorce", "Incident Owns Journals"]
+    {
         assert!(checked.stdout.contains(text), "`{text}` is missing in {}", checked.stdout);
     }
     let bridge = Bridge::start(&place).await;

@@ -164,7 +164,8 @@ async fn switched_off_it_receives_and_sends_nothing_even_after_a_restart() {
     assert!(bridge.stop().await.success());
 
     // A later change of the file wins over the value set at run time, and says so.
-    place.settings.backends = vec![Backend { name: "be-1", max_retries: 3, max_tickets_per_request: 8, ..Backend::default() }];
+    place.settings.backends =
+        vec![Backend { name: "be-1", max_retries: 3, max_tickets_per_request: 8, ..Backend::default() }];
     place.write_config();
     let bridge = Bridge::start(&place).await;
     let backend = bridge.get("/api/v1/backends/be-1").await;
@@ -238,7 +239,12 @@ async fn a_stop_settles_what_is_in_flight_and_the_next_start_goes_on() {
 async fn two_rows_of_one_key_make_one_ticket_and_one_note_whatever_their_backends() {
     let sandbox = sandbox(1).await;
     faults(&sandbox, [Rule::from(Knob::IndexLag { ms: 300, jitter_ms: 200 })]);
-    let backends = ["be-1", "be-2"].map(|name| Backend { name, max_retries: 3, max_tickets_per_request: 50, ..Backend::default() });
+    let backends = ["be-1", "be-2"].map(|name| Backend {
+        name,
+        max_retries: 3,
+        max_tickets_per_request: 50,
+        ..Backend::default()
+    });
     let place = Place::on(&sandbox, Settings { backends: backends.into(), ..Settings::default() });
     let bridge = Bridge::start(&place).await;
     for (backend, message) in [("be-1", "first"), ("be-2", "second")] {

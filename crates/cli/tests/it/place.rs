@@ -222,7 +222,12 @@ retry = {{ initial = "{retry_initial}", max = "{retry_max}" }}
 /// The binary in a folder, with nothing of our environment that could be a setting.
 pub(crate) fn binary(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
-    command.current_dir(folder).env_clear().env("SFYC_TOKEN", TOKEN).env("CHERWELL_PASSWORD", TOKEN).stdin(Stdio::null());
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("SFYC_TOKEN", TOKEN)
+        .env("CHERWELL_PASSWORD", TOKEN)
+        .stdin(Stdio::null());
     command
 }
 

@@ -33,7 +33,8 @@ async fn unharmed(name: &str, settings: Settings, rules: impl IntoIterator<Item 
 
 /// A request time-out that the faults below outlast, and attempts for what stood alone in a request without effect.
 fn quick() -> Settings {
-    let backends = vec![crate::place::Backend { name: "be-1", max_retries: 9, max_tickets_per_request: 8, ..Default::default() }];
+    let backends =
+        vec![crate::place::Backend { name: "be-1", max_retries: 9, max_tickets_per_request: 8, ..Default::default() }];
     Settings { request_timeout: "300ms", backends, ..Settings::default() }
 }
 

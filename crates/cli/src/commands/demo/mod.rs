@@ -51,8 +51,7 @@ pub(crate) async fn run(arguments: arguments::Demo, json: bool) -> Result<ExitCo
     let outside = from_outside(arguments.tickets);
     prepare(&sandbox, &keys, &outside)?;
     let config = configuration(folder.path(), &sandbox, arguments.listen)?;
-    let environment =
-        |name: &str| ["SFYC_TOKEN", "CHERWELL_PASSWORD"].contains(&name).then(|| TOKEN.to_owned());
+    let environment = |name: &str| ["SFYC_TOKEN", "CHERWELL_PASSWORD"].contains(&name).then(|| TOKEN.to_owned());
     let options =
         ServiceOptions { config: Arc::new(config), environment: Box::new(environment), recorder: None, observer: None };
     let metrics = install_metrics().map_err(|error| Failure::new(error.to_string()))?;
