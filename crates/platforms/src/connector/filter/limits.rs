@@ -14,6 +14,34 @@ const MAX_NODES: u64 = 2_000;
 const MAX_SIGNS: usize = 8_000;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 128;
+/// Most levels of arrays and objects that a filter may put around its input, one behind the other: values are dropped level
+/// by level on the stack of a worker thread, which has 2 MiB.
+const MAX_LEVELS: u64 = 500;
+/// Functions that put levels around what they are given, or make values that have some: two each at most.
+const BUILDERS: [&str; 22] = [
+    "capture",
+    "del",
+    "explode",
+    "from_entries",
+    "gmtime",
+    "group_by",
+    "indices",
+    "keys",
+    "keys_unsorted",
+    "map",
+    "map_values",
+    "match",
+    "pick",
+    "scan",
+    "split",
+    "splits",
+    "strptime",
+    "to_entries",
+    "unique",
+    "unique_by",
+    "with_entries",
+    "flatten",
+];
 /// Largest factor by which a filter may blow its input up by naming it again and again.
 const MAX_GROWTH: u64 = 100_000;
 /// Largest number that may be multiplied by: `"abc" * 1000000000` is a text of 3 GB.
@@ -188,16 +216,19 @@ pub(super) fn check(text: &str, term: &Term<&str>) -> Result<(), FilterError> {
 struct Cost {
     nodes: u64,
     growth: u64,
+    levels: u64,
     uses: Vec<(String, u64)>,
 }
 
 impl Cost {
     fn one() -> Self {
-        Self { nodes: 1, growth: 1, uses: Vec::new() }
+        Self { nodes: 1, growth: 1, levels: 0, uses: Vec::new() }
     }
 
     fn take(&mut self, other: &Self, times: u64) {
         self.nodes = self.nodes.saturating_add(other.nodes.saturating_mul(times));
+        // Too many where parts stand side by side, and exact where one works on what the other made.
+        self.levels = self.levels.saturating_add(other.levels.saturating_mul(times));
         for (name, count) in &other.uses {
             let count = count.saturating_mul(times);
             match self.uses.iter_mut().find(|(known, _)| known == name) {
@@ -243,6 +274,9 @@ impl<'s> Walk<'s> {
         if cost.growth > MAX_GROWTH {
             return self.fail("", String::from("the expression could blow its input up more than 100,000 times"));
         }
+        if cost.levels > MAX_LEVELS {
+            return self.fail("", format!("the expression could put more than {MAX_LEVELS} levels around its input"));
+        }
         Ok(cost)
     }
 
@@ -275,6 +309,7 @@ impl<'s> Walk<'s> {
             Term::Arr(Some(inner)) | Term::Neg(inner) => {
                 let mut cost = Cost { growth: 0, ..Cost::one() };
                 self.add(&mut cost, inner)?;
+                cost.levels += 1;
                 Ok(cost)
             }
             Term::Obj(members) => {
@@ -286,6 +321,7 @@ impl<'s> Walk<'s> {
                     }
                 }
                 cost.growth = cost.growth.max(1);
+                cost.levels += 1;
                 Ok(cost)
             }
             Term::BinOp(left, operator, right) => self.operation(left, operator, right),
@@ -335,7 +371,9 @@ impl<'s> Walk<'s> {
     /// Adds the cost of a part that stands beside others.
     fn add(&mut self, cost: &mut Cost, part: &Term<&'s str>) -> Result<(), FilterError> {
         let inner = self.term(part)?;
+        let levels = cost.levels.max(inner.levels);
         cost.take(&inner, 1);
+        cost.levels = levels;
         cost.growth = cost.growth.saturating_add(inner.growth);
         Ok(())
     }
@@ -354,6 +392,14 @@ impl<'s> Walk<'s> {
         let second = self.term(right)?;
         cost.take(&first, 1);
         cost.take(&second, 1);
+        cost.levels = match operator {
+            BinaryOp::Pipe(_) => first.levels.saturating_add(second.levels),
+            // What is assigned to may be made on the way: `.a.b.c = 1` makes three levels.
+            BinaryOp::Update | BinaryOp::Assign | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt => {
+                first.nodes.saturating_add(first.levels).saturating_add(second.levels)
+            }
+            _ => first.levels.max(second.levels),
+        };
         cost.growth = match operator {
             BinaryOp::Pipe(pattern) => {
                 if let Some(pattern) = pattern {
@@ -450,7 +496,9 @@ impl<'s> Walk<'s> {
                             cost.growth = cost.growth.saturating_mul(growth);
                         }
                         // An argument of a definition further out.
-                        None => cost.take(&Cost { nodes: 0, growth: 1, uses: vec![(used.clone(), *count)] }, 1),
+                        None => {
+                            cost.take(&Cost { nodes: 0, growth: 1, levels: 0, uses: vec![(used.clone(), *count)] }, 1);
+                        }
                     }
                 }
                 Ok(cost)
@@ -459,7 +507,8 @@ impl<'s> Walk<'s> {
                 self.allowed(name, arguments.len())?;
                 // Escaping may double a text each time; the others are bounded by input and arguments.
                 let own = if matches!(name, "tojson" | "@json" | "@sh" | "@html" | "@uri" | "@text") { 2 } else { 1 };
-                let mut cost = Cost { growth: own, ..Cost::one() };
+                let levels = if BUILDERS.contains(&name) { 2 } else { 0 };
+                let mut cost = Cost { growth: own, levels, ..Cost::one() };
                 for argument in &costs {
                     cost.take(argument, 1);
                     cost.growth = cost.growth.saturating_mul(argument.growth.max(1));

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use super::RunFault;
 use super::interpreter::too_many;
-use super::value::{Budget, write_text, write_value};
+use super::value::{Budget, INPUT_DEPTH, MAX_DEPTH, within, write_text, write_value};
 
 /// A recognised filter.
 pub(super) enum Native {
@@ -41,12 +41,15 @@ pub(super) struct Stream {
 }
 
 impl Native {
-    /// The filter, if it is simple enough.
+    /// The filter, if it is simple enough, and puts out no more levels than any filter may.
     pub(super) fn recognise(term: &Term<&str>) -> Option<Self> {
-        if let Some(shape) = single(term) {
-            return Some(Self::Single(shape));
-        }
-        stream(term).map(Self::Stream)
+        let native = single(term).map(Self::Single).or_else(|| stream(term).map(Self::Stream))?;
+        let depth = match &native {
+            Self::Single(shape) => shape.depth(),
+            Self::Stream(stream) => stream.depth(),
+        };
+        // Deeper ones are the interpreter's: it counts the levels of what comes out.
+        (depth + INPUT_DEPTH <= MAX_DEPTH).then_some(native)
     }
 
     /// Whether it reads a member of that name anywhere, or its whole input.
@@ -60,16 +63,18 @@ impl Native {
     pub(super) fn run(&self, input: &Value, limit: usize) -> Result<Vec<Value>, RunFault> {
         match self {
             Self::Single(_) if limit == 0 => Err(too_many(limit)),
-            Self::Single(shape) => Ok(vec![shape.eval(input)?.into_owned()]),
+            Self::Single(shape) => {
+                let mut budget = Budget::new();
+                let output = shape.eval(input, &mut budget)?;
+                Ok(vec![own(output, &mut budget)?])
+            }
             Self::Stream(stream) => {
                 let mut outputs = Vec::new();
-                let mut budget = Budget::new();
-                stream.each(input, |value| {
+                stream.each(input, &mut Budget::new(), |value, budget| {
                     if outputs.len() >= limit {
                         return Err(too_many(limit));
                     }
-                    budget.spend(8)?;
-                    outputs.push(value.into_owned());
+                    outputs.push(own(value, budget)?);
                     Ok(())
                 })?;
                 Ok(outputs)
@@ -80,7 +85,7 @@ impl Native {
     pub(super) fn write(&self, input: &Value) -> Result<Vec<u8>, RunFault> {
         let mut out = Vec::new();
         match self {
-            Self::Single(shape) => shape.write(input, &mut out)?,
+            Self::Single(shape) => shape.write(input, &mut out, &mut Budget::new())?,
             Self::Stream(_) => {
                 let mut outputs = self.run(input, 1)?;
                 let one = outputs.pop().ok_or_else(|| {
@@ -105,33 +110,56 @@ impl Shape {
         }
     }
 
-    fn eval<'a>(&'a self, input: &'a Value) -> Result<Cow<'a, Value>, RunFault> {
+    /// How many levels it may put around its input.
+    fn depth(&self) -> usize {
+        let deepest = |shapes: &mut dyn Iterator<Item = &Self>| shapes.map(Self::depth).max().unwrap_or(0);
+        match self {
+            Self::Path(_) | Self::Literal(_) => 0,
+            Self::Else(left, right) => left.depth().max(right.depth()),
+            Self::Then(left, right) => left.depth() + right.depth(),
+            Self::Object(members) => 1 + deepest(&mut members.iter().map(|(_, shape)| shape)),
+            Self::Array(items) => 1 + deepest(&mut items.iter()),
+            Self::Collect(stream) => 1 + stream.depth(),
+        }
+    }
+
+    /// The output. What is copied into it is counted on `budget`.
+    fn eval<'a>(&'a self, input: &'a Value, budget: &mut Budget) -> Result<Cow<'a, Value>, RunFault> {
         Ok(match self {
             Self::Path(steps) => walk(input, steps)?,
             Self::Literal(value) => Cow::Borrowed(value),
             Self::Else(left, right) => {
-                let value = left.eval(input)?;
-                if matches!(*value, Value::Null | Value::Bool(false)) { right.eval(input)? } else { value }
+                let value = left.eval(input, budget)?;
+                if matches!(*value, Value::Null | Value::Bool(false)) { right.eval(input, budget)? } else { value }
             }
-            Self::Then(left, right) => match left.eval(input)? {
-                Cow::Borrowed(value) => right.eval(value)?,
-                Cow::Owned(value) => Cow::Owned(right.eval(&value)?.into_owned()),
+            Self::Then(left, right) => match left.eval(input, budget)? {
+                Cow::Borrowed(value) => right.eval(value, budget)?,
+                Cow::Owned(value) => {
+                    let output = right.eval(&value, budget)?;
+                    Cow::Owned(own(output, budget)?)
+                }
             },
             Self::Object(members) => {
                 let mut object = Map::new();
                 for (name, shape) in members {
-                    object.insert(name.clone(), shape.eval(input)?.into_owned());
+                    budget.spend(name.len())?;
+                    let member = shape.eval(input, budget)?;
+                    object.insert(name.clone(), own(member, budget)?);
                 }
                 Cow::Owned(Value::Object(object))
             }
             Self::Array(items) => {
-                let items: Result<_, _> = items.iter().map(|shape| Ok(shape.eval(input)?.into_owned())).collect();
-                Cow::Owned(Value::Array(items?))
+                let mut outputs = Vec::with_capacity(items.len());
+                for shape in items {
+                    let item = shape.eval(input, budget)?;
+                    outputs.push(own(item, budget)?);
+                }
+                Cow::Owned(Value::Array(outputs))
             }
             Self::Collect(stream) => {
                 let mut items = Vec::new();
-                stream.each(input, |value| {
-                    items.push(value.into_owned());
+                stream.each(input, budget, |value, budget| {
+                    items.push(own(value, budget)?);
                     Ok(())
                 })?;
                 Cow::Owned(Value::Array(items))
@@ -140,7 +168,7 @@ impl Shape {
     }
 
     /// As [`Shape::eval`], straight into compact JSON.
-    fn write(&self, input: &Value, out: &mut Vec<u8>) -> Result<(), RunFault> {
+    fn write(&self, input: &Value, out: &mut Vec<u8>, budget: &mut Budget) -> Result<(), RunFault> {
         match self {
             Self::Object(members) => {
                 out.push(b'{');
@@ -150,10 +178,10 @@ impl Shape {
                     }
                     write_text(name, out)?;
                     out.push(b':');
-                    shape.write(input, out)?;
+                    shape.write(input, out, budget)?;
                 }
                 out.push(b'}');
-                Ok(())
+                within(out)
             }
             Self::Array(items) => {
                 out.push(b'[');
@@ -161,41 +189,71 @@ impl Shape {
                     if place > 0 {
                         out.push(b',');
                     }
-                    shape.write(input, out)?;
+                    shape.write(input, out, budget)?;
                 }
                 out.push(b']');
-                Ok(())
+                within(out)
             }
             Self::Collect(stream) => {
                 out.push(b'[');
-                let source = stream.source.eval(input)?;
+                let source = stream.source.eval(input, budget)?;
                 for (place, element) in elements(&source)?.enumerate() {
                     if place > 0 {
                         out.push(b',');
                     }
-                    stream.each.write(element, out)?;
+                    stream.each.write(element, out, budget)?;
                 }
                 out.push(b']');
-                Ok(())
+                within(out)
             }
-            Self::Then(left, right) => right.write(&*left.eval(input)?, out),
+            Self::Then(left, right) => {
+                let value = left.eval(input, budget)?;
+                right.write(&value, out, budget)
+            }
             // Objects and arrays are never null or false, so the other side does not matter.
             Self::Else(left, _) if matches!(**left, Self::Object(_) | Self::Array(_) | Self::Collect(_)) => {
-                left.write(input, out)
+                left.write(input, out, budget)
             }
-            Self::Path(_) | Self::Literal(_) | Self::Else(..) => write_value(&*self.eval(input)?, out),
+            Self::Path(_) | Self::Literal(_) | Self::Else(..) => write_value(&*self.eval(input, budget)?, out),
         }
     }
 }
 
 impl Stream {
+    /// As [`Shape::depth`].
+    fn depth(&self) -> usize {
+        self.source.depth() + self.each.depth()
+    }
+
     fn each(
         &self,
         input: &Value,
-        mut take: impl FnMut(Cow<'_, Value>) -> Result<(), RunFault>,
+        budget: &mut Budget,
+        mut take: impl FnMut(Cow<'_, Value>, &mut Budget) -> Result<(), RunFault>,
     ) -> Result<(), RunFault> {
-        let source = self.source.eval(input)?;
-        elements(&source)?.try_for_each(|element| take(self.each.eval(element)?))
+        let source = self.source.eval(input, budget)?;
+        elements(&source)?.try_for_each(|element| {
+            let output = self.each.eval(element, budget)?;
+            take(output, budget)
+        })
+    }
+}
+
+/// A value of one's own: only what has to be copied counts, and what was made counted when it was made.
+fn own(value: Cow<'_, Value>, budget: &mut Budget) -> Result<Value, RunFault> {
+    if let Cow::Borrowed(value) = &value {
+        budget.spend(size(value))?;
+    }
+    Ok(value.into_owned())
+}
+
+/// Size of a value as the interpreter's outputs are counted.
+fn size(value: &Value) -> usize {
+    8 + match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + size(value)).sum(),
     }
 }
 

@@ -296,3 +296,42 @@ fn the_document_lists_all_allowed_functions() {
         assert!(document.contains(&format!("`{name}`")), "{name}");
     }
 }
+
+/// A value of 1,200 levels overflowed the stack of a worker thread when it was dropped.
+#[test]
+fn pipes_and_assignments_can_not_pile_levels_up() {
+    let pipes = vec![format!("{}.{}", "[".repeat(40), "]".repeat(40)); 30].join(" | ");
+    let calls = format!("def f: {}.{}; {}", "[".repeat(50), "]".repeat(50), ["f"; 12].join(" | "));
+    let arguments = format!("def f(g): g | g | g | g; f(f({}.{}))", "[".repeat(50), "]".repeat(50));
+    let assignment = format!(". = {{}} | {} = 1", ".a".repeat(600));
+    let functions = vec!["to_entries"; 120].join(" | ");
+    for text in [pipes, calls, arguments, assignment] {
+        assert!(refused(&text).contains("levels around its input"), "{}", refused(&text));
+    }
+    assert!(Filter::compile(&functions).is_ok(), "240 levels are within the limit");
+}
+
+#[test]
+fn a_native_filter_keeps_to_the_limits_of_output() {
+    let pipes = |times: usize| vec![format!("{}.{}", "[".repeat(40), "]".repeat(40)); times].join(" | ");
+    assert!(Filter::compile(&pipes(3)).unwrap().is_native());
+    let filter = Filter::compile(&pipes(10)).unwrap();
+    assert!(filter.run(&json!(1), 1).unwrap_err().0.contains("levels"));
+    assert!(filter.write(&json!(1)).is_err());
+
+    let input = json!({"text": "x".repeat(200_000), "items": vec![0; 200_000]});
+    let copies: Vec<_> = (0..380).map(|place| format!("m{place}: .text")).collect();
+    let copies = format!("{{{}}}", copies.join(", "));
+    for text in [
+        copies.clone(),
+        format!("[[1, {copies}]]"),
+        format!("[.items[] | {{{}: {{}}}}]", "a".repeat(1_000)),
+        format!(". | {copies} | ."),
+    ] {
+        let filter = Filter::compile(&text).unwrap();
+        assert!(filter.is_native(), "{}", &text[..20]);
+        let fault = filter.run(&input, 1).unwrap_err();
+        assert!(fault.0.contains("more than 64 MiB"), "{fault}");
+        assert!(filter.write(&input).unwrap_err().0.contains("more than 64 MiB"));
+    }
+}

@@ -7,8 +7,10 @@ use super::RunFault;
 
 /// Largest output of one run, in bytes of text (about).
 pub(super) const MAX_OUTPUT: usize = 64 * 1024 * 1024;
-/// Deepest output: the input's 128 levels and as many of the filter's own.
-const MAX_DEPTH: usize = 256;
+/// Deepest input: `serde_json` reads no more levels.
+pub(super) const INPUT_DEPTH: usize = 128;
+/// Deepest output: the input's levels and as many of the filter's own.
+pub(super) const MAX_DEPTH: usize = 2 * INPUT_DEPTH;
 
 /// A value for the interpreter.
 pub(super) fn to_val(value: &Value) -> Val {
@@ -128,7 +130,8 @@ pub(super) fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), RunFault> 
     serde_json::to_writer(&mut *out, text).map_err(|error| RunFault(error.to_string()))
 }
 
-fn within(out: &[u8]) -> Result<(), RunFault> {
+/// That the text put out so far is not too long.
+pub(super) fn within(out: &[u8]) -> Result<(), RunFault> {
     if out.len() > MAX_OUTPUT {
         return Err(RunFault(format!("the expression puts out more than {} MiB", MAX_OUTPUT / 1024 / 1024)));
     }
