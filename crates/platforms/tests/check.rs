@@ -32,6 +32,21 @@ fn a_small_file_is_enough() {
 }
 
 #[test]
+fn a_file_that_is_too_large_or_no_text_is_not_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.toml");
+    let why = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        read_source(path.to_str().unwrap()).unwrap_err().problems[0].why.clone()
+    };
+    assert!(why(vec![b'#'; 300 * 1024]).contains("more than 262144 bytes"));
+    assert!(why("é".repeat(140 * 1024).into_bytes()).contains("more than 262144 bytes"));
+    assert!(why(vec![0xFF; 100]).contains("UTF-8"));
+    std::fs::write(&path, vec![b'#'; 256 * 1024]).unwrap();
+    assert_eq!(read_source(path.to_str().unwrap()).unwrap().len(), 256 * 1024);
+}
+
+#[test]
 fn each_mistake_is_named_with_its_line_and_operation() {
     let with = |from: &str, to: &str| {
         assert!(SMALL.contains(from), "{from}");

@@ -701,3 +701,15 @@ fn loaded_once() -> Connector {
     static LOADED: std::sync::OnceLock<Connector> = std::sync::OnceLock::new();
     LOADED.get_or_init(loaded).clone()
 }
+
+/// What takes a second here took minutes, and the thread with it, when each row was compared with all before it.
+#[test]
+fn a_hundred_thousand_work_orders_are_kept_once_each() {
+    let order =
+        |number: u32| json!({"workOrderNumber": format!("OT{number}"), "externalRef": "", "ticketNumber": "T1"});
+    let rows: Vec<_> = (0..100_000).map(order).chain([order(7)]).collect();
+    let query = Query::WorkOrders { wanted: Vec::new(), known: None, random: origin(1) };
+    let (_, found) = run(&loaded(), &query, |_| answer(200, &json!({"items": rows})));
+    let Ok(Found::WorkOrders { work_orders }) = found else { panic!("{:?}", found.err()) };
+    assert_eq!(work_orders.len(), 100_000);
+}

@@ -18,7 +18,7 @@ use super::request::{Place, Request, check_path};
 use super::settings::ConnectorSettings;
 
 /// Largest file, in bytes.
-const MAX_FILE: usize = 256 * 1024;
+pub(super) const MAX_FILE: usize = 256 * 1024;
 /// The version of the format that this program reads.
 const VERSION: u32 = 1;
 /// Bounds of what a file may ask for.
@@ -86,8 +86,7 @@ impl Operations {
     pub(super) fn load(file: &str, text: &str, settings: &ConnectorSettings) -> Result<Self, ConnectorError> {
         let mut problems = Problems::new(text);
         if text.len() > MAX_FILE {
-            let why = format!("the file has {} bytes; the limit is {MAX_FILE}", text.len());
-            let problem = Problem { line: None, operation: String::new(), why };
+            let problem = Problem { line: None, operation: String::new(), why: too_large() };
             return Err(ConnectorError { file: file.to_owned(), problems: vec![problem] });
         }
         let parsed = match toml::from_str::<ConnectorFile>(text) {
@@ -108,6 +107,11 @@ impl Operations {
     pub(super) fn write(&self, operation: Operation) -> Option<&Write> {
         self.writes[operation as usize].as_ref()
     }
+}
+
+/// What is said of a file beyond [`MAX_FILE`].
+pub(super) fn too_large() -> String {
+    format!("the file has more than {MAX_FILE} bytes; it is probably the wrong file")
 }
 
 /// The table that holds byte `offset`, for errors that TOML itself reports.

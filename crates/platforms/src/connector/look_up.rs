@@ -1,6 +1,6 @@
 //! Look-ups: a question becomes one or more series of pages, and their rows one answer, complete or failed.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -35,6 +35,8 @@ struct Rows {
     places: HashMap<(String, Option<String>), usize>,
     notes: Vec<RemoteNote>,
     work_orders: Vec<RemoteWorkOrder>,
+    /// Number, origin, number and record of the ticket of each work order: an equal row is kept once.
+    known_orders: HashSet<[Option<String>; 4]>,
 }
 
 /// A look-up under way.
@@ -372,7 +374,13 @@ impl Rows {
             ticket_number: text(&row["ticket_number"]),
             ticket_record: text(&row["ticket_record"]),
         };
-        if !self.work_orders.contains(&order) {
+        let words = [
+            Some(number.clone()),
+            Some(order.origin.clone()),
+            order.ticket_number.clone(),
+            order.ticket_record.clone(),
+        ];
+        if self.known_orders.insert(words) {
             self.work_orders.push(order);
         }
         Ok(number)

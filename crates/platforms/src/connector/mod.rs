@@ -24,6 +24,7 @@ mod sample;
 mod settings;
 mod write;
 
+use std::io::Read;
 use std::sync::Arc;
 
 use ticketbridge_core::effect::{Capabilities, Found, LookUpFault, Operation, Query};
@@ -113,5 +114,13 @@ pub fn read_source(file: &str) -> Result<String, ConnectorError> {
             .map(|(_, text)| (*text).to_owned())
             .ok_or_else(|| fail(format!("there is no built-in connector `{name}`; there are: {}", names.join(", "))));
     }
-    std::fs::read_to_string(file).map_err(|error| fail(format!("it can't be read: {error}")))
+    let mut bytes = Vec::new();
+    // One byte more than a file may have, so that a device or a huge file is not read to its end.
+    std::fs::File::open(file)
+        .and_then(|file| file.take(load::MAX_FILE as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| fail(format!("it can't be read: {error}")))?;
+    if bytes.len() > load::MAX_FILE {
+        return Err(fail(load::too_large()));
+    }
+    String::from_utf8(bytes).map_err(|_| fail(String::from("it is not UTF-8 text; save it as UTF-8")))
 }
