@@ -35,3 +35,4 @@ pub use redact::Redactor;
 pub use refusal::{TokenRefusals, usual_refusals};
 pub use retry_after::retry_after;
 pub use secret::Secret;
+pub use token::refusal_words;

@@ -20,8 +20,7 @@ impl Redactor {
     /// Masks these secrets.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut fixed: Vec<String> = secrets.into_iter().flat_map(|secret| forms(secret.expose())).collect();
-        // Longest first: a secret that contains another is masked whole.
-        fixed.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        fixed.sort();
         fixed.dedup();
         Self { fixed, tokens: RwLock::default() }
     }
@@ -37,10 +36,13 @@ impl Redactor {
     /// `text` without secrets.
     pub fn redact(&self, text: &str) -> String {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        // Longest first: a secret that contains another one is masked whole, whichever came first.
+        let mut forms: Vec<&str> = self.fixed.iter().chain(tokens.iter()).map(String::as_str).collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let mut clean = text.to_owned();
-        for form in self.fixed.iter().chain(tokens.iter()) {
-            if clean.contains(form.as_str()) {
-                clean = clean.replace(form.as_str(), MASK);
+        for form in forms {
+            if clean.contains(form) {
+                clean = clean.replace(form, MASK);
             }
         }
         clean
@@ -48,7 +50,7 @@ impl Redactor {
 
     /// The first `limit` bytes of a body as text without secrets. A huge body is not copied whole: only a window of it
     /// is looked at, and its last bytes, which may be the first half of a secret, are left out.
-    pub(crate) fn capture(&self, body: &[u8], limit: usize) -> String {
+    pub fn capture(&self, body: &[u8], limit: usize) -> String {
         let longest = self.longest();
         let window = &body[..body.len().min(limit.saturating_add(longest).saturating_mul(2))];
         let mut clean = self.redact(&String::from_utf8_lossy(window));
@@ -111,6 +113,14 @@ mod tests {
             let shown = redactor.capture(&body.as_bytes()[cut..], 20);
             assert!(!shown.contains("abcde"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_token_that_contains_another_secret_is_masked_whole() {
+        let redactor = Redactor::new([&Secret::known("client-7")]);
+        redactor.remember(&Secret::known("first"));
+        redactor.remember(&Secret::known("first.client-7.second"));
+        assert_eq!(redactor.redact("a first.client-7.second b client-7 c first"), "a *** b *** c ***");
     }
 
     #[test]

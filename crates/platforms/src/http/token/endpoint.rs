@@ -161,7 +161,7 @@ impl TokenEndpoint {
 
     /// An answer that is no token.
     fn refused(&self, answer: &Answer) -> Fault {
-        let (error, description) = words(&answer.body);
+        let (error, description) = refusal_words(&answer.body);
         let login = (self.oauth.refusals)(answer.status, &error, &description);
         let words = if !error.is_empty() || !description.is_empty() {
             self.wire.redactor.capture(format!("{error} {description}").trim().as_bytes(), EXCERPT)
@@ -208,8 +208,9 @@ impl OAuth2 {
     }
 }
 
-/// `error` and `error_description` of an error body; empty where it has none.
-fn words(body: &[u8]) -> (String, String) {
+/// `error` and `error_description` of the error body of a token endpoint (RFC 6749 §5.2), without blanks at their ends;
+/// empty where it has none, whatever the body is.
+pub fn refusal_words(body: &[u8]) -> (String, String) {
     let members: serde_json::Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
     (text("error"), text("error_description"))
@@ -248,13 +249,13 @@ mod tests {
 
     #[test]
     fn error_bodies_of_any_sort_are_read() {
-        let read = |body: &str| words(body.as_bytes());
+        let read = |body: &str| refusal_words(body.as_bytes());
         let pair = |error: &str, description: &str| (error.to_owned(), description.to_owned());
         assert_eq!(read(r#"{"error":" invalid_grant ","error_description":"no"}"#), pair("invalid_grant", "no"));
         assert_eq!(read(r#"{"error":{"code":7},"error_description":null}"#), pair("", ""));
         for body in ["", "<html>", "[]", "null", r#"{"error":"cu"#, &"[".repeat(60_000), &"{\"a\":".repeat(10_000)] {
             assert_eq!(read(body), pair("", ""));
         }
-        assert_eq!(words(b"\xff\xfe"), pair("", ""));
+        assert_eq!(refusal_words(b"\xff\xfe"), pair("", ""));
     }
 }

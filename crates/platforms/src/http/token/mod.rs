@@ -28,6 +28,7 @@ use http::HeaderValue;
 use tokio::sync::Mutex;
 
 pub(super) use endpoint::TokenEndpoint;
+pub use endpoint::refusal_words;
 use endpoint::{Asked, Endpoint, Fault, Granted};
 
 use super::Secret;
