@@ -112,6 +112,25 @@ timeouts = { connect = "5 seconds", reqest = "60s" }
     case("a duration of zero", &good.replace("token", "in_doubt_for = \"0s\"\ntoken"), &[]);
     case("pauses the wrong way round", &good.replace("token", "retry = { initial = \"2m\" }\ntoken"), &[]);
     case(
+        "work orders on a Cherwell that the tickets are not on",
+        &format!(
+            "{PLATFORM}{}",
+            r#"
+[platforms.cherwell]
+type = "cherwell"
+base_url = "https://desk.example.org/CherwellAPI"
+client_id = "0b7c2f3e"
+username = "svc"
+password = "env:CHERWELL_PASSWORD"
+[[backends]]
+name = "be-1"
+tickets = "sfyc"
+work_orders = "cherwell"
+"#
+        ),
+        &[],
+    );
+    case(
         "variables with a typo, a bad value, and too deep",
         "",
         &[

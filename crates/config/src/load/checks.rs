@@ -142,6 +142,14 @@ impl Checker<'_> {
                 let wanted = [PlatformKind::Connector, PlatformKind::Cherwell];
                 self.platform_reference(&key, platform.as_str(), config, all_platforms, &wanted);
             }
+            let kind = config.platforms.get(work_orders).map(Platform::kind);
+            if kind == Some(PlatformKind::Cherwell) && tickets != work_orders {
+                let text = format!(
+                    "work orders on Cherwell belong to tickets on the same Cherwell, and the tickets are on `{tickets}`; \
+                     set `tickets = \"{work_orders}\"`, or give the work orders another platform"
+                );
+                self.refuse(&format!("{key}.work_orders"), text);
+            }
             self.range(&format!("{key}.max_retries"), *max_retries, &Backend::RETRIES);
             let key = format!("{key}.max_tickets_per_request");
             self.range(&key, *max_tickets_per_request, &Backend::TICKETS_PER_REQUEST);
