@@ -135,13 +135,22 @@ async fn tickets_are_seeded_worked_on_and_dumped() {
 #[test]
 fn every_knob_has_a_test_and_a_documented_example_that_works() {
     let documentation = include_str!("../../../../docs/sandbox.md");
-    let tests = [include_str!("faults_over_http.rs"), include_str!("cherwell/faults.rs")].concat();
+    let tests = [
+        include_str!("faults_over_http.rs"),
+        include_str!("cherwell/faults.rs"),
+        include_str!("mobile/diff_faults.rs"),
+    ]
+    .concat();
     let examples = documentation.lines().filter_map(|line| line.strip_prefix("rule '")?.strip_suffix('\''));
     let shown: Vec<_> = examples
         .map(|example| {
             let rule = Rule::from_json(serde_json::from_str(example).expect("JSON")).expect("a rule");
-            let is_cherwell = rule.platform.as_deref() == Some("cherwell");
-            let catalogue = if is_cherwell { &ticketbridge_sandbox::cherwell::CATALOGUE } else { &CATALOGUE };
+            let catalogue = match rule.platform.as_deref() {
+                Some("cherwell") => &ticketbridge_sandbox::cherwell::CATALOGUE,
+                Some("tixngo") => &ticketbridge_sandbox::tixngo::CATALOGUE,
+                Some("s360") => &ticketbridge_sandbox::s360::CATALOGUE,
+                _ => &CATALOGUE,
+            };
             rule.check(catalogue).expect("an example that is taken");
             assert_eq!(rule.to_json()["knob"], rule.knob.name());
             rule.knob.name()

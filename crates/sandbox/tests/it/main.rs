@@ -7,6 +7,7 @@ mod determinism;
 mod faults_in_time;
 mod faults_over_http;
 mod login;
+mod mobile;
 mod operator;
 mod reading;
 mod shell;
