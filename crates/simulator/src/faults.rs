@@ -128,8 +128,6 @@ pub(crate) enum Deed {
     },
     /// Faults end, and operators mend what only they can mend.
     Calm,
-    /// Processes that still have work start anew.
-    Help,
 }
 
 /// Troubles of the processes, as chances.

@@ -14,9 +14,6 @@ use crate::world::{Happening, START, World};
 
 /// Known tickets that must be there before look-ups go blind: fewer would not show it.
 const KNOWN_BEFORE_BLIND: usize = 5;
-/// So long after the last fault processes that still have work start anew, unless the scenario is strict: a look-up
-/// whose witness people deleted goes on for ever otherwise (`tests/regressions.rs`).
-const HELP_AFTER: u64 = 2 * 3_600_000;
 /// Origin ids of a world begin here.
 const FIRST_ORIGIN: u128 = 0x0199_d2c4_0000_7000_8000_0000_0000_0000;
 
@@ -98,11 +95,6 @@ impl World {
                 }
             }
             Deed::Calm => self.calm_down(),
-            Deed::Help => {
-                if self.store.open_rows() > 0 {
-                    (0..self.processes.len()).for_each(|process| self.crash(process, 100));
-                }
-            }
         }
     }
 
@@ -195,9 +187,6 @@ impl World {
             self.set_rules(&name, vec![Rule::from(Knob::ClosedTicketRefused {}), refusal_of_poison(false)]);
             if let Some(remote) = self.remotes.get_mut(&name) {
                 remote.close_tickets_without_origin(now);
-            }
-            if !self.strict {
-                self.later(HELP_AFTER, Deed::Help);
             }
             for time in 1..40 {
                 let platform = name.clone();

@@ -507,7 +507,7 @@ impl World {
             let mut wrong = attempts::check(row, self.most_retries);
             // Beyond the promise a given-up create may be found later, by a look that has no batch to settle.
             if wrong.is_none() && self.saboteur.is_none() && self.profile != Profile::Outside {
-                wrong = journal::check(&stored.folded, row, self.strict);
+                wrong = journal::check(&stored.folded, row);
             }
             if wrong.is_none() && row.state == State::Completed && update.expected != State::Completed {
                 let platform = self.store.lanes.get(&stored.lane).and_then(|lane| self.remotes.get(&lane.platform));

@@ -50,8 +50,6 @@ pub(crate) struct Remote {
     model: Model,
     /// Numbers of tickets that people copied, opened again, merged or deleted: what becomes of them is not our doing.
     in_peoples_hands: BTreeSet<String>,
-    /// Numbers of tickets that people merged others into: their notes are judged by a strict check only.
-    merged_into: BTreeSet<String>,
     /// What a Cherwell holds twice without our doing.
     excused: usize,
 }
@@ -75,7 +73,7 @@ impl Remote {
     }
 
     fn of(model: Model) -> Self {
-        Self { model, in_peoples_hands: BTreeSet::new(), merged_into: BTreeSet::new(), excused: 0 }
+        Self { model, in_peoples_hands: BTreeSet::new(), excused: 0 }
     }
 
     pub(crate) fn handle(&mut self, now: i64, call: &Call, dice: &mut dyn Rng) -> Acts {
@@ -170,7 +168,6 @@ impl Remote {
                     HandAct::Delete => (OperatorAct::Delete {}, true),
                     HandAct::Merge => {
                         let into = sfyc_number(*numbers.get((place + 1) % numbers.len())?);
-                        self.merged_into.insert(into.clone());
                         (OperatorAct::Merge { into }, true)
                     }
                     HandAct::Open { .. } => return None,
@@ -216,15 +213,9 @@ impl Remote {
     }
 
     /// I1. `ours` says whether an origin id is that of a row of ours.
-    pub(crate) fn judge(
-        &mut self,
-        name: &str,
-        now: u64,
-        strict: bool,
-        ours: impl Fn(&str) -> bool,
-    ) -> Option<Violation> {
+    pub(crate) fn judge(&mut self, name: &str, now: u64, ours: impl Fn(&str) -> bool) -> Option<Violation> {
         match &self.model {
-            Model::Sfyc(model) => once::check(name, &self.sfyc_truth(model, strict, ours)),
+            Model::Sfyc(model) => once::check(name, &self.sfyc_truth(model, ours)),
             Model::Cherwell(model) => {
                 // Its own count is quick; only when that grows the records are looked at.
                 let found = model.stats(now as i64).duplicates.total;
@@ -243,7 +234,7 @@ impl Remote {
         }
     }
 
-    fn sfyc_truth<'a>(&self, model: &'a SfycModel, strict: bool, ours: impl Fn(&str) -> bool) -> Truth<'a> {
+    fn sfyc_truth<'a>(&self, model: &'a SfycModel, ours: impl Fn(&str) -> bool) -> Truth<'a> {
         let by_people =
             |number: u32| !self.in_peoples_hands.is_empty() && self.in_peoples_hands.contains(&sfyc_number(number));
         Truth {
@@ -264,7 +255,6 @@ impl Remote {
             notes: model
                 .notes()
                 .iter()
-                .filter(|note| strict || !self.merged_into.contains(&*note.content.ticket_number))
                 .filter(|note| model.ticket(&note.content.ticket_number).is_some())
                 .filter_map(|note| note.content.note_ref.as_deref())
                 .collect(),

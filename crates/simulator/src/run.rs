@@ -32,14 +32,12 @@ pub struct Scenario {
     pub site: Option<Site>,
     /// A guard that is switched off.
     pub saboteur: Option<Arc<dyn Saboteur>>,
-    /// Judge also what is known to be wrong: each case is a test of its own that is left out (`tests/regressions.rs`).
-    pub strict: bool,
 }
 
 impl Scenario {
     /// Generated sites, all guards on.
     pub fn of(profile: Profile) -> Self {
-        Self { profile, site: None, saboteur: None, strict: false }
+        Self { profile, site: None, saboteur: None }
     }
 }
 
@@ -120,7 +118,6 @@ pub fn run_one(seed: u64, scenario: &Scenario, telling: bool) -> Outcome {
     let site = scenario.site.clone().unwrap_or_else(|| Site::generated(&mut dice));
     let plan = faults::plan(scenario.profile, &site, &mut dice);
     let mut world = World::new(seed, scenario.profile, site, plan, telling);
-    world.strict = scenario.strict;
     if let Some(saboteur) = &scenario.saboteur {
         world.sabotage(saboteur);
     }

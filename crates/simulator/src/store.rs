@@ -372,6 +372,11 @@ impl Store {
             let batch = StoredBatch { lane: writes.lane, intent: intent.clone(), remaining };
             self.batches.insert(intent.batch, batch);
         }
+        for ending in &writes.endings {
+            if let Some(stored) = self.rows.get_mut(&ending.ticket) {
+                stored.folded.ended(ending);
+            }
+        }
         for known in writes.known.iter().filter(|_| !self.amnesia.forgets_ledger) {
             self.ledger_writes += 1;
             self.ledger.insert((platform.clone(), known.key.clone()), (self.ledger_writes, known.clone()));

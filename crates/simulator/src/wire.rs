@@ -355,8 +355,8 @@ impl World {
     /// I1 on one platform.
     pub(crate) fn check_truth(&mut self, platform: &PlatformName) {
         let Some(remote) = self.remotes.get_mut(platform) else { return };
-        let (origins, strict) = (&self.origins, self.strict);
-        if let Some(wrong) = remote.judge(platform.as_str(), self.now, strict, |origin| origins.contains_key(origin)) {
+        let origins = &self.origins;
+        if let Some(wrong) = remote.judge(platform.as_str(), self.now, |origin| origins.contains_key(origin)) {
             self.doubled(platform, wrong);
         }
     }

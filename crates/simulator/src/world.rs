@@ -80,8 +80,6 @@ pub(crate) struct World {
     /// Keys that are there twice, beyond the promise.
     pub(crate) doubles: BTreeMap<String, String>,
     pub(crate) saboteur: Option<Arc<dyn Saboteur>>,
-    /// What is known to be wrong is judged, too.
-    pub(crate) strict: bool,
     pub(crate) violation: Option<Violation>,
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
@@ -133,7 +131,6 @@ impl World {
             calm: false,
             doubles: BTreeMap::new(),
             saboteur: None,
-            strict: false,
             violation: None,
             tally: Tally::default(),
             trace: Trace::new(telling),

@@ -1,8 +1,7 @@
-//! I11: the journal (what was received, sent, settled and done by operators), replayed, gives the current row.
-//!
-//! Not in the journal, and judged only by a strict check: how a row went on after a refusal whose ticket was then looked
-//! at (closed meanwhile, gone, or with its work order already), and that a request could not be built.
+//! I11: the journal (what was received, sent, settled, ended by a look, and done by operators), replayed, gives the
+//! current row.
 
+use ticketbridge_core::delivery::Ending;
 use ticketbridge_core::effect::{Operation, Outcome};
 use ticketbridge_core::ticket::{OperationSet, State, TicketRow};
 
@@ -18,8 +17,6 @@ pub struct Folded {
     created_as: Option<String>,
     work_order: Option<String>,
     failed: Option<Operation>,
-    /// A refusal was the last word; what follows may come of a look at the ticket.
-    refused: bool,
 }
 
 impl Default for Folded {
@@ -31,7 +28,6 @@ impl Default for Folded {
             created_as: None,
             work_order: None,
             failed: None,
-            refused: false,
         }
     }
 }
@@ -41,7 +37,6 @@ impl Folded {
     pub fn sent(&mut self, operation: Operation) -> bool {
         let before = self.ever_sent.contains(operation);
         self.ever_sent.insert(operation);
-        self.refused = false;
         self.state = State::ALL.into_iter().find(|state| state.operation() == Some(operation)).unwrap_or(self.state);
         before
     }
@@ -49,7 +44,6 @@ impl Folded {
     /// An outcome came.
     pub fn settled(&mut self, operation: Operation, outcome: &Outcome, next: State) {
         self.state = next;
-        self.refused = matches!(outcome, Outcome::Refused { .. }) && next.is_open();
         self.failed = (next == State::Error).then_some(operation);
         if let Outcome::Applied { ids } = outcome {
             if ids.ticket_number.is_some() {
@@ -59,6 +53,13 @@ impl Folded {
                 self.work_order.clone_from(&ids.work_order_number);
             }
         }
+    }
+
+    /// It came to its end otherwise than by an outcome.
+    pub fn ended(&mut self, ending: &Ending) {
+        self.state = ending.state;
+        self.failed = ending.failed;
+        self.work_order.clone_from(&ending.work_order);
     }
 
     /// An operator let it try again.
@@ -78,15 +79,10 @@ impl Folded {
 
 /// Compares a row with its journal. States between two requests (Received, Matching, and the note or create that a
 /// match decided on) stand in the row alone.
-pub fn check(folded: &Folded, row: &TicketRow, strict: bool) -> Option<Violation> {
+pub fn check(folded: &Folded, row: &TicketRow) -> Option<Violation> {
     let created_as = row.ticket.as_ref().filter(|_| row.created).map(|ticket| &ticket.number);
     let between =
         |state: State| matches!(state, State::Received | State::Matching | State::AddingNote | State::CreatingTicket);
-    let ended_by_look = folded.refused && !row.state.is_open();
-    let unbuilt = row.state == State::Error && row.failed.is_some() && row.failed == folded.state.operation();
-    if !strict && (ended_by_look || unbuilt) {
-        return None;
-    }
     let same_state = folded.state == row.state || (between(folded.state) && between(row.state));
     let wrong = if !same_state {
         format!("the row is {}, the journal says {}", row.state, folded.state)
