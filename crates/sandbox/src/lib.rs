@@ -45,7 +45,5 @@ mod traffic;
 pub use call::{Act, Call, Reply, StandIn};
 pub use clock::Millis;
 pub use credentials::TOKEN;
-pub use shell::{
-    MAX_BODY, MAX_PENDING_EFFECTS, PlayError, Running, SHUTDOWN_LIMIT, Sandbox, SandboxConfig, SandboxError,
-};
+pub use shell::{MAX_BODY, MAX_PENDING_EFFECTS, Running, SHUTDOWN_LIMIT, Sandbox, SandboxConfig, SandboxError};
 pub use traffic::{OperationTraffic, Traffic};

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::House;
 use super::control::{Roof, ok, refused};
-use super::{House, PlayError};
 use crate::s360::StateError;
-use crate::tixngo::play::{PlaySettings, Played};
+use crate::tixngo::play::{PlayError, PlaySettings, Played};
 use crate::tixngo::{DEFAULT_ORGANIZER, TixngoError, TixngoModel};
 
 pub(super) fn routes() -> Router<House> {
@@ -27,13 +27,8 @@ pub(super) fn routes() -> Router<House> {
 impl House {
     /// S-360 learns of the tickets before anybody can see their changes: both are held until both know them.
     pub(super) fn play(&self, organizer: &str, settings: &PlaySettings) -> Result<Played, PlayError> {
-        self.tixngo.with(|tixngo, _| {
-            self.s360.with(|s360, _| {
-                let mut played = tixngo.play(organizer, settings)?;
-                s360.load(std::mem::take(&mut played.box_office))?;
-                Ok(played)
-            })
-        })
+        self.tixngo
+            .with(|tixngo, _| self.s360.with(|s360, _| tixngo.play(organizer, settings, |tickets| s360.load(tickets))))
     }
 }
 

@@ -87,17 +87,6 @@ pub enum SandboxError {
     Settings(#[from] SettingsError),
 }
 
-/// Why tickets did not live.
-#[derive(Debug, thiserror::Error)]
-pub enum PlayError {
-    /// TIXNGO did not take it.
-    #[error(transparent)]
-    Tixngo(#[from] tixngo::TixngoError),
-    /// S-360 did not take the tickets.
-    #[error(transparent)]
-    S360(#[from] s360::StateError),
-}
-
 /// The stand-ins under this roof.
 #[derive(Debug, Clone)]
 struct House {
@@ -263,7 +252,7 @@ impl Running {
         &self,
         organizer: &str,
         settings: &tixngo::play::PlaySettings,
-    ) -> Result<tixngo::play::Played, PlayError> {
+    ) -> Result<tixngo::play::Played, tixngo::play::PlayError> {
         self.house.play(organizer, settings)
     }
 

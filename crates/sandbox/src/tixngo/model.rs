@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::answer::{refusal, refuse_for_fault};
 use super::key::{self, WrongKey};
 use super::page::{self, Asked, Page};
-use super::play::{PlaySettings, Played, Player};
+use super::play::{PlayError, PlaySettings, Played, Player};
 use super::stats::{OrganizerStats, Stats};
 use super::stream::{Entry, LoadedPage, Stream};
 use super::{DEFAULT_ORGANIZER, MAX_LIMIT, MAX_ORGANIZERS};
@@ -21,6 +21,7 @@ use crate::call::{Act, Call, Reply, StandIn};
 use crate::clock::Millis;
 use crate::credentials::TOKEN;
 use crate::faults::{Catalogue, FaultBoard, Knob, OperationClass};
+use crate::s360::{State, StateError};
 use crate::timeline::{Work, lay_out};
 use crate::traffic::Traffic;
 
@@ -170,15 +171,28 @@ impl TixngoModel {
         Ok(())
     }
 
-    /// Lets tickets live: makes new ones and moves those of the same seed on. Answers what happened and what S-360 must know
-    /// of the new tickets.
-    pub fn play(&mut self, organizer: &str, settings: &PlaySettings) -> Result<Played, TixngoError> {
+    /// Lets tickets live: makes new ones and moves those of the same seed on. `tell_box_office` gets what S-360 must know of
+    /// the new tickets before anybody can see their changes; if it does not take it, nothing has happened.
+    pub fn play(
+        &mut self,
+        organizer: &str,
+        settings: &PlaySettings,
+        tell_box_office: impl FnOnce(State) -> Result<(), StateError>,
+    ) -> Result<Played, PlayError> {
         settings.check()?;
-        let most_new = settings.tickets + settings.steps;
-        let organizer = self.with_room(organizer, most_new.min(self.max_records))?;
-        let player = organizer.plays.entry(settings.seed).or_insert_with(|| Player::new(settings));
-        let stream = &mut organizer.stream;
-        Ok(player.play(settings, |id, item| stream.push(Some(id.into()), item)))
+        let max_records = self.max_records;
+        let organizer = self.with_room(organizer, settings.tickets)?;
+        let known = organizer.plays.get(&settings.seed).cloned();
+        let mut player = known.unwrap_or_else(|| Player::new(settings));
+        let mut lives = Stream::default();
+        let (outcome, box_office) = player.play(settings, |id, item| lives.push(Some(id.into()), item));
+        if organizer.stream.len() + outcome.tickets > max_records {
+            return Err(full(max_records).into());
+        }
+        tell_box_office(box_office)?;
+        organizer.stream.append(lives);
+        organizer.plays.insert(settings.seed, player);
+        Ok(outcome)
     }
 
     /// At most `limit` items from the `offset`-th on, as they are now, in the order of their changes; loaded pages apart.
@@ -199,7 +213,7 @@ impl TixngoModel {
             return Err(TixngoError::Full(format!("{MAX_ORGANIZERS} organizers")));
         }
         if stored.unwrap_or(0) + more > self.max_records {
-            return Err(TixngoError::Full(format!("{} tickets and pages per organizer", self.max_records)));
+            return Err(full(self.max_records));
         }
         Ok(self.organizers.entry(code.to_owned()).or_default())
     }
@@ -315,6 +329,10 @@ impl TixngoModel {
             _ => Err(malformed()),
         }
     }
+}
+
+fn full(max_records: usize) -> TixngoError {
+    TixngoError::Full(format!("{max_records} tickets and pages per organizer"))
 }
 
 /// Whether the page has an item of this ticket.

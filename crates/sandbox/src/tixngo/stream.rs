@@ -78,6 +78,18 @@ impl Stream {
         self.entries.insert(self.last, Entry::Change { ticket_id, item });
     }
 
+    /// Adds the changes of another stream in their order.
+    pub(super) fn append(&mut self, other: Self) {
+        let coalesced = other.changes - other.entries.len() as u64;
+        for entry in other.entries.into_values() {
+            match entry {
+                Entry::Change { ticket_id, item } => self.push(ticket_id, item),
+                Entry::Page(page) => self.push_page(page),
+            }
+        }
+        self.changes += coalesced;
+    }
+
     /// Adds a page as it is. Its key must be new, as one key cannot stand for two places.
     pub(super) fn push_page(&mut self, page: LoadedPage) {
         self.last += 1;

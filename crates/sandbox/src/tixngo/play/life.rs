@@ -9,7 +9,7 @@ use crate::clock::Millis;
 const MEMORY: usize = 3;
 
 /// One ticket and what it is now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Life {
     pub(super) ticket_id: Box<str>,
     pub(super) tax_number: Box<str>,
@@ -31,7 +31,7 @@ pub(super) struct Life {
 }
 
 /// Instants of a V4 item.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Attributes {
     pub(super) injected: Option<Millis>,
     pub(super) delivered: Option<Millis>,

@@ -13,6 +13,7 @@ mod people;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use self::life::Life;
 use self::people::People;
 use super::TixngoError;
 use crate::clock::Millis;
-use crate::s360::{PrintStatus, State, Ticket};
+use crate::s360::{PrintStatus, State, StateError, Ticket};
 use crate::text::parse_rfc3339;
 
 const MAX_STEPS: usize = 1_000_000;
@@ -101,13 +102,31 @@ pub struct Played {
     pub changes: usize,
     /// The tickets of this seed by what they are now.
     pub statuses: BTreeMap<&'static str, usize>,
+}
+
+/// Why tickets did not live.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlayError {
+    /// TIXNGO did not take it.
+    #[error(transparent)]
+    Tixngo(#[from] TixngoError),
+    /// S-360 did not take the tickets.
+    #[error("S-360 did not take the new tickets: {0}")]
+    S360(#[from] StateError),
+}
+
+/// What happens during a play.
+struct Course<'a, T> {
+    settings: &'a PlaySettings,
+    played: Played,
     /// What S-360 must know of the new tickets: themselves, and the contacts that are new.
-    #[serde(skip)]
-    pub box_office: State,
+    box_office: State,
+    /// Gets each change as a ticket's id and its item.
+    tell: T,
 }
 
 /// The tickets of one seed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Player {
     seed: u32,
     dice: ChaCha8Rng,
@@ -130,54 +149,51 @@ impl Player {
         }
     }
 
-    /// Makes tickets, then steps; `tell` gets each change as a ticket's id and its item.
-    pub(super) fn play(&mut self, settings: &PlaySettings, mut tell: impl FnMut(&str, bytes::Bytes)) -> Played {
-        let mut played = Played::default();
+    /// Makes tickets, then steps; `tell` gets each change as a ticket's id and its item. Answers what S-360 must know as well.
+    pub(super) fn play(&mut self, settings: &PlaySettings, tell: impl FnMut(&str, Bytes)) -> (Played, State) {
         let contacts = self.people.grow(settings.tickets, &mut self.dice);
-        played.box_office.contacts = contacts;
+        let box_office = State { contacts, ..State::default() };
+        let mut course = Course { settings, played: Played::default(), box_office, tell };
         for _ in 0..settings.tickets {
             let buyer = self.people.draw_buyer(&mut self.dice);
             let is_v4 = self.dice.random_bool(settings.v4);
-            self.inject(buyer, is_v4, settings, &mut played, &mut tell);
+            self.inject(buyer, is_v4, &mut course);
         }
         for _ in 0..settings.steps {
             if self.going_on.is_empty() {
                 break;
             }
             let turn = self.dice.random_range(0..self.going_on.len());
-            let place = self.going_on[turn];
-            self.lives[place].step(self.now, &self.people, &mut self.dice);
-            self.report(place, settings, &mut played, &mut tell);
-            if self.lives[place].is_over() {
-                self.going_on.swap_remove(turn);
-                // What is deleted may have been printed anew, under another id.
-                if self.lives[place].status == "DELETED" && self.dice.random_bool(0.5) {
-                    let (owner, is_v4) = (self.lives[place].buyer, self.lives[place].is_v4);
-                    self.inject(owner, is_v4, settings, &mut played, &mut tell);
-                }
-            }
+            self.step(turn, &mut course);
         }
         for life in &self.lives {
-            *played.statuses.entry(life.status).or_default() += 1;
+            *course.played.statuses.entry(life.status).or_default() += 1;
         }
-        played
+        (course.played, course.box_office)
     }
 
-    fn inject(
-        &mut self,
-        buyer: usize,
-        is_v4: bool,
-        settings: &PlaySettings,
-        played: &mut Played,
-        tell: &mut impl FnMut(&str, bytes::Bytes),
-    ) {
+    fn step<T: FnMut(&str, Bytes)>(&mut self, turn: usize, course: &mut Course<'_, T>) {
+        let place = self.going_on[turn];
+        self.lives[place].step(self.now, &self.people, &mut self.dice);
+        self.report(place, course);
+        let life = &self.lives[place];
+        if life.is_over() {
+            self.going_on.swap_remove(turn);
+            // What is deleted may have been printed anew, under another id.
+            if life.status == "DELETED" && self.dice.random_bool(0.5) {
+                self.inject(life.buyer, life.is_v4, course);
+            }
+        }
+    }
+
+    fn inject<T: FnMut(&str, Bytes)>(&mut self, buyer: usize, is_v4: bool, course: &mut Course<'_, T>) {
         let place = self.lives.len();
         let life = Life::new(self.seed, place, buyer, is_v4);
-        played.tickets += 1;
-        played.box_office.tickets.push(Ticket {
+        course.played.tickets += 1;
+        course.box_office.tickets.push(Ticket {
             ticket_id: life.ticket_id.clone(),
             tax_number: Some(life.tax_number.clone()),
-            organization_code: Some(settings.organization.as_str().into()),
+            organization_code: Some(course.settings.organization.as_str().into()),
             file_id: Some(format!("{}", 50_000 + place / 10).into()),
             print_status: PrintStatus::Printed,
             cultural_contact_number: self.people.contact_number(buyer),
@@ -185,23 +201,17 @@ impl Player {
         });
         self.lives.push(life);
         self.going_on.push(place);
-        self.report(place, settings, played, tell);
+        self.report(place, course);
     }
 
     /// Tells what a ticket is now, later than all before it.
-    fn report(
-        &mut self,
-        place: usize,
-        settings: &PlaySettings,
-        played: &mut Played,
-        tell: &mut impl FnMut(&str, bytes::Bytes),
-    ) {
+    fn report<T: FnMut(&str, Bytes)>(&mut self, place: usize, course: &mut Course<'_, T>) {
         self.now += self.dice.random_range(1..=LONGEST_PAUSE);
         let life = &mut self.lives[place];
         life.settle(self.now);
-        let is_dirty = self.dice.random_bool(settings.dirty);
+        let is_dirty = self.dice.random_bool(course.settings.dirty);
         let item = item::write(life, &self.people, self.now, is_dirty.then_some(&mut self.dice as &mut dyn Rng));
-        tell(&life.ticket_id, item);
-        played.changes += 1;
+        (course.tell)(&life.ticket_id, item);
+        course.played.changes += 1;
     }
 }

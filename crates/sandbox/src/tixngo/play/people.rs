@@ -10,7 +10,7 @@ pub(super) const COUNTRIES: [&str; 5] = ["CH", "FR", "DE", "IT", "ES"];
 pub(super) const LANGUAGES: [&str; 5] = ["fr", "de", "it", "en", "es"];
 
 /// Everybody; a person is a number.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct People {
     seed: u32,
     /// Whether S-360 has a contact of the person, who can then buy tickets.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use ticketbridge_sandbox::s360::S360Model;
-use ticketbridge_sandbox::tixngo::play::{PlaySettings, Played};
+use ticketbridge_sandbox::tixngo::play::{PlayError, PlaySettings, Played};
 use ticketbridge_sandbox::tixngo::{DEFAULT_ORGANIZER, STATUSES};
 
 use super::support::{Wallet, wallet};
 
 fn play(wallet: &mut Wallet, settings: &PlaySettings) -> Played {
-    wallet.model.play(DEFAULT_ORGANIZER, settings).expect("played")
+    wallet.model.play(DEFAULT_ORGANIZER, settings, |_| Ok(())).expect("played")
 }
 
 fn settings(seed: u32, tickets: usize, steps: usize) -> PlaySettings {
@@ -39,7 +39,7 @@ fn the_same_seed_gives_the_same_lives_in_one_play_or_in_many() {
     let pages = |seed| {
         let mut wallet = wallet();
         play(&mut wallet, &settings(seed, 50, 400));
-        wallet.diff(10_000, None).1
+        wallet.diff(10_000, None).1["result"].to_string()
     };
     assert_eq!(pages(1), pages(1));
     assert_ne!(pages(1), pages(2));
@@ -48,7 +48,7 @@ fn the_same_seed_gives_the_same_lives_in_one_play_or_in_many() {
     for _ in 0..4 {
         play(&mut parts, &settings(1, 0, 100));
     }
-    assert_eq!(parts.diff(10_000, None).1, pages(1));
+    assert_eq!(parts.diff(10_000, None).1["result"].to_string(), pages(1));
 }
 
 /// What may follow on what, as the contract's lifecycle has it.
@@ -141,14 +141,14 @@ fn dirt_is_there_when_it_is_wanted() {
 fn the_box_office_knows_every_ticket_and_its_buyer() {
     let mut wallet = wallet();
     let mut office = S360Model::new(10_000);
-    let first = play(&mut wallet, &settings(6, 100, 2_000));
+    let mut play = |settings: &PlaySettings| {
+        wallet.model.play(DEFAULT_ORGANIZER, settings, |tickets| office.load(tickets)).expect("played")
+    };
+    let first = play(&settings(6, 100, 2_000));
     assert!(first.tickets > 100, "some are printed anew");
     assert_eq!(first.statuses.values().sum::<usize>(), first.tickets);
-    office.load(first.box_office).expect("loaded");
-    let more = play(&mut wallet, &settings(6, 20, 200));
-    office.load(more.box_office).expect("loaded");
-    let other = play(&mut wallet, &settings(7, 20, 0));
-    office.load(other.box_office).expect("loaded");
+    let more = play(&settings(6, 20, 200));
+    let other = play(&settings(7, 20, 0));
     let items = wallet.model.dump_items(DEFAULT_ORGANIZER, 0, 10_000).expect("items");
     assert_eq!(items.len(), first.tickets + more.tickets + other.tickets);
     for item in &items {
@@ -163,6 +163,23 @@ fn the_box_office_knows_every_ticket_and_its_buyer() {
 }
 
 #[test]
+fn what_the_box_office_does_not_take_has_not_happened() {
+    let mut wallet = wallet();
+    play(&mut wallet, &settings(1, 10, 20));
+    let before = (wallet.diff(10_000, None), wallet.model.stats().changes);
+    let mut full = S360Model::new(5);
+    let refused = wallet.model.play(DEFAULT_ORGANIZER, &settings(1, 10, 20), |tickets| full.load(tickets));
+    assert!(matches!(refused, Err(PlayError::S360(_))), "{refused:?}");
+    assert_eq!((wallet.diff(10_000, None), wallet.model.stats().changes), before);
+    let changes = play(&mut wallet, &settings(1, 10, 20)).changes;
+    assert_eq!(wallet.model.stats().changes, before.1 + changes as u64, "coalesced ones are counted");
+    let mut anew = super::support::wallet();
+    play(&mut anew, &settings(1, 10, 20));
+    play(&mut anew, &settings(1, 10, 20));
+    assert_eq!(wallet.diff(10_000, None).1["result"], anew.diff(10_000, None).1["result"]);
+}
+
+#[test]
 fn settings_are_checked() {
     for wrong in [
         settings(1_000_000, 1, 1),
@@ -172,7 +189,7 @@ fn settings_are_checked() {
         PlaySettings { dirty: -0.1, ..settings(1, 1, 1) },
         PlaySettings { start: Some("soon".to_owned()), ..settings(1, 1, 1) },
     ] {
-        assert!(wallet().model.play(DEFAULT_ORGANIZER, &wrong).is_err(), "{wrong:?}");
+        assert!(wallet().model.play(DEFAULT_ORGANIZER, &wrong, |_| Ok(())).is_err(), "{wrong:?}");
     }
     let none = play(&mut wallet(), &settings(1, 0, 5));
     assert_eq!((none.tickets, none.changes), (0, 0), "without tickets nothing happens");
