@@ -48,11 +48,19 @@ const MAX_CALLS: usize = 40;
 
 /// Complete, or a fault: every row of every page is in the result; a failed look-up stays failed.
 pub fn target(data: &[u8]) {
+    measure(data);
+}
+
+/// As [`target`]; answers how many rows were found.
+pub fn measure(data: &[u8]) -> usize {
     let input = parts(data, MAX_CALLS);
     let question = query(text(input[0]).trim());
     let mut dialogue = match sfyc().look_up(&question) {
         Ok(dialogue) => dialogue,
-        Err(fault) => return check(&fault),
+        Err(fault) => {
+            check(&fault);
+            return 0;
+        }
     };
     let mut pages = Vec::new();
     let failed = (0..MAX_CALLS).find_map(|turn| match dialogue.next_call() {
@@ -68,7 +76,10 @@ pub fn target(data: &[u8]) {
     });
     match failed {
         Some(Ok(())) => match dialogue.finish() {
-            Ok(found) => complete(&found, &pages),
+            Ok(found) => {
+                complete(&found, &pages);
+                return rows_of(&found);
+            }
             Err(fault) => panic!("it had come to its end: {fault:?}"),
         },
         Some(Err(fault)) => {
@@ -76,6 +87,17 @@ pub fn target(data: &[u8]) {
             stays_failed(dialogue);
         }
         None => assert!(dialogue.finish().is_err(), "it had not come to its end"),
+    }
+    0
+}
+
+/// How many rows were found; a healthy platform counts as one.
+pub(crate) fn rows_of(found: &Found) -> usize {
+    match found {
+        Found::Tickets { tickets } => tickets.len(),
+        Found::Notes { notes } => notes.len(),
+        Found::WorkOrders { work_orders } => work_orders.len(),
+        Found::Healthy => 1,
     }
 }
 

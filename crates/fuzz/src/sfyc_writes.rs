@@ -64,6 +64,11 @@ fn decode(operation: Operation, items: &[Item], transport: &Transport) -> Decode
 /// One outcome per item; Applied only if the answer says `ok` to a key of the item, and gives the number of a create;
 /// and the order of the results does not matter.
 pub fn target(data: &[u8]) {
+    measure(data);
+}
+
+/// As [`target`]; answers how many items were applied.
+pub fn measure(data: &[u8]) -> usize {
     let input = parts(data, 2);
     let head = text(input[0]);
     let (name, count) = head.trim().split_once(' ').unwrap_or_else(|| (head.trim(), "3"));
@@ -98,6 +103,7 @@ pub fn target(data: &[u8]) {
         let other = decode(operation, &items, &reversed);
         assert_eq!(kinds(&decoded.outcomes), kinds(&other.outcomes), "the order of results does not matter");
     }
+    decoded.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied { .. })).count()
 }
 
 fn wish(call: &CallClass) -> Option<Duration> {
