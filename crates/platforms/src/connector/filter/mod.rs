@@ -3,7 +3,8 @@
 //! A filter is the work of an operator and may be wrong; the data it runs on is hostile. So:
 //! * at load: text of at most 16 KiB and 8,000 words and signs, at most 2,000 syntax nodes (definitions counted
 //!   wherever they are called), 128 levels, functions on an allow-list, no definition that calls itself, no `reduce`,
-//!   `foreach`, `..`, `label`, no multiplication that could blow a text up, a growth factor of at most 100,000;
+//!   `foreach`, `..`, `label`, no multiplication that could blow a text up, a growth factor of at most 100,000,
+//!   at most 500 levels put around the input;
 //! * at run: input parsed by `serde_json` (128 levels), a bounded number of outputs, at most 64 MiB of output, only
 //!   null, booleans, finite numbers, texts, arrays, and objects with text keys. A panic inside the interpreter is an
 //!   error of that run.
