@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::answer::{refusal, refuse_for_fault};
 use super::key::{self, WrongKey};
 use super::page::{self, Asked, Page};
-use super::play::{PlayError, PlaySettings, Played, Player};
+use super::play::{Outcome, PlayError, PlaySettings, Played, Player};
 use super::stats::{OrganizerStats, Stats};
 use super::stream::{Entry, LoadedPage, Stream};
 use super::{DEFAULT_ORGANIZER, MAX_LIMIT, MAX_ORGANIZERS};
@@ -184,15 +184,17 @@ impl TixngoModel {
         let organizer = self.with_room(organizer, settings.tickets)?;
         let known = organizer.plays.get(&settings.seed).cloned();
         let mut player = known.unwrap_or_else(|| Player::new(settings));
-        let mut lives = Stream::default();
-        let (outcome, box_office) = player.play(settings, |id, item| lives.push(Some(id.into()), item));
-        if organizer.stream.len() + outcome.tickets > max_records {
+        let Outcome { played, box_office, items } = player.play(settings);
+        if organizer.stream.len() + played.tickets > max_records {
             return Err(full(max_records).into());
         }
         tell_box_office(box_office)?;
-        organizer.stream.append(lives);
+        organizer.stream.count_coalesced(played.changes - items.len());
+        for (id, item) in items {
+            organizer.stream.push(Some(id), item);
+        }
         organizer.plays.insert(settings.seed, player);
-        Ok(outcome)
+        Ok(played)
     }
 
     /// At most `limit` items from the `offset`-th on, as they are now, in the order of their changes; loaded pages apart.

@@ -78,16 +78,9 @@ impl Stream {
         self.entries.insert(self.last, Entry::Change { ticket_id, item });
     }
 
-    /// Adds the changes of another stream in their order.
-    pub(super) fn append(&mut self, other: Self) {
-        let coalesced = other.changes - other.entries.len() as u64;
-        for entry in other.entries.into_values() {
-            match entry {
-                Entry::Change { ticket_id, item } => self.push(ticket_id, item),
-                Entry::Page(page) => self.push_page(page),
-            }
-        }
-        self.changes += coalesced;
+    /// Counts changes that nobody could see because a later one of the same ticket came at the same moment.
+    pub(super) fn count_coalesced(&mut self, changes: usize) {
+        self.changes += changes as u64;
     }
 
     /// Adds a page as it is. Its key must be new, as one key cannot stand for two places.

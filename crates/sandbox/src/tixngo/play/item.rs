@@ -1,22 +1,23 @@
 //! How TIXNGO writes a ticket, and the dirt that real data has.
 
 use bytes::Bytes;
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::life::Life;
+use super::life::{Change, Life};
 use super::people::{COUNTRIES, LANGUAGES, People};
 use crate::clock::Millis;
 use crate::text::rfc3339;
 
-/// The item of a ticket as it is now; with dice, some of its fields are dirty.
-pub(super) fn write(life: &Life, people: &People, now: Millis, dirt: Option<&mut dyn Rng>) -> Bytes {
+/// The item of a ticket as it is since its change; with a seed of dirt some of its fields are dirty.
+pub(super) fn write(life: &Life, people: &People, change: &Change) -> Bytes {
     let mut item = json!({
         "ticketId": life.ticket_id,
         "taxNumber": life.tax_number,
         "eventId": "PERF-77",
         "status": life.status,
-        "updatedAt": rfc3339(now),
+        "updatedAt": rfc3339(change.at),
         "spectatorDetails": spectator(people, life.owner),
         "holder": life.holder.map(holder),
         "transfer": life.transfer.map(|(sender, recipient, begin)| json!({
@@ -31,8 +32,8 @@ pub(super) fn write(life: &Life, people: &People, now: Millis, dirt: Option<&mut
     if life.is_v4 {
         write_v4(&mut item, life, people);
     }
-    if let Some(dice) = dirt {
-        soil(&mut item, dice);
+    if let Some(seed) = change.dirt {
+        soil(&mut item, &mut ChaCha8Rng::seed_from_u64(seed));
     }
     item.to_string().into()
 }

@@ -27,7 +27,17 @@ pub(super) struct Life {
     pub(super) extra_info: Option<u32>,
     /// What V4 items tell apart from the status.
     pub(super) attributes: Attributes,
+    /// The latest change that nobody was told of.
+    pub(super) changed: Option<Change>,
     steps: u32,
+}
+
+/// A change of a ticket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Change {
+    pub(super) at: Millis,
+    /// The seed of its dirt, if it has some.
+    pub(super) dirt: Option<u64>,
 }
 
 /// Instants of a V4 item.
@@ -59,6 +69,7 @@ impl Life {
             deletion_reason: None,
             extra_info: None,
             attributes: Attributes::default(),
+            changed: None,
             steps: 0,
         }
     }

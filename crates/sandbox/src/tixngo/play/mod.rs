@@ -14,7 +14,7 @@ mod people;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -116,13 +116,21 @@ pub enum PlayError {
 }
 
 /// What happens during a play.
-struct Course<'a, T> {
+struct Course<'a> {
     settings: &'a PlaySettings,
     played: Played,
     /// What S-360 must know of the new tickets: themselves, and the contacts that are new.
     box_office: State,
-    /// Gets each change as a ticket's id and its item.
-    tell: T,
+}
+
+/// What came of a play.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) played: Played,
+    /// What S-360 must know.
+    pub(super) box_office: State,
+    /// The tickets that changed, in the order of their latest changes: id and item.
+    pub(super) items: Vec<(Box<str>, Bytes)>,
 }
 
 /// The tickets of one seed.
@@ -149,11 +157,11 @@ impl Player {
         }
     }
 
-    /// Makes tickets, then steps; `tell` gets each change as a ticket's id and its item. Answers what S-360 must know as well.
-    pub(super) fn play(&mut self, settings: &PlaySettings, tell: impl FnMut(&str, Bytes)) -> (Played, State) {
+    /// Makes tickets, then steps. Only the latest change of each ticket is written, as nobody can see those before it.
+    pub(super) fn play(&mut self, settings: &PlaySettings) -> Outcome {
         let contacts = self.people.grow(settings.tickets, &mut self.dice);
         let box_office = State { contacts, ..State::default() };
-        let mut course = Course { settings, played: Played::default(), box_office, tell };
+        let mut course = Course { settings, played: Played::default(), box_office };
         for _ in 0..settings.tickets {
             let buyer = self.people.draw_buyer(&mut self.dice);
             let is_v4 = self.dice.random_bool(settings.v4);
@@ -169,10 +177,19 @@ impl Player {
         for life in &self.lives {
             *course.played.statuses.entry(life.status).or_default() += 1;
         }
-        (course.played, course.box_office)
+        Outcome { played: course.played, box_office: course.box_office, items: self.write() }
     }
 
-    fn step<T: FnMut(&str, Bytes)>(&mut self, turn: usize, course: &mut Course<'_, T>) {
+    fn write(&mut self) -> Vec<(Box<str>, Bytes)> {
+        let mut changed: Vec<_> =
+            self.lives.iter_mut().filter_map(|life| life.changed.take().map(|change| (change, &*life))).collect();
+        changed.sort_by_key(|(change, _)| change.at);
+        let item =
+            |(change, life): (life::Change, &Life)| (life.ticket_id.clone(), item::write(life, &self.people, &change));
+        changed.into_iter().map(item).collect()
+    }
+
+    fn step(&mut self, turn: usize, course: &mut Course<'_>) {
         let place = self.going_on[turn];
         self.lives[place].step(self.now, &self.people, &mut self.dice);
         self.report(place, course);
@@ -186,7 +203,7 @@ impl Player {
         }
     }
 
-    fn inject<T: FnMut(&str, Bytes)>(&mut self, buyer: usize, is_v4: bool, course: &mut Course<'_, T>) {
+    fn inject(&mut self, buyer: usize, is_v4: bool, course: &mut Course<'_>) {
         let place = self.lives.len();
         let life = Life::new(self.seed, place, buyer, is_v4);
         course.played.tickets += 1;
@@ -204,14 +221,14 @@ impl Player {
         self.report(place, course);
     }
 
-    /// Tells what a ticket is now, later than all before it.
-    fn report<T: FnMut(&str, Bytes)>(&mut self, place: usize, course: &mut Course<'_, T>) {
+    /// Notes that a ticket has changed, later than all before it.
+    fn report(&mut self, place: usize, course: &mut Course<'_>) {
         self.now += self.dice.random_range(1..=LONGEST_PAUSE);
+        let is_dirty = self.dice.random_bool(course.settings.dirty);
+        let dirt = is_dirty.then(|| self.dice.random());
         let life = &mut self.lives[place];
         life.settle(self.now);
-        let is_dirty = self.dice.random_bool(course.settings.dirty);
-        let item = item::write(life, &self.people, self.now, is_dirty.then_some(&mut self.dice as &mut dyn Rng));
-        (course.tell)(&life.ticket_id, item);
+        life.changed = Some(life::Change { at: self.now, dirt });
         course.played.changes += 1;
     }
 }
