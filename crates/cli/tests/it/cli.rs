@@ -193,3 +193,28 @@ async fn platforms_connectors_and_configurations_are_checked() {
         .await,
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_simulation_survives_with_the_configuration_and_without_one() {
+    let sandbox = sandbox(1).await;
+    let backends = vec![Backend { tickets: "cherwell", ..Backend::default() }];
+    let usual = |text| Settings {
+        in_doubt_for: "30s",
+        settling_time: "5s",
+        retry_initial: "1s",
+        retry_max: text,
+        ..Settings::default()
+    };
+    let place = Place::on(&sandbox, Settings { backends, ..usual("20s") });
+    let arguments = ["simulate", "--seed", "7", "--seeds", "6", "--json"];
+    let first = place.good(&arguments).await;
+    let seen = first.json();
+    assert_eq!((&seen["seeds"], &seen["failed"]), (&json!(6), &json!(0)), "{seen}");
+    assert!(seen["tickets"].as_u64() > Some(0) && seen["requests"].as_u64() > Some(0), "{seen}");
+    let again = place.good(&[&arguments[..], &["--threads", "1"]].concat()).await;
+    assert_eq!(first.stdout, again.stdout, "the same seeds tell the same, on however many threads");
+    let generated = place.good(&["simulate", "--seeds", "3", "--generated"]).await;
+    assert!(generated.stdout.contains("No invariant was broken"), "{}", generated.stdout);
+    place.run(&["simulate", "--seeds", "0"]).await.says(1, &["--seeds"]);
+    assert!(sandbox.cherwell_stats().traffic.operations.is_empty(), "nothing is sent anywhere");
+}
