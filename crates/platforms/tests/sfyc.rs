@@ -702,6 +702,18 @@ fn loaded_once() -> Connector {
     LOADED.get_or_init(loaded).clone()
 }
 
+#[test]
+fn what_makes_no_sense_is_told_in_a_few_words() {
+    let long = "x".repeat(100_000);
+    let result = json!({"results": [{"externalRef": item(1).key.as_str(), "ok": long}]});
+    let decoded = decoded(&loaded(), Operation::CreateTicket, &items(1), &answer(200, &result));
+    let Outcome::Unknown { why } = &decoded.outcomes[0] else { panic!("{decoded:?}") };
+    assert!(why.chars().count() <= 201, "{} characters", why.chars().count());
+    let page = answer(200, &json!({"items": [], "nextPage": {"x": long}}));
+    let (_, found) = run(&loaded(), &Query::OpenTickets { kinds: vec![String::from("SNR")] }, |_| page.clone());
+    assert!(found.unwrap_err().why.len() < 400);
+}
+
 /// What takes a second here took minutes, and the thread with it, when each row was compared with all before it.
 #[test]
 fn a_hundred_thousand_work_orders_are_kept_once_each() {

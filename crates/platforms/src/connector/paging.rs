@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::filter::Filter;
+use crate::fault::shorten;
 
 /// How a read is paged.
 #[derive(Debug, Clone)]
@@ -70,7 +71,8 @@ impl Paging {
                     None => rows > 0,
                     Some(total) => {
                         let total = total.run_one(answer).map_err(|fault| format!("`total`: {fault}"))?;
-                        let total = total.as_u64().ok_or_else(|| format!("`total` is no whole number: {total}"))?;
+                        let total =
+                            total.as_u64().ok_or_else(|| shorten(&format!("`total` is no whole number: {total}")))?;
                         if rows == 0 && at.rows < total {
                             return Err(format!("the pages end after {} rows, but the total is {total}", at.rows));
                         }
@@ -97,7 +99,8 @@ impl Position {
             Value::String(text) => text.trim().parse().ok(),
             other => other.as_u64(),
         };
-        let number: u64 = number.ok_or_else(|| format!("the next page is neither a page number nor null: {next}"))?;
+        let number: u64 =
+            number.ok_or_else(|| shorten(&format!("the next page is neither a page number nor null: {next}")))?;
         if number <= self.page {
             return Err(format!("the next page after {} is said to be {number}", self.page));
         }

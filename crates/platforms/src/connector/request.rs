@@ -122,6 +122,9 @@ pub(super) fn check_path(path: &str) -> Result<(), &'static str> {
     if !path.starts_with('/') {
         return Err("the path must begin with `/`");
     }
+    if path.starts_with("//") {
+        return Err("the path must not begin with `//`: that is another host in some ears");
+    }
     if path.contains(['?', '#']) {
         return Err("the path must have no `?` or `#`; parameters go into `query`");
     }
@@ -142,6 +145,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_path_that_could_be_another_host_is_refused() {
+        assert!(check_path("//evil.example/tickets").is_err());
+        assert!(check_path("/api//tickets").is_ok());
+    }
 
     #[test]
     fn segments_and_query_are_encoded_and_stay_inside_the_path() {

@@ -196,7 +196,7 @@ fn outcome(write: &Write, operation: Operation, row: &[Value]) -> Outcome {
                 }
             }
         }
-        other => unclear(format!("the result says neither that it worked nor that it failed, but {other}")),
+        other => unclear(shorten(&format!("the result says neither that it worked nor that it failed, but {other}"))),
     }
 }
 
