@@ -66,7 +66,7 @@ pub fn target(data: &[u8]) {
 ///
 /// Open point: `serde_json` reads fractions of 16 digits and more a digit off unless its feature `float_roundtrip` is on.
 /// With it, `==` holds here (corpus: `a-fraction-of-seventeen-digits`).
-fn same(left: &Value, right: &Value) -> bool {
+pub(crate) fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(a), Value::Number(b)) if a.is_f64() && b.is_f64() => {
             let (a, b) = (a.as_f64().unwrap_or_default(), b.as_f64().unwrap_or_default());

@@ -24,14 +24,14 @@ macro_rules! targets {
 }
 
 targets! {
-    cherwell: 1_000,
+    cherwell: 600,
     config: 1_000,
     connector_file: 100,
     filter: 2_000,
     http: 5_000,
     intake: 5_000,
-    mobile: 5_000,
-    network: 5_000,
+    mobile: 1_500,
+    network: 2_500,
     recording: 1_000,
     sfyc_look_ups: 3_000,
     sfyc_writes: 3_000,
