@@ -1,19 +1,111 @@
-//! Runs seeds and prints what came of them.
+//! Runs seeds and prints what came of them; exits with 1 if an invariant broke, something that must happen sometimes
+//! never did, or a tooth was not found.
+//!
+//! `sweep [--profile calm|harsh|outside] [--seeds N] [--first N] [--threads N] [--teeth]`: 10,000 harsh seeds from 0 on
+//! all processors, unless told otherwise. `--teeth` tries the teeth instead, and prints their table in Markdown.
 
-#![expect(clippy::print_stdout, reason = "it is what this example is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what this example is for")]
 
-use ticketbridge_simulator::{Profile, Scenario, run};
+use std::process::ExitCode;
 
-fn main() {
+use ticketbridge_simulator::teeth::{MOST_SEEDS, bite, teeth};
+use ticketbridge_simulator::{Profile, Scenario, Summary, run};
+
+struct Wish {
+    profile: Profile,
+    seeds: u64,
+    first: u64,
+    threads: usize,
+    teeth: bool,
+}
+
+fn wish() -> Result<Wish, String> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut wish = Wish { profile: Profile::Harsh, seeds: 10_000, first: 0, threads, teeth: false };
     let mut arguments = std::env::args().skip(1);
-    let mut number = |usual: u64| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(usual);
-    let (seeds, first) = (number(1_000), number(0));
-    let summary = run(first..first + seeds, 2, &Scenario::of(Profile::Harsh));
+    while let Some(name) = arguments.next() {
+        if name == "--teeth" {
+            wish.teeth = true;
+            continue;
+        }
+        let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
+        let number = || value.parse::<u64>().map_err(|_| format!("`{name} {value}`: not a number"));
+        match name.as_str() {
+            "--seeds" => wish.seeds = number()?,
+            "--first" => wish.first = number()?,
+            "--threads" => wish.threads = usize::try_from(number()?).unwrap_or(1).max(1),
+            "--profile" => {
+                wish.profile = match value.as_str() {
+                    "calm" => Profile::Calm,
+                    "harsh" => Profile::Harsh,
+                    "outside" => Profile::Outside,
+                    _ => return Err(format!("`--profile {value}`: there are calm, harsh and outside")),
+                };
+            }
+            _ => return Err(format!("unknown argument `{name}`")),
+        }
+    }
+    Ok(wish)
+}
+
+fn main() -> ExitCode {
+    let wish = match wish() {
+        Ok(wish) => wish,
+        Err(wrong) => {
+            eprintln!("sweep: {wrong}");
+            return ExitCode::from(2);
+        }
+    };
+    let sound = if wish.teeth { try_teeth(wish.first, wish.threads) } else { sweep(&wish) };
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn sweep(wish: &Wish) -> bool {
+    let range = wish.first..wish.first.saturating_add(wish.seeds);
+    let summary = run(range, wish.threads, &Scenario::of(wish.profile));
     for failure in &summary.failures {
         println!("seed {}: {}: {}", failure.seed, failure.violation.invariant, failure.violation.text);
         for line in &failure.story {
             println!("  {line}");
         }
     }
-    println!("{} seeds, {} failed", summary.seeds, summary.failed);
+    print(&summary);
+    let never: Vec<&str> = summary.sometimes.iter().filter(|(_, seeds)| **seeds == 0).map(|(what, _)| *what).collect();
+    let all_met = never.is_empty() || wish.profile != Profile::Harsh;
+    if !all_met {
+        println!("never: {}", never.join(", "));
+    }
+    summary.failed == 0 && all_met
+}
+
+fn print(summary: &Summary) {
+    for (what, seeds) in &summary.sometimes {
+        println!("{seeds:>8} {what}");
+    }
+    println!(
+        "{} seeds, {} failed; {} virtual hours, {} tickets, {} requests, {} effects, {} crashes, {} steps, {} doubles",
+        summary.seeds,
+        summary.failed,
+        summary.span.as_secs() / 3_600,
+        summary.tickets,
+        summary.requests,
+        summary.effects,
+        summary.crashes,
+        summary.steps,
+        summary.doubles,
+    );
+}
+
+fn try_teeth(first: u64, threads: usize) -> bool {
+    println!("| name | guard | switched off | broken | found at seed number |");
+    println!("|---|---|---|---|---|");
+    let mut found_all = true;
+    for tooth in teeth() {
+        let found = bite(&tooth, first..first + MOST_SEEDS, threads);
+        let seeds = found.as_ref().map_or_else(|| String::from("not found"), |bite| bite.seeds.to_string());
+        let expected = tooth.expected;
+        println!("| {} | {} | {} | {expected} | {seeds} |", tooth.name, tooth.guard, tooth.switched_off);
+        found_all &= found.is_some();
+    }
+    found_all
 }

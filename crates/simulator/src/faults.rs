@@ -17,6 +17,7 @@ use ticketbridge_sandbox::faults::{BodyCut, EarlyAnswer, Knob, RetryAfterForm, R
 
 use crate::remote::HandAct;
 use crate::site::{Site, SitePlatform, Sort, key, millis};
+use crate::teeth::Neglect;
 
 /// The text of tickets that are refused one by one.
 pub(crate) const POISON_ITEM: &str = "bitter";
@@ -126,6 +127,11 @@ pub(crate) enum Deed {
     AcceptLoss {
         platform: PlatformName,
     },
+    /// People open a ticket of the key of the `pick`-th row that is about to be created.
+    Beside {
+        platform: PlatformName,
+        pick: usize,
+    },
     /// Faults end, and operators mend what only they can mend.
     Calm,
 }
@@ -141,6 +147,8 @@ pub(crate) struct ProcessTrouble {
     pub(crate) stalls: u32,
     /// Most milliseconds that a transaction takes to the disk, and its receipt back.
     pub(crate) disk: u64,
+    /// So many milliseconds longer it stands still, if that is longer than its lease.
+    pub(crate) longer: u64,
 }
 
 /// All that will happen.
@@ -165,12 +173,12 @@ pub(crate) fn calm(site: &Site, tickets: u32) -> Plan {
 }
 
 /// A plan out of a seed.
-pub(crate) fn plan(profile: Profile, site: &Site, dice: &mut ChaCha8Rng) -> Plan {
+pub(crate) fn plan(profile: Profile, site: &Site, neglect: Neglect, dice: &mut ChaCha8Rng) -> Plan {
     if profile == Profile::Calm {
         return calm(site, 20);
     }
     let span = *[60_000, 180_000, 600_000, 3_600_000].choose(dice).unwrap_or(&60_000);
-    let mut planner = Planner { profile, site, dice, span, deeds: Vec::new() };
+    let mut planner = Planner { profile, site, neglect, dice, span, deeds: Vec::new() };
     planner.arrivals();
     planner.platforms();
     planner.people();
@@ -182,13 +190,16 @@ pub(crate) fn plan(profile: Profile, site: &Site, dice: &mut ChaCha8Rng) -> Plan
         dies: *[0, 0, 10, 60].choose(planner.dice).unwrap_or(&0),
         stalls: *[0, 0, 5, 30].choose(planner.dice).unwrap_or(&0),
         disk: *[5, 5, 100, 3_000].choose(planner.dice).unwrap_or(&5),
+        longer: *[0, 0, 60_000, 240_000].choose(planner.dice).unwrap_or(&0),
     };
+    planner.beside();
     Plan { deeds: planner.deeds, trouble, calm_at }
 }
 
 struct Planner<'a> {
     profile: Profile,
     site: &'a Site,
+    neglect: Neglect,
     dice: &'a mut ChaCha8Rng,
     span: u64,
     deeds: Vec<(u64, Deed)>,
@@ -252,7 +263,8 @@ impl Planner<'_> {
             if self.dice.random_bool(0.35) {
                 let chance = self.dice.random_range(0.0..=most);
                 // Cherwell's results carry no key: that they keep their order is part of its contract.
-                if platform.sort == Sort::Cherwell && matches!(knob, Knob::ReorderedResults {}) {
+                let reorders = matches!(knob, Knob::ReorderedResults {});
+                if platform.sort == Sort::Cherwell && reorders && !self.neglect.reorders_cherwell {
                     continue;
                 }
                 rules.push(Rule::from(knob).probability(chance));
@@ -317,6 +329,25 @@ impl Planner<'_> {
                 _ => Deed::Suspect { process },
             };
             self.add(deed);
+        }
+    }
+
+    /// While a platform is away and rows wait, people open tickets of their keys.
+    fn beside(&mut self) {
+        let outages: Vec<(u64, PlatformName, u64)> = self
+            .deeds
+            .iter()
+            .filter_map(|(at, deed)| match deed {
+                Deed::Out { platform, span, .. } => Some((*at, platform.clone(), *span)),
+                _ => None,
+            })
+            .collect();
+        for (at, platform, span) in outages {
+            for _ in 0..self.dice.random_range(0..4) {
+                let pick = self.dice.random_range(0..100);
+                let at = at + self.dice.random_range(0..span / 2 + 1);
+                self.deeds.push((at, Deed::Beside { platform: platform.clone(), pick }));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Deeds: what happens to a world from outside, done.
 
 use ticketbridge_core::delivery::Event;
-use ticketbridge_core::ticket::{DedupeKey, OriginId, PlatformName, TicketId};
+use ticketbridge_core::ticket::{DedupeKey, OriginId, PlatformName, State, TicketId};
 use ticketbridge_sandbox::faults::{Knob, Rule};
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use crate::process::LEASE_MARGIN;
 use crate::remote::HandAct;
 use crate::site::{KIND, key};
 use crate::sometimes::Sometimes;
+use crate::store::StoredRow;
 use crate::world::{Happening, START, World};
 
 /// Known tickets that must be there before look-ups go blind: fewer would not show it.
@@ -25,6 +26,7 @@ impl World {
             Deed::Receive { .. }
                 | Deed::Rules { .. }
                 | Deed::People { .. }
+                | Deed::Beside { .. }
                 | Deed::AcceptLoss { .. }
                 | Deed::Stall { .. }
                 | Deed::Crash { .. }
@@ -49,6 +51,7 @@ impl World {
                 self.outages.insert(platform, (self.now + span, outage));
             }
             Deed::People { platform, pick, act } => self.people(&platform, pick, &act),
+            Deed::Beside { platform, pick } => self.beside(&platform, pick),
             Deed::Crash { process, down_for } => self.crash(process, down_for),
             Deed::Stall { process, span } => self.stall(process, span),
             Deed::Jump { process, by } => {
@@ -117,9 +120,11 @@ impl World {
         else {
             return;
         };
+        // A key never goes to two platforms.
+        let home = if self.neglect.mixes_platforms { PlatformName::new("any") } else { platform.clone() };
         for (place, number) in keys.iter().enumerate() {
             let text = if place == 0 { text } else { "" };
-            let Ok(key) = DedupeKey::new(&key(&platform, *number)) else { continue };
+            let Ok(key) = DedupeKey::new(&key(&home, *number)) else { continue };
             let Some(lane) = self.store.lane_of(&platform, &key) else { continue };
             let origin = OriginId(Uuid::from_u128(FIRST_ORIGIN + self.store.rows.len() as u128));
             let body = format!(r#"{{"dedupe_key":"{key}","description":"lines are down {text}","kind":"{KIND}"}}"#);
@@ -138,10 +143,23 @@ impl World {
         }
     }
 
+    /// People open a ticket of a key whose row is about to be created.
+    fn beside(&mut self, platform: &PlatformName, pick: usize) {
+        let waiting = |stored: &&StoredRow| {
+            let here = self.store.lanes.get(&stored.lane).is_some_and(|lane| lane.platform == *platform);
+            here && matches!(stored.row.state, State::Received | State::Matching | State::CreatingTicket)
+        };
+        let keys: Vec<String> =
+            self.store.rows.values().filter(waiting).map(|stored| stored.row.key.to_string()).collect();
+        let Some(key) = pick.checked_rem(keys.len()).and_then(|place| keys.get(place)).cloned() else { return };
+        self.people(platform, pick, &HandAct::Open { key, origin: Some(String::from("somebody at the phone")) });
+    }
+
     /// Nothing of the process moves for so long; its lease runs on.
     pub(crate) fn stall(&mut self, process: usize, span: u64) {
-        let until = self.now + span;
         let lease = self.site.longest_request() + LEASE_MARGIN;
+        let span = if span > lease { span + self.trouble.longer } else { span };
+        let until = self.now + span;
         let Some(one) = self.processes.get_mut(process).filter(|one| one.delivery.is_some()) else { return };
         one.stalled_until = one.stalled_until.max(until);
         self.trace.tell(self.now, || (Vec::new(), format!("process {process} stands still for {span} ms")));

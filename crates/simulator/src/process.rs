@@ -132,7 +132,7 @@ impl World {
         let (life, now) = (self.lives, self.now);
         let links = self.site.platforms.iter().map(|platform| (platform.name.clone(), Link::new(platform))).collect();
         let settings = Arc::clone(&self.settings);
-        let delivery = Delivery::new(Arc::clone(&settings), self.seed ^ (life << 32));
+        let delivery = Delivery::new(self.spoiled(&settings), self.seed ^ (life << 32));
         let fresh = Process {
             life,
             delivery: Some(delivery),
@@ -313,17 +313,22 @@ impl World {
         self.handle(process, event);
     }
 
-    pub(crate) fn handle(&mut self, process: usize, event: Event) {
+    pub(crate) fn handle(&mut self, process: usize, mut event: Event) {
         if self.trouble.dies > 0 && self.dice.random_range(0..10_000) < self.trouble.dies {
             let down_for = self.dice.random_range(1..5_000);
             self.crash(process, down_for);
             return;
         }
         let global = self.now;
+        let spoiled = match &event {
+            Event::Settings { settings } => Some(self.spoiled(settings)),
+            _ => None,
+        };
         let Some(one) = self.processes.get_mut(process) else { return };
         let now = Now { mono: one.mono(global), wall: Wall(START + global as i64 + one.wall_shift) };
-        if let Event::Settings { settings } = &event {
+        if let Event::Settings { settings } = &mut event {
             one.settings = Arc::clone(settings);
+            *settings = spoiled.unwrap_or_else(|| Arc::clone(settings));
         }
         let Some(delivery) = one.delivery.as_mut() else { return };
         let mut commands = std::mem::take(&mut self.commands);
@@ -347,12 +352,9 @@ impl World {
                 let not_after = permit.not_after();
                 self.send(process, permit.batch(), permit.operation(), permit.platform().clone(), not_after);
             }
-            Command::LookUp { probe, platform, mut query } => {
+            Command::LookUp { probe, platform, query } => {
                 let Some(one) = self.processes.get(process) else { return };
                 self.judge(switches::check_look_up(&one.settings, &platform));
-                if let Some(saboteur) = &self.saboteur {
-                    saboteur.asked(&mut query);
-                }
                 self.look_up(process, probe, platform, query);
             }
             Command::Load { lane, after, limit } => {
@@ -454,7 +456,7 @@ impl World {
         let wait = self.disk();
         let event = match self.encode_all(process, &mut writes) {
             Err((batch, EncodeFault { item, why })) => Event::NotEncodable { transaction, batch, item, why },
-            Ok(prepared) => self.write(process, transaction, &writes, prepared),
+            Ok(prepared) => self.write(process, transaction, &mut writes, prepared),
         };
         self.tell(process, wait, event);
         if more {
@@ -473,11 +475,14 @@ impl World {
         &mut self,
         process: usize,
         transaction: TransactionId,
-        writes: &Writes,
+        writes: &mut Writes,
         prepared: Vec<(BatchId, Prepared)>,
     ) -> Event {
         if self.trouble.commit_fails > 0 && self.dice.random_range(0..1_000) < self.trouble.commit_fails {
             return Event::CommitFailed { transaction, why: String::from("the disk is full") };
+        }
+        if let Some(saboteur) = &self.saboteur {
+            saboteur.writes(writes);
         }
         let receipt = match self.store.apply(writes) {
             Ok(receipt) => receipt,
@@ -506,7 +511,10 @@ impl World {
             let row = &stored.row;
             let mut wrong = attempts::check(row, self.most_retries);
             // Beyond the promise a given-up create may be found later, by a look that has no batch to settle.
-            if wrong.is_none() && self.saboteur.is_none() && self.profile != Profile::Outside {
+            if wrong.is_none() && !self.site.charge_outages {
+                wrong = attempts::check_earned(row, &stored.folded);
+            }
+            if wrong.is_none() && self.profile != Profile::Outside {
                 wrong = journal::check(&stored.folded, row);
             }
             if wrong.is_none() && row.state == State::Completed && update.expected != State::Completed {

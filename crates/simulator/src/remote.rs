@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::Rng;
 use serde_json::Value;
+use ticketbridge_core::effect::RemoteTicket;
+use ticketbridge_core::ticket::TicketReference;
 use ticketbridge_sandbox::cherwell::{self, CherwellModel, CherwellSettings};
 use ticketbridge_sandbox::faults::{FaultBoard, Rule};
 use ticketbridge_sandbox::sfyc::{self, OperatorAct, SeedTicket, SfycModel};
 use ticketbridge_sandbox::{Act, Call, StandIn};
 
+use crate::checks::matching::Opened;
 use crate::checks::once::{Truth, TruthTicket};
 use crate::checks::{Violation, completed, once};
 
@@ -52,6 +55,10 @@ pub(crate) struct Remote {
     in_peoples_hands: BTreeSet<String>,
     /// What a Cherwell holds twice without our doing.
     excused: usize,
+    /// Tickets that people opened on an SFyC: key, number, when.
+    opened: Vec<(String, String, i64)>,
+    /// Ticket numbers on its work orders are those of one ticket platform.
+    one_source: bool,
 }
 
 #[derive(Debug)]
@@ -73,7 +80,7 @@ impl Remote {
     }
 
     fn of(model: Model) -> Self {
-        Self { model, in_peoples_hands: BTreeSet::new(), excused: 0 }
+        Self { model, in_peoples_hands: BTreeSet::new(), excused: 0, opened: Vec::new(), one_source: true }
     }
 
     pub(crate) fn handle(&mut self, now: i64, call: &Call, dice: &mut dyn Rng) -> Acts {
@@ -94,6 +101,16 @@ impl Remote {
             (Model::Sfyc(model), Effect::Sfyc(effect)) => model.commit(at, effect),
             (Model::Cherwell(model), Effect::Cherwell(effect)) => model.commit(at, effect),
             _ => unreachable!("an effect goes back to the model that made it"),
+        }
+    }
+
+    /// The dedupe keys of tickets that an effect creates. An SFyC only.
+    pub(crate) fn created_keys(&self, effect: &Effect) -> Vec<String> {
+        match effect {
+            Effect::Sfyc(sfyc::Effect::CreateTickets(made)) => {
+                made.iter().filter_map(|(_, ticket, _)| ticket.external_ref.as_deref().map(str::to_owned)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -151,7 +168,9 @@ impl Remote {
                         origin_ref: origin.clone(),
                         ..SeedTicket::default()
                     };
-                    return model.seed_tickets(now, vec![seed]).ok().map(|_| key.clone());
+                    let number = model.seed_tickets(now, vec![seed]).ok()?.pop()?;
+                    self.opened.push((key.clone(), number, now));
+                    return Some(key.clone());
                 }
                 let numbers: Vec<u32> = model.tickets().map(|ticket| ticket.sequence).collect();
                 let place = pick.checked_rem(numbers.len())?;
@@ -250,7 +269,11 @@ impl Remote {
             work_orders: model
                 .work_orders()
                 .iter()
-                .filter_map(|order| Some((order.content.external_ref.as_deref()?, &*order.content.ticket_number)))
+                .filter_map(|order| {
+                    let number = &*order.content.ticket_number;
+                    let judged = self.one_source && !self.in_peoples_hands.contains(number);
+                    Some((order.content.external_ref.as_deref()?, if judged { number } else { "" }))
+                })
                 .collect(),
             notes: model
                 .notes()
@@ -291,6 +314,74 @@ impl Remote {
         }
     }
 
+    /// Whether ticket numbers on its work orders are those of one ticket platform: two for one number are a double then.
+    pub(crate) fn has_one_source(&mut self, one_source: bool) {
+        self.one_source = one_source;
+    }
+
+    /// Tickets of these keys that people opened and that are open now. An SFyC only.
+    pub(crate) fn opened(&self, now: i64, keys: &[String]) -> Vec<(String, Opened)> {
+        let Model::Sfyc(model) = &self.model else { return Vec::new() };
+        let open = |number: &str| {
+            let free = !self.in_peoples_hands.contains(number);
+            free && model.ticket(number).is_some_and(|ticket| ticket.status.is_open())
+        };
+        let there = self.opened.iter().filter(|(key, number, _)| keys.contains(key) && open(number));
+        let aged = there.map(|(key, number, at)| {
+            let age = u64::try_from(now - at).unwrap_or(0);
+            (key.clone(), Opened { number: number.clone(), age })
+        });
+        aged.collect()
+    }
+
+    /// The keys of our open tickets.
+    pub(crate) fn open_keys(&self, ours: impl Fn(&str) -> bool) -> Vec<String> {
+        let dumps;
+        let truth = match &self.model {
+            Model::Sfyc(model) => self.sfyc_truth(model, ours),
+            Model::Cherwell(model) => {
+                dumps = [model.dump_tickets(0, MAX_RECORDS), Vec::new(), Vec::new()];
+                self.cherwell_truth(&dumps, ours)
+            }
+        };
+        truth.tickets.iter().filter(|ticket| ticket.open).map(|ticket| ticket.key.to_owned()).collect()
+    }
+
+    /// A ticket of a key as a look-up would show it, visible or not.
+    pub(crate) fn found(&self, key: &str, origin: Option<&str>) -> Option<RemoteTicket> {
+        let found = |number: String, record: Option<String>, open, theirs: Option<&str>| RemoteTicket {
+            reference: TicketReference { number, record },
+            key: Some(key.to_owned()),
+            adopted: false,
+            origin: theirs.map(str::to_owned),
+            status: String::new(),
+            open,
+            work_order: None,
+            created_at: None,
+        };
+        match &self.model {
+            Model::Sfyc(model) => {
+                let fits = |ticket: &&sfyc::Ticket| {
+                    let theirs = ticket.content.origin_ref.as_deref();
+                    ticket.content.external_ref.as_deref() == Some(key) && origin.is_none_or(|o| theirs == Some(o))
+                };
+                let ticket = model.tickets().filter(fits).last()?;
+                let theirs = ticket.content.origin_ref.as_deref();
+                Some(found(sfyc_number(ticket.sequence), None, ticket.status.is_open(), theirs))
+            }
+            Model::Cherwell(model) => {
+                let tickets = model.dump_tickets(0, MAX_RECORDS);
+                let fits = |ticket: &&Value| {
+                    field(ticket, "DedupeKey") == key && origin.is_none_or(|o| field(ticket, "OriginId") == o)
+                };
+                let ticket = tickets.iter().rfind(fits)?;
+                let open = !FINAL_STATES.contains(&text(ticket, "state"));
+                let record = Some(text(ticket, "busObRecId").to_owned());
+                Some(found(text(ticket, "busObPublicId").to_owned(), record, open, Some(field(ticket, "OriginId"))))
+            }
+        }
+    }
+
     /// One ticket, for I4.
     pub(crate) fn shown(&self, number: &str) -> completed::Remote {
         if self.in_peoples_hands.contains(number) {
@@ -298,13 +389,21 @@ impl Remote {
         }
         match &self.model {
             Model::Sfyc(model) => match model.ticket(number) {
-                Some(ticket) => completed::Remote::Shows(ticket.work_order_number.as_deref().map(str::to_owned)),
+                Some(ticket) => completed::Remote::Shows(completed::Shown {
+                    key: ticket.content.external_ref.as_deref().map(str::to_owned),
+                    origin: ticket.content.origin_ref.as_deref().map(str::to_owned),
+                    work_order: ticket.work_order_number.as_deref().map(str::to_owned),
+                }),
                 None => completed::Remote::Missing,
             },
             Model::Cherwell(model) => match model.dump_ticket(number) {
                 Some(ticket) => {
-                    let shown = field(&ticket, "WorkOrderNumber");
-                    completed::Remote::Shows(Some(shown.to_owned()).filter(|shown| !shown.is_empty()))
+                    let shown = |name| Some(field(&ticket, name).to_owned()).filter(|shown| !shown.is_empty());
+                    completed::Remote::Shows(completed::Shown {
+                        key: shown("DedupeKey"),
+                        origin: shown("OriginId"),
+                        work_order: shown("WorkOrderNumber"),
+                    })
                 }
                 None => completed::Remote::Missing,
             },

@@ -116,7 +116,8 @@ pub struct Summary {
 pub fn run_one(seed: u64, scenario: &Scenario, telling: bool) -> Outcome {
     let mut dice = ChaCha8Rng::seed_from_u64(seed ^ PLAN_SALT);
     let site = scenario.site.clone().unwrap_or_else(|| Site::generated(&mut dice));
-    let plan = faults::plan(scenario.profile, &site, &mut dice);
+    let neglect = scenario.saboteur.as_ref().map(|saboteur| saboteur.neglect()).unwrap_or_default();
+    let plan = faults::plan(scenario.profile, &site, neglect, &mut dice);
     let mut world = World::new(seed, scenario.profile, site, plan, telling);
     if let Some(saboteur) = &scenario.saboteur {
         world.sabotage(saboteur);
@@ -178,6 +179,39 @@ pub fn run(seeds: Range<u64>, threads: usize, scenario: &Scenario) -> Summary {
         failure.story = run_one(failure.seed, scenario, true).story;
     }
     summary
+}
+
+/// The first seed in which this invariant breaks, whatever breaks in others.
+pub(crate) fn first_violation(
+    seeds: Range<u64>,
+    threads: usize,
+    scenario: &Scenario,
+    invariant: &str,
+) -> Option<(u64, Violation)> {
+    let next = AtomicU64::new(seeds.start);
+    let best: Mutex<Option<(u64, Violation)>> = Mutex::new(None);
+    let found = || best.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || found().as_ref().is_some_and(|(best, _)| *best < seed) {
+                        break;
+                    }
+                    let violation = run_one(seed, scenario, false).violation;
+                    let Some(violation) = violation.filter(|violation| violation.invariant == invariant) else {
+                        continue;
+                    };
+                    let mut best = found();
+                    if best.as_ref().is_none_or(|(best, _)| seed < *best) {
+                        *best = Some((seed, violation));
+                    }
+                }
+            });
+        }
+    });
+    best.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Summary {

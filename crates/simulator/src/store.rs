@@ -67,8 +67,8 @@ pub struct Amnesia {
     pub forgets_intents: bool,
     /// A stale token writes as if it were the present one.
     pub ignores_fences: bool,
-    /// The ledger of known tickets stays empty.
-    pub forgets_ledger: bool,
+    /// Rows of one key are spread over the lanes of their platform.
+    pub scatters_keys: bool,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +104,7 @@ impl Store {
         let lanes: Vec<LaneId> =
             self.lanes.iter().filter(|(_, lane)| lane.platform == *platform).map(|(id, _)| *id).collect();
         let number = key.as_str().bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let number = if self.amnesia.scatters_keys { self.rows.len() } else { number };
         lanes.get(number % lanes.len().max(1)).copied()
     }
 
@@ -345,7 +346,7 @@ impl Store {
                 let operation = batch.intent.operation;
                 for result in &settle.results {
                     if let Some(stored) = self.rows.get_mut(&result.ticket) {
-                        stored.folded.settled(operation, &result.outcome, result.next);
+                        stored.folded.settled(operation, result);
                     }
                 }
             }
@@ -377,7 +378,7 @@ impl Store {
                 stored.folded.ended(ending);
             }
         }
-        for known in writes.known.iter().filter(|_| !self.amnesia.forgets_ledger) {
+        for known in writes.known.iter() {
             self.ledger_writes += 1;
             self.ledger.insert((platform.clone(), known.key.clone()), (self.ledger_writes, known.clone()));
         }

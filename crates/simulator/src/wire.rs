@@ -21,8 +21,8 @@ use ticketbridge_platforms::connector::{Connector, ConnectorSettings};
 use ticketbridge_platforms::{Answer, Decoded, Dialogue, HttpCall, Item, Learned, Platform, Transport, Verdict};
 use ticketbridge_sandbox::{Act, Call, Reply};
 
-use crate::checks::intent;
-use crate::faults::{Outage, WireTrouble};
+use crate::checks::{intent, matching};
+use crate::faults::{Outage, Profile, WireTrouble};
 use crate::login::{Login, Rotating};
 use crate::process::LEASE_MARGIN;
 use crate::remote::Effect;
@@ -188,7 +188,7 @@ impl World {
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         exchange.begun = now;
         let platform = exchange.platform.clone();
-        let held_back = exchange.not_after.is_some_and(|not_after| now >= not_after);
+        let held_back = exchange.not_after.is_some_and(|not_after| now >= not_after) && !self.neglect.ignores_lease;
         let outage = self.outages.get(&platform).filter(|(until, _)| now < *until).map(|(_, outage)| *outage);
         let trouble = self.wire_trouble(&platform);
         if !held_back && !self.has_token(id, &platform) {
@@ -348,8 +348,24 @@ impl World {
         let rows = &self.store.rows;
         let key_of = |origin: &str| Some(rows.get(origins.get(origin)?)?.row.key.to_string());
         self.trace.tell(self.now, || (remote.keys_of(&effect, key_of), format!("{platform} does {effect:?}")));
+        let created = remote.created_keys(&effect);
         remote.commit(START + self.now as i64, effect);
         self.check_truth(platform);
+        self.check_beside(platform, &created);
+    }
+
+    /// No ticket of these keys was to be seen when the platform was last asked for its open tickets.
+    fn check_beside(&mut self, name: &PlatformName, created: &[String]) {
+        if created.is_empty() || self.profile == Profile::Outside {
+            return;
+        }
+        let (Some(remote), Some(platform)) = (self.remotes.get(name), self.site.platform(name)) else { return };
+        // From the beginning of the look to the lease at the sending, and from there to the last instant of its effect.
+        let spans = [self.site.match_ttl, platform.request_timeout, platform.settling_time, platform.in_doubt_for];
+        let most = spans.into_iter().map(millis).sum::<u64>() + self.site.longest_request() + LEASE_MARGIN;
+        let opened = remote.opened(START + self.now as i64, created);
+        let wrong = opened.iter().find_map(|(key, opened)| matching::check(name.as_str(), key, opened, most));
+        self.judge(wrong);
     }
 
     /// I1 on one platform.
@@ -392,13 +408,17 @@ impl World {
                     (keys, text)
                 });
                 let Some(link) = self.link(process, &platform) else { return };
-                match link.adapter.decode(operation, &items, transport) {
-                    Verdict::Done(mut decoded) => {
-                        if let Some(saboteur) = &self.saboteur {
-                            saboteur.decoded(operation, &items, &mut decoded);
-                        }
-                        self.answered(process, batch, decoded, latency);
+                let verdict = match &self.saboteur {
+                    None => link.adapter.decode(operation, &items, transport),
+                    Some(saboteur) => {
+                        let mut transport = transport.clone();
+                        saboteur.answer(operation, &items, &mut transport);
+                        let verdict = link.adapter.decode(operation, &items, &transport);
+                        saboteur.verdict(operation, &items, &transport, verdict)
                     }
+                };
+                match verdict {
+                    Verdict::Done(decoded) => self.answered(process, batch, decoded, latency),
                     Verdict::More(dialogue) => self.follow(process, platform, batch, latency, dialogue),
                 }
             }
@@ -424,7 +444,10 @@ impl World {
 
     // ---- what follows a write -------------------------------------------------------------------------------------
 
-    fn answered(&mut self, process: usize, batch: BatchId, decoded: Decoded, latency: Duration) {
+    fn answered(&mut self, process: usize, batch: BatchId, mut decoded: Decoded, latency: Duration) {
+        if let Some(saboteur) = &self.saboteur {
+            saboteur.decoded(&mut decoded);
+        }
         let Decoded { call, outcomes } = decoded;
         self.tell(process, 1, Event::Answered { batch, call, outcomes, latency });
     }
@@ -499,6 +522,13 @@ impl World {
     ) {
         if let Some(saboteur) = &self.saboteur {
             saboteur.found(query, &mut result);
+        }
+        if self.neglect.vouches_for_known
+            && let (Query::Tickets { known: Some(known), .. }, Ok(Found::Tickets { tickets })) = (query, &mut result)
+        {
+            let origin = known.origin.map(|origin| origin.to_string());
+            let remote = self.remotes.get(platform);
+            tickets.extend(remote.and_then(|remote| remote.found(known.key.as_str(), origin.as_deref())));
         }
         self.trace.tell(self.now, || {
             (asked_keys(query), format!("a look-up of process {process} on {platform} answers {}", shown(&result)))

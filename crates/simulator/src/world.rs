@@ -13,7 +13,7 @@ use ticketbridge_core::ticket::{PlatformName, TicketId};
 use ticketbridge_core::time::Mono;
 use ticketbridge_platforms::Transport;
 
-use crate::checks::{Violation, liveness, wake};
+use crate::checks::{Violation, liveness, once, wake};
 use crate::faults::{Deed, Outage, Plan, ProcessTrouble, Profile, WireTrouble};
 use crate::process::Process;
 use crate::remote::{Effect, Remote};
@@ -21,7 +21,7 @@ use crate::site::{Site, Sort};
 use crate::sometimes::{Sometimes, Tally};
 use crate::store::Store;
 use crate::story::Trace;
-use crate::teeth::Saboteur;
+use crate::teeth::{Neglect, Saboteur};
 use crate::wire::{Exchange, Travelling, capabilities};
 
 /// The wall clock at the beginning, in milliseconds since 1970.
@@ -80,6 +80,7 @@ pub(crate) struct World {
     /// Keys that are there twice, beyond the promise.
     pub(crate) doubles: BTreeMap<String, String>,
     pub(crate) saboteur: Option<Arc<dyn Saboteur>>,
+    pub(crate) neglect: Neglect,
     pub(crate) violation: Option<Violation>,
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
@@ -102,7 +103,10 @@ impl World {
             Sort::Sfyc => Remote::sfyc(),
             Sort::Cherwell => Remote::cherwell(),
         };
-        let remotes = site.platforms.iter().map(|platform| (platform.name.clone(), remote(platform.sort))).collect();
+        let mut remotes: BTreeMap<_, _> =
+            site.platforms.iter().map(|platform| (platform.name.clone(), remote(platform.sort))).collect();
+        let one_source = site.ticket_platforms().len() == 1;
+        remotes.values_mut().for_each(|remote: &mut Remote| remote.has_one_source(one_source));
         let processes = (0..site.processes).map(|_| Process::down(Arc::clone(&settings))).collect();
         let mut world = Self {
             seed,
@@ -131,6 +135,7 @@ impl World {
             calm: false,
             doubles: BTreeMap::new(),
             saboteur: None,
+            neglect: Neglect::default(),
             violation: None,
             tally: Tally::default(),
             trace: Trace::new(telling),
@@ -153,20 +158,21 @@ impl World {
     /// Switches guards off.
     pub(crate) fn sabotage(&mut self, saboteur: &Arc<dyn Saboteur>) {
         self.store.amnesia = saboteur.store();
+        self.neglect = saboteur.neglect();
         self.saboteur = Some(Arc::clone(saboteur));
-        self.renew_settings();
-        for process in &mut self.processes {
-            process.settings = Arc::clone(&self.settings);
-        }
+    }
+
+    /// What the state machine decides with where these settings are in force.
+    pub(crate) fn spoiled(&self, settings: &Arc<Settings>) -> Arc<Settings> {
+        let Some(saboteur) = &self.saboteur else { return Arc::clone(settings) };
+        let mut settings = Settings::clone(settings);
+        saboteur.settings(&mut settings);
+        Arc::new(settings)
     }
 
     /// The settings as the site has them now.
     pub(crate) fn renew_settings(&mut self) {
-        let mut settings = self.site.settings(capabilities);
-        if let Some(saboteur) = &self.saboteur {
-            saboteur.settings(&mut settings);
-        }
-        self.settings = Arc::new(settings);
+        self.settings = Arc::new(self.site.settings(capabilities));
         let most = self.site.backends.iter().map(|backend| backend.max_retries).max().unwrap_or(0);
         self.most_retries = self.most_retries.max(most);
     }
@@ -275,7 +281,7 @@ impl World {
             unexplained: unexplained.count(),
             waiting: if stuck > 0 { waiting.collect::<Vec<_>>().join("; ") } else { String::new() },
         };
-        let wrong = liveness::check(&remains).or_else(|| self.unreported_double());
+        let wrong = liveness::check(&remains).or_else(|| self.unreported_double()).or_else(|| self.open_twice());
         self.judge(wrong);
     }
 
@@ -292,6 +298,19 @@ impl World {
             .iter()
             .find(|(key, text)| text.contains("two tickets with the origin id") && resent(key) && !told(key))?;
         Some(Violation::new("audit", Some(key), format!("{text}, and nobody was told")))
+    }
+
+    /// I1 across platforms: a key is open on one of them only.
+    fn open_twice(&self) -> Option<Violation> {
+        let homes = self.site.ticket_platforms();
+        if homes.len() < 2 || self.profile == Profile::Outside {
+            return None;
+        }
+        let keys = |name: &PlatformName| {
+            let remote = self.remotes.get(name)?;
+            Some((name.to_string(), remote.open_keys(|origin| self.origins.contains_key(origin))))
+        };
+        once::check_across(&homes.iter().filter_map(keys).collect::<Vec<_>>())
     }
 
     /// The next thing happens.

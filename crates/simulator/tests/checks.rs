@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ticketbridge_core::delivery::{BackendSettings, BatchId, Intent, LaneId, Settings};
-use ticketbridge_core::effect::{Operation, Outcome, RemoteIds};
+use ticketbridge_core::delivery::{BackendSettings, BatchId, Intent, ItemResult, LaneId, Settings, Settled};
+use ticketbridge_core::effect::{Operation, Outcome, Refusal, RemoteIds};
 use ticketbridge_core::ticket::{
     Attempts, BackendName, DedupeKey, OperationSet, OriginId, PlatformName, State, TicketId, TicketReference, TicketRow,
 };
 use ticketbridge_core::time::Wall;
 use ticketbridge_simulator::checks::once::{Truth, TruthTicket};
 use ticketbridge_simulator::checks::{
-    attempts, batch_size, completed, intent, journal, liveness, once, switches, wake,
+    attempts, batch_size, completed, intent, journal, liveness, matching, once, switches, wake,
 };
 
 fn row() -> TicketRow {
@@ -84,6 +84,12 @@ fn i1_sees_what_is_there_twice() {
     wrong.tickets.push(ticket("l", "c", false));
     assert!(once::check("sfyc", &wrong).unwrap().text.contains("origin id c"));
     let mut wrong = sound.clone();
+    wrong.work_orders.push(("b", "T3"));
+    assert!(once::check("sfyc", &wrong).unwrap().text.contains("origin id b"));
+    let mut wrong = sound.clone();
+    wrong.work_orders.push(("b2", "T2"));
+    assert!(once::check("sfyc", &wrong).is_some());
+    let mut wrong = sound.clone();
     wrong.work_orders.push(("b", "T2"));
     assert_eq!(once::check("sfyc", &wrong).unwrap().key.as_deref(), Some("k"));
     let mut wrong = sound;
@@ -131,19 +137,62 @@ fn i3_sees_a_request_without_its_intent() {
 
 #[test]
 fn i4_sees_a_ticket_without_its_work_order() {
-    assert_eq!(completed::check(&row(), &completed::Remote::Shows(Some(String::from("OT1")))), None);
+    let shown = |work_order: Option<&str>| completed::Shown {
+        key: Some(String::from("SNR|1")),
+        origin: Some(row().origin.to_string()),
+        work_order: work_order.map(str::to_owned),
+    };
+    let shows = |work_order| completed::Remote::Shows(shown(work_order));
+    assert_eq!(completed::check(&row(), &shows(Some("OT1"))), None);
     assert_eq!(completed::check(&row(), &completed::Remote::InPeoplesHands), None);
     for wrong in [
-        completed::Remote::Shows(None),
-        completed::Remote::Shows(Some(String::from("OT2"))),
+        shows(None),
+        shows(Some("OT2")),
         completed::Remote::Missing,
+        completed::Remote::Shows(completed::Shown { origin: Some(String::from("another")), ..shown(Some("OT1")) }),
     ] {
         assert_eq!(completed::check(&row(), &wrong).unwrap().invariant, "I4", "{wrong:?}");
     }
     let bare = TicketRow { work_order: None, ..row() };
-    assert!(completed::check(&bare, &completed::Remote::Shows(None)).is_some());
+    assert!(completed::check(&bare, &shows(None)).is_some());
     let told = TicketRow { reason: Some(String::from("it was closed")), ..bare };
-    assert_eq!(completed::check(&told, &completed::Remote::Shows(None)), None);
+    assert_eq!(completed::check(&told, &shows(None)), None);
+    let noted = TicketRow { created: false, work_order: None, ..row() };
+    assert_eq!(completed::check(&noted, &shows(None)), None);
+    let other = completed::Shown { key: Some(String::from("SNR|2")), ..shown(None) };
+    assert!(completed::check(&noted, &completed::Remote::Shows(other)).unwrap().text.contains("dedupe key"));
+}
+
+#[test]
+fn a_create_beside_a_ticket_of_people_counts_only_when_that_is_old() {
+    let opened = |age| matching::Opened { number: String::from("T1"), age };
+    assert_eq!(matching::check("sfyc", "k", &opened(60_000), 60_000), None);
+    let wrong = matching::check("sfyc", "k", &opened(60_001), 60_000).unwrap();
+    assert_eq!((wrong.invariant, wrong.key.as_deref()), ("match", Some("k")));
+}
+
+#[test]
+fn i1_sees_a_key_on_two_platforms() {
+    let holds = |name: &str, keys: &[&str]| (name.to_owned(), keys.iter().map(|key| (*key).to_owned()).collect());
+    assert_eq!(once::check_across(&[holds("a", &["k", "k"]), holds("b", &["l"])]), None);
+    let wrong = once::check_across(&[holds("a", &["k"]), holds("b", &["l", "k"])]).unwrap();
+    assert_eq!((wrong.invariant, wrong.key.as_deref()), ("I1", Some("k")));
+}
+
+#[test]
+fn i5_sees_an_attempt_that_nothing_earned() {
+    let mut folded = journal::Folded::default();
+    let mut tried = row();
+    tried.attempts.charge(Operation::AddNote);
+    assert_eq!(attempts::check_earned(&tried, &folded).unwrap().invariant, "I5");
+    let outcome =
+        Outcome::Refused { refusal: Refusal::Item, code: String::from("NO"), message: String::from("not today") };
+    folded.settled(Operation::AddNote, &result(outcome, State::AddingNote));
+    assert_eq!(attempts::check_earned(&tried, &folded), None);
+}
+
+fn result(outcome: Outcome, next: State) -> ItemResult {
+    ItemResult { ticket: TicketId(1), outcome, by: Settled::Answer, next }
 }
 
 #[test]
@@ -180,7 +229,7 @@ fn i11_sees_a_row_that_its_journal_does_not_tell() {
     let mut folded = journal::Folded::default();
     for (operation, ids, next) in steps {
         assert!(!folded.sent(operation));
-        folded.settled(operation, &Outcome::Applied { ids }, next);
+        folded.settled(operation, &result(Outcome::Applied { ids }, next));
     }
     assert!(folded.clone().sent(Operation::CreateTicket), "a second intent of a create is seen");
     assert_eq!(journal::check(&folded, &row()), None);

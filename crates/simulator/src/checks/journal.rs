@@ -1,7 +1,7 @@
 //! I11: the journal (what was received, sent, settled, ended by a look, and done by operators), replayed, gives the
 //! current row.
 
-use ticketbridge_core::delivery::Ending;
+use ticketbridge_core::delivery::{Ending, ItemResult, Settled};
 use ticketbridge_core::effect::{Operation, Outcome};
 use ticketbridge_core::ticket::{OperationSet, State, TicketRow};
 
@@ -17,6 +17,8 @@ pub struct Folded {
     created_as: Option<String>,
     work_order: Option<String>,
     failed: Option<Operation>,
+    /// Outcomes of each operation that use an attempt.
+    charges: [u8; Operation::ALL.len()],
 }
 
 impl Default for Folded {
@@ -28,6 +30,7 @@ impl Default for Folded {
             created_as: None,
             work_order: None,
             failed: None,
+            charges: [0; Operation::ALL.len()],
         }
     }
 }
@@ -42,7 +45,15 @@ impl Folded {
     }
 
     /// An outcome came.
-    pub fn settled(&mut self, operation: Operation, outcome: &Outcome, next: State) {
+    pub fn settled(&mut self, operation: Operation, result: &ItemResult) {
+        let ItemResult { outcome, by, next, .. } = result;
+        let next = *next;
+        let verified = *by == Settled::LookUp && matches!(outcome, Outcome::Unavailable { .. });
+        if let Some(charges) = self.charges.get_mut(operation as usize)
+            && (verified || matches!(outcome, Outcome::Refused { .. }))
+        {
+            *charges = charges.saturating_add(1);
+        }
         self.state = next;
         self.failed = (next == State::Error).then_some(operation);
         if let Outcome::Applied { ids } = outcome {
@@ -65,9 +76,15 @@ impl Folded {
     /// An operator let it try again.
     pub fn retried(&mut self) {
         self.generation += 1;
+        self.charges = [0; Operation::ALL.len()];
         let step = |operation| State::ALL.into_iter().find(|state| state.operation() == Some(operation));
         let failed = self.failed.take().filter(|failed| *failed != Operation::CreateTicket);
         self.state = failed.and_then(step).unwrap_or(State::Matching);
+    }
+
+    /// Outcomes of an operation that use an attempt: refusals, and requests that were verified as not applied.
+    pub fn charges(&self, operation: Operation) -> u8 {
+        self.charges.get(operation as usize).copied().unwrap_or(0)
     }
 
     /// An operator gave it up.

@@ -8,6 +8,7 @@ pub mod completed;
 pub mod intent;
 pub mod journal;
 pub mod liveness;
+pub mod matching;
 pub mod once;
 pub mod switches;
 pub mod wake;
@@ -17,7 +18,7 @@ use serde::Serialize;
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// `I1` to `I11`, `liveness`, or `panic`.
+    /// `I1` to `I11`, `match`, `liveness`, `audit`, or `panic`.
     pub invariant: &'static str,
     /// The dedupe key that it is about, where it is about one.
     pub key: Option<String>,

@@ -9,7 +9,8 @@ use super::Violation;
 pub struct Truth<'a> {
     /// Its tickets that were made by us and not copied or opened again by people.
     pub tickets: Vec<TruthTicket<'a>>,
-    /// Its work orders: origin id, and the ticket that they belong to.
+    /// Its work orders: origin id, and the ticket that they belong to; that is empty where numbers of several ticket
+    /// platforms meet.
     pub work_orders: Vec<(&'a str, &'a str)>,
     /// The markers of its notes.
     pub notes: Vec<&'a str>,
@@ -43,7 +44,7 @@ pub fn check(platform: &str, truth: &Truth<'_>) -> Option<Violation> {
     let key_of = |origin: &str| origins.get(origin).map(|ticket| ticket.key);
     let (mut of_origin, mut of_ticket) = (BTreeSet::new(), BTreeSet::new());
     for (origin, ticket) in &truth.work_orders {
-        if !of_origin.insert(*origin) || !of_ticket.insert((*ticket, *origin)) {
+        if !of_origin.insert(*origin) || !(ticket.is_empty() || of_ticket.insert(*ticket)) {
             let text = format!("{platform} holds two work orders of origin id {origin}, the second for {ticket}");
             return Some(Violation::new("I1", key_of(origin), text));
         }
@@ -53,4 +54,18 @@ pub fn check(platform: &str, truth: &Truth<'_>) -> Option<Violation> {
     let twice = notes.windows(2).find(|pair| pair.first() == pair.last())?;
     let marker = twice.first()?;
     Some(Violation::new("I1", key_of(marker), format!("{platform} holds the note {marker} twice")))
+}
+
+/// No two ticket platforms hold open tickets of one key. Each platform with the keys of its open tickets of ours.
+pub fn check_across(platforms: &[(String, Vec<String>)]) -> Option<Violation> {
+    let mut homes: BTreeMap<&str, &str> = BTreeMap::new();
+    for (platform, keys) in platforms {
+        for key in keys {
+            if let Some(other) = homes.insert(key, platform).filter(|other| other != platform) {
+                let text = format!("{other} and {platform} hold open tickets of this key");
+                return Some(Violation::new("I1", Some(key), text));
+            }
+        }
+    }
+    None
 }

@@ -1,0 +1,19 @@
+//! Each guard, switched off, is found.
+
+use ticketbridge_simulator::teeth::{MOST_SEEDS, bite, teeth};
+
+#[test]
+fn every_guard_that_is_switched_off_is_found() {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let blunt: Vec<_> =
+        teeth().iter().filter(|tooth| bite(tooth, 0..MOST_SEEDS, threads).is_none()).map(|tooth| tooth.name).collect();
+    assert!(blunt.is_empty(), "not found within {MOST_SEEDS} seeds: {blunt:?}");
+}
+
+#[test]
+fn names_of_teeth_are_their_own() {
+    let mut names: Vec<_> = teeth().iter().map(|tooth| tooth.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), teeth().len());
+}
