@@ -41,13 +41,14 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection
     })?;
     let say = |error: rusqlite::Error| store_error(Fault::from(error), path);
     connection.busy_timeout(options.busy_timeout).map_err(say)?;
-    let identity = identify(&connection, path)?;
+    // Before anything is read: reading would leave a log beside the file that is as read-only as the file is now.
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(say)? {
         return Err(StoreError::Refused(format!(
             "the store {} is read-only: give this user write permission on it, or mount its disk writable",
             path.display()
         )));
     }
+    let identity = identify(&connection, path)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(say)?;
     require(path, "journal_mode", &mode, "wal")?;
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(say)?;

@@ -1,6 +1,7 @@
 //! Purging and backup.
 
 use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -13,6 +14,7 @@ use ticketbridge_core::time::Wall;
 use super::epoch::set_meta;
 use super::fault::{Fault, store_error};
 use super::lanes::last_batch;
+use super::lock::beside;
 use super::rows::{state_number, unpack};
 use super::{SqliteStore, connect, rows};
 use crate::StoreError;
@@ -70,7 +72,8 @@ impl SqliteStore {
     /// Copies the store, as of one moment, to a new file `to`, while work goes on; answers when the copy is durable.
     /// The copy knows that it is one: serving it reports [`super::Opened::suspect`].
     ///
-    /// Refused if `to` exists.
+    /// Refused if `to` exists. A backup that is broken off (the process killed, the disk full) leaves at most a file
+    /// `<to>.<process>.part`, which may be deleted.
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         self.health.check()?;
         if to.exists() {
@@ -86,15 +89,30 @@ impl SqliteStore {
                 folder.display()
             )));
         }
-        let (from, target) = (self.path.clone(), to.to_owned());
-        let copied = tokio::task::spawn_blocking(move || copy(&from, &target)).await;
-        let result = copied.map_err(|error| StoreError::Refused(format!("the backup was broken off: {error}")))?;
-        if result.is_err() {
-            // A part of a copy must not be taken for a backup. What cannot be removed is named by the error anyway.
-            drop(std::fs::remove_file(to));
-        }
-        result
+        // Under another name until it is whole: a part of a copy, or a copy that does not know that it is one, must never
+        // be taken for a backup, whenever this process is ended.
+        let part = beside(to, &format!(".{}.part", std::process::id()));
+        let (from, to) = (self.path.clone(), to.to_owned());
+        let copied = tokio::task::spawn_blocking(move || {
+            let result = copy(&from, &part).and_then(|()| publish(&part, &to));
+            if result.is_err() {
+                // What cannot be removed says by its name that it is a part.
+                drop(std::fs::remove_file(&part));
+            }
+            result
+        });
+        copied.await.map_err(|error| StoreError::Refused(format!("the backup was broken off: {error}")))?
     }
+}
+
+/// Gives the whole copy its name, durably.
+fn publish(part: &Path, to: &Path) -> Result<(), StoreError> {
+    let rename = || -> std::io::Result<()> {
+        File::open(part)?.sync_all()?;
+        fs::rename(part, to)?;
+        File::open(connect::folder_of(to))?.sync_all()
+    };
+    rename().map_err(|error| StoreError::Refused(format!("backup: {} cannot be written ({error})", to.display())))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
