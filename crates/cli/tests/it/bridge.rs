@@ -119,6 +119,19 @@ impl Bridge {
         assert!(sent.success(), "{line}");
     }
 
+    /// Stops the process where it is (SIGSTOP) and waits until it stands still.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn stop_still(&self) {
+        self.signal("STOP");
+        let stat = format!("/proc/{}/stat", self.id());
+        until("the process stands still", async || {
+            let text = std::fs::read_to_string(&stat).expect("it is ours");
+            let (_, state) = text.rsplit_once(") ").expect("a state after the name");
+            state.starts_with('T').then_some(())
+        })
+        .await;
+    }
+
     /// Calls the API.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
         try_call(&self.client, self.address, method, path, body).await.unwrap_or_else(|why| {

@@ -1,6 +1,8 @@
 //! Kill -9 at any moment: nothing is lost, nothing is made twice.
+//!
+//! Each test kills at least 24 times; `TICKETBRIDGE_KILLS` sets another number, and with more kills come more tickets, so
+//! that every kill falls into work.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,103 +11,102 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use reqwest::Method;
 use serde_json::Value;
-use ticketbridge_sandbox::faults::{Knob, Rule};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::bridge::{Bridge, client, try_call};
-use crate::place::{
-    Backend, LOOK_EVERY, PATIENCE, Place, Settings, all_requests, faults, older, on_writes, sandbox, seed, tickets,
-    until,
-};
+use crate::place::{LOOK_EVERY, PATIENCE, Place, say, until};
+use crate::scene::{Layout, Scene};
 
-/// Tickets that flow, and how many of them exist on the platform before.
-const TICKETS: usize = 500;
-const EXISTING: usize = 100;
-/// Tickets of one intake call.
-const PORTION: usize = 20;
-/// Kills at least.
+/// Kills at least, unless said otherwise.
 const KILLS: usize = 24;
+/// Tickets at least. One intake call is made per kill, of 5 to 20 tickets.
+const TICKETS: usize = 500;
+/// Every so many kills, the next one waits until most of the work is done: a request in doubt needs a process that lives
+/// longer than `in_doubt_for`.
+const REST: usize = 8;
+/// What may be left over then.
+const LEFT: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_tickets_survive_kills_at_any_moment() {
-    let mut dice = ChaCha8Rng::seed_from_u64(20_261_120);
-    let sandbox = sandbox(7).await;
-    faults(
-        &sandbox,
-        [
-            Rule::from(Knob::IndexLag { ms: 50, jitter_ms: 250 }),
-            Rule::from(Knob::AnswerDelay { ms: 1, max_ms: Some(60) }),
-            on_writes(Knob::CommitThenStall { answer_after_ms: None }, 0.06),
-            on_writes(Knob::ResetBeforeCommit { after_ms: 5 }, 0.06),
-            on_writes(Knob::ResetAfterCommit { after_ms: 5 }, 0.06),
-        ],
-    );
-    let all = tickets("KILL", TICKETS);
-    // Every fifth exists, half of those made by somebody who fills the origin field.
-    let existing = (0..EXISTING).map(|number| {
-        let key = format!("SNR|KILL-{:04}", number * (TICKETS / EXISTING) + 1);
-        let origin = (number % 2 == 0).then(|| format!("older-{number}"));
-        older(&key, origin.as_deref())
-    });
-    let seeded: BTreeSet<String> = seed(&sandbox, existing.collect()).into_iter().collect();
-    let place = Place::on(
-        &sandbox,
-        Settings {
-            backends: vec![
-                // A ticket that stood alone in a request without effect has used one attempt: enough of them, so that
-                // dice cannot decide.
-                Backend { name: "be-1", max_retries: 6, max_tickets_per_request: 50, ..Backend::default() },
-                Backend { name: "be-2", max_retries: 8, max_tickets_per_request: 7, ..Backend::default() },
-                Backend { name: "be-3", max_retries: 10, max_tickets_per_request: 3, ..Backend::default() },
-            ],
-            request_timeout: "300ms",
-            ..Settings::default()
-        },
-    );
+async fn tickets_on_sfyc_survive_kills_at_any_moment() {
+    killed_at_any_moment(Layout::Sfyc, 20_261_120).await;
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_of_the_usual_pair_survive_kills_at_any_moment() {
+    killed_at_any_moment(Layout::Pair, 20_261_121).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_on_cherwell_survive_kills_at_any_moment() {
+    killed_at_any_moment(Layout::Cherwell, 20_261_122).await;
+}
+
+/// How often to kill.
+fn kills_wanted() -> usize {
+    let Ok(text) = std::env::var("TICKETBRIDGE_KILLS") else { return KILLS };
+    text.parse().ok().filter(|kills| *kills > 0).unwrap_or_else(|| panic!("TICKETBRIDGE_KILLS is no number: `{text}`"))
+}
+
+async fn killed_at_any_moment(layout: Layout, dice: u64) {
+    let (begun, wanted) = (Instant::now(), kills_wanted());
+    let mut dice = ChaCha8Rng::seed_from_u64(dice);
+    let portion = (TICKETS / (wanted + 1)).clamp(5, 20);
+    let count = (wanted + 1) * portion;
+    let scene = Scene::new(layout, "KILL", count).await;
+    scene.rough();
+    let place = Place::on(&scene.sandbox, scene.settings());
     let (served, address) = watch::channel(None);
     // Portions that may be sent: one more per kill, so that every kill falls into work.
     let (allow, allowed) = watch::channel(0);
-    let sender = tokio::spawn(hand_over(all, address, allowed));
-    let done = |stats: &ticketbridge_sandbox::sfyc::Stats| stats.linked + stats.notes >= TICKETS;
+    let sender = tokio::spawn(hand_over(scene.tickets(), portion, address, allowed));
     let (mut kills, mut at_work) = (0, 0);
     loop {
         allow.send_replace(kills + 2);
         let bridge = Bridge::start(&place).await;
         served.send_replace(Some(bridge.address));
-        let before = all_requests(&sandbox.sfyc_stats());
-        let more = dice.random_range(0..24);
-        let moment = Duration::from_micros(dice.random_range(0..20_000));
-        if kills >= KILLS && at_work >= KILLS && sender.is_finished() {
-            let completed = bridge.completed(TICKETS).await;
+        if kills >= wanted && at_work >= wanted && sender.is_finished() {
+            scene.check(&bridge).await;
+            scene.check_shown(&place, &bridge).await;
             assert!(bridge.stop().await.success());
-            check(&sandbox, &completed, &seeded);
-            println!("{kills} kills, {at_work} of them at work: {:#?}", sandbox.sfyc_stats());
+            let (requests, seconds) = (scene.requests(), begun.elapsed().as_secs());
+            say(&format!(
+                "{layout:?}: {kills} kills, {at_work} of them at work, {count} tickets, {requests} requests, {seconds} s; \
+                 0 lost, 0 doubled"
+            ));
             return;
         }
+        let before = scene.requests();
+        let more = dice.random_range(0..24);
+        let moment = Duration::from_micros(dice.random_range(0..20_000));
         until("work goes on", async || {
-            let stats = sandbox.sfyc_stats();
-            (all_requests(&stats) >= before + more || (done(&stats) && sender.is_finished())).then_some(())
+            (scene.requests() >= before + more || (scene.done() && sender.is_finished())).then_some(())
         })
         .await;
+        if kills % REST == REST - 1 {
+            let handed = ((kills + 2) * portion).min(count);
+            until("most is done", async || (scene.effects() + LEFT >= handed).then_some(())).await;
+        }
         // Part of the fault: a kill at any distance from a request.
         tokio::time::sleep(moment).await;
-        at_work += usize::from(!done(&sandbox.sfyc_stats()));
+        at_work += usize::from(!scene.done());
         served.send_replace(None);
         bridge.kill();
         kills += 1;
-        assert!(kills < 2 * KILLS, "the work was over too early: {at_work} of {kills} kills fell into it");
+        assert!(kills < 2 * wanted + 2, "the work was over too early: {at_work} of {kills} kills fell into it");
     }
 }
 
 /// The sender: each portion again and again until it is answered, as its contract says.
 async fn hand_over(
     all: Vec<Value>,
+    portion: usize,
     mut address: watch::Receiver<Option<SocketAddr>>,
     mut allowed: watch::Receiver<usize>,
 ) {
     let client = client();
-    for (number, portion) in all.chunks(PORTION).enumerate() {
+    for (number, portion) in all.chunks(portion).enumerate() {
         allowed.wait_for(|allowed| *allowed > number).await.expect("the test goes on");
         let body = Value::from(portion);
         let send = async {
@@ -123,32 +124,4 @@ async fn hand_over(
             assert!(answer["result"] == "accepted" || answer["result"] == "duplicate", "{answer}");
         }
     }
-}
-
-fn check(
-    sandbox: &ticketbridge_sandbox::Running,
-    completed: &std::collections::BTreeMap<String, Value>,
-    seeded: &BTreeSet<String>,
-) {
-    let stats = sandbox.sfyc_stats();
-    assert_eq!(stats.duplicates.total, 0, "{:?}", stats.duplicates);
-    assert_eq!((stats.tickets, stats.open_tickets), (TICKETS, TICKETS));
-    assert_eq!((stats.work_orders, stats.linked), (TICKETS - EXISTING, TICKETS - EXISTING));
-    assert_eq!(stats.notes, EXISTING);
-    sandbox.with_sfyc(|model, _| {
-        let noted: BTreeSet<String> = model.notes().iter().map(|note| note.content.ticket_number.to_string()).collect();
-        assert_eq!(&noted, seeded, "each that existed has its note");
-        for ticket in completed.values() {
-            let number = ticket["ticket_number"].as_str().expect("a number");
-            let remote = model.ticket(number).expect("it is there");
-            assert_eq!(remote.content.external_ref.as_deref(), ticket["dedupe_key"].as_str());
-            if seeded.contains(number) {
-                assert_eq!((ticket["created"].as_bool(), remote.work_order_number.as_deref()), (Some(false), None));
-            } else {
-                assert_eq!(ticket["created"], true);
-                assert!(remote.work_order_number.is_some());
-                assert_eq!(remote.work_order_number.as_deref(), ticket["ot_number"].as_str());
-            }
-        }
-    });
 }

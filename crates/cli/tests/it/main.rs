@@ -6,8 +6,15 @@ mod cli;
 mod compare;
 mod data;
 mod delivery;
+#[cfg(unix)]
+mod disk;
+#[cfg(target_os = "linux")]
+mod freeze;
 mod kill;
 mod mistakes;
 mod place;
 mod recorder;
+mod scene;
 mod traps;
+mod upgrade;
+mod wire_cuts;

@@ -1,6 +1,7 @@
 //! A place to run in: a folder with a configuration, a platform, and the commands of the binary.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -279,6 +280,12 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
+/// Says what a run did, for those who ask for the output of tests that passed.
+pub(crate) fn say(text: &str) {
+    // Nobody may listen.
+    let _said = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A platform on a free port.
 pub(crate) async fn sandbox(seed: u64) -> Running {
     Sandbox::start(SandboxConfig { seed, ..SandboxConfig::default() }).await.expect("a free port")
@@ -297,6 +304,21 @@ pub(crate) const WRITES: [&str; 4] = ["create_tickets", "create_work_orders", "a
 /// A fault of writes, by chance.
 pub(crate) fn on_writes(knob: Knob, probability: f64) -> Rule {
     WRITES.iter().fold(Rule::from(knob), |rule, operation| rule.on(operation)).probability(probability)
+}
+
+/// The operations of Cherwell that save something.
+pub(crate) const CHERWELL_SAVES: [&str; 3] = ["save_batch", "save_related", "link"];
+
+/// A fault of saves on Cherwell, by chance.
+pub(crate) fn on_cherwell_saves(knob: Knob, probability: f64) -> Rule {
+    CHERWELL_SAVES.iter().fold(Rule::from(knob), |rule, operation| rule.on(operation)).probability(probability)
+}
+
+/// Adds fault rules on Cherwell.
+pub(crate) fn cherwell_faults(sandbox: &Running, rules: impl IntoIterator<Item = Rule>) {
+    for rule in rules {
+        sandbox.add_cherwell_fault(rule).expect("a rule that fits");
+    }
 }
 
 /// Tickets that were on the platform before us; answers their numbers.
