@@ -73,3 +73,12 @@ proptest! {
         read("", vec![(format!("TICKETBRIDGE_{name}"), text)]);
     }
 }
+
+#[test]
+fn brackets_that_are_never_closed_are_told_with_their_line() {
+    for bracket in ["[", "{", "[{"] {
+        let text = format!("[server]\nlisten = {}", bracket.repeat(5_000));
+        let error = Config::parse(&text, "deep.toml", std::iter::empty()).unwrap_err().to_string();
+        assert!(error.contains("deep.toml:2") && error.contains("64 brackets are open"), "{error}");
+    }
+}

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
 use ticketbridge_config::Config;
 use ticketbridge_core::ticket::{
-    DedupeKey, IntakeItem, IntakeOutcome, MAX_INTAKE_ITEMS, NewTicket, OriginId, parse_intake,
+    DedupeKey, IntakeItem, IntakeOutcome, MAX_INTAKE_ITEMS, NewTicket, OriginId, read_intake, split_intake,
 };
 use ticketbridge_store::{Store, StoreError};
 
@@ -76,16 +75,13 @@ impl Intake {
 
     /// Takes a call in: one answer per ticket, in request order; durable when it returns.
     pub async fn receive(&self, body: &[u8], backend: Option<&str>) -> Result<Vec<IntakeAnswer>, IntakeFault> {
-        let elements: Vec<Value> =
-            serde_json::from_slice(body).map_err(|error| IntakeFault::NotAnArray(error.to_string()))?;
-        if elements.len() > MAX_INTAKE_ITEMS {
-            return Err(IntakeFault::TooMany(elements.len()));
-        }
+        let elements = split_intake(body).map_err(|error| IntakeFault::NotAnArray(error.to_string()))?;
+        let elements = elements.map_err(IntakeFault::TooMany)?;
         let chosen = backend.map(|name| self.backend(name)).transpose()?;
         let mut answers: Vec<Option<IntakeAnswer>> = Vec::with_capacity(elements.len());
         let mut items = Vec::new();
-        for element in &elements {
-            match parse_intake(element) {
+        for element in elements {
+            match read_intake(element) {
                 Ok(item) => {
                     answers.push(None);
                     items.push(item);

@@ -32,10 +32,34 @@ pub(crate) fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
+/// Most brackets that may be open at once: a reader that recovers from errors goes down a level for each.
+const MAX_OPEN_BRACKETS: usize = 64;
+
+/// Where more than [`MAX_OPEN_BRACKETS`] brackets are open, wherever they stand.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    text.bytes().position(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MAX_OPEN_BRACKETS
+    })
+}
+
 /// The tree of a TOML text. With problems, what is left of it.
 pub(crate) fn parse(text: &str, problems: &mut Vec<Problem>) -> Node {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = Lines::of(text);
+    if let Some(byte) = too_deep(text) {
+        problems.push(Problem {
+            origin: Origin::File { line: lines.of_byte(byte) },
+            key: String::new(),
+            text: format!("more than {MAX_OPEN_BRACKETS} brackets are open here; close those before it"),
+        });
+        return Node { origin: Origin::Default, value: Value::Table(Table::default()) };
+    }
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let line = error.span().map_or(1, |span| lines.of_byte(span.start));
@@ -51,6 +75,9 @@ pub(crate) fn parse(text: &str, problems: &mut Vec<Problem>) -> Node {
 
 /// The value of one environment variable that stands where a list or a table is wanted, in TOML's own form.
 pub(crate) fn parse_value(text: &str, origin: &Origin) -> Option<Value> {
+    if too_deep(text).is_some() {
+        return None;
+    }
     let mut problems = Vec::new();
     let value = DeValue::parse(text).ok()?;
     let mut node = node(value.get_ref(), 1, &Lines::of(text), &mut problems);

@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::{BackendName, DedupeKey, KeyError, OriginId, PlatformName};
-use crate::network::dedupe_key;
+use crate::network::{dedupe_key, kind_key};
 use crate::time::Wall;
 
 /// Most tickets in one call.
@@ -18,6 +20,8 @@ pub const MAX_INTAKE_ITEMS: usize = 5_000;
 pub const MAX_MESSAGE_ID: usize = 64;
 /// Longest ticket, in bytes of compact JSON.
 const MAX_BODY: usize = 256 * 1024;
+/// Longest ticket as sent, with its white space and escapes, in bytes: a longer one is not even read.
+const MAX_RAW: usize = 4 * MAX_BODY;
 /// Longest `kind`, in characters.
 const MAX_KIND: usize = 100;
 
@@ -42,6 +46,9 @@ pub enum IntakeError {
     /// Not a JSON object.
     #[error("the ticket is not a JSON object")]
     NotAnObject,
+    /// JSON, but with more than 128 levels, a number too large, or half of a surrogate pair.
+    #[error("the ticket cannot be read: {0}")]
+    Unreadable(String),
     /// No `message_id`, or an empty one.
     #[error("`message_id` is missing; send a text of 1 to 64 characters that is the same on every resend")]
     MissingMessageId,
@@ -54,6 +61,9 @@ pub enum IntakeError {
     /// Neither `dedupe_key` nor `source.group_id`.
     #[error("the ticket has neither `dedupe_key` nor `source.group_id`; one of them says what it is about")]
     MissingKey,
+    /// No key can be made of the kind: another kind without letters would have the same.
+    #[error("`kind` has no Latin letter and no digit, so no dedupe key can be made of it; send a `dedupe_key`")]
+    NoKeyOfKind,
     /// The dedupe key is unusable.
     #[error("{0}")]
     BadKey(#[from] KeyError),
@@ -98,6 +108,50 @@ pub struct NewTicket {
     pub received_at: Wall,
 }
 
+/// The elements of an intake call, as sent: at most [`MAX_INTAKE_ITEMS`]; `Err`: how many there are. None is read yet,
+/// so that a call takes no more memory than its body.
+pub fn split_intake(body: &[u8]) -> serde_json::Result<Result<Vec<&RawValue>, usize>> {
+    struct Elements;
+    impl<'de> Visitor<'de> for Elements {
+        type Value = Result<Vec<&'de RawValue>, usize>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an array of tickets")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+            let mut kept = Vec::new();
+            while let Some(element) = elements.next_element::<&RawValue>()? {
+                if kept.len() == MAX_INTAKE_ITEMS {
+                    let mut count = MAX_INTAKE_ITEMS + 1;
+                    while elements.next_element::<IgnoredAny>()?.is_some() {
+                        count += 1;
+                    }
+                    return Ok(Err(count));
+                }
+                kept.push(element);
+            }
+            Ok(Ok(kept))
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let elements = reader.deserialize_seq(Elements)?;
+    reader.end()?;
+    Ok(elements)
+}
+
+/// Checks one element of an intake call, as it was sent.
+pub fn read_intake(element: &RawValue) -> Result<IntakeItem, (Option<String>, IntakeError)> {
+    let text = element.get();
+    if text.len() > MAX_RAW {
+        return Err((None, IntakeError::TooLarge(text.len())));
+    }
+    // It was scanned as JSON before: what is left are levels beyond all measure, half a surrogate, or a number too large.
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| (None, IntakeError::Unreadable(error.to_string())))?;
+    parse_intake(&value)
+}
+
 /// Checks one element of an intake call.
 ///
 /// The `message_id` is answered beside an error wherever there is one, so that the sender can tell which it was.
@@ -123,6 +177,9 @@ pub fn parse_intake(element: &Value) -> Result<IntakeItem, (Option<String>, Inta
     let group = object.get("source").and_then(|source| source.get("group_id")).and_then(Value::as_str);
     let key = match (given, group) {
         (Some(text), _) => text.to_owned(),
+        (None, Some(group)) if !group.trim().is_empty() && kind_key(kind).is_empty() => {
+            return fail(IntakeError::NoKeyOfKind);
+        }
         (None, Some(group)) if !group.trim().is_empty() => dedupe_key(kind, group.trim()),
         _ => return fail(IntakeError::MissingKey),
     };
@@ -141,4 +198,52 @@ pub fn parse_intake(element: &Value) -> Result<IntakeItem, (Option<String>, Inta
         body: body.into(),
         message_id,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Vec<Result<IntakeItem, (Option<String>, IntakeError)>> {
+        split_intake(body.as_bytes()).unwrap().unwrap().into_iter().map(read_intake).collect()
+    }
+
+    #[test]
+    fn each_element_is_judged_by_itself() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let good = r#"{"message_id": "m", "kind": "SNR", "source": {"group_id": "U-1"}}"#;
+        let body =
+            format!(r#"[{good}, 5, {{"message_id": "d", "kind": "SNR", "dedupe_key": "k", "x": {deep}}}, {good}]"#);
+        let seen = read(&body);
+        assert_eq!(seen[0].as_ref().unwrap().key.as_str(), "SNR|U-1");
+        assert_eq!(seen[1], Err((None, IntakeError::NotAnObject)));
+        assert!(matches!(&seen[2], Err((None, IntakeError::Unreadable(why))) if why.contains("recursion")), "{seen:?}");
+        assert!(seen[3].is_ok());
+    }
+
+    #[test]
+    fn too_many_are_counted_and_not_kept() {
+        let many = format!("[{}{{}}]", "{},".repeat(MAX_INTAKE_ITEMS));
+        assert_eq!(split_intake(many.as_bytes()).unwrap().unwrap_err(), MAX_INTAKE_ITEMS + 1);
+        let most = format!("[{}{{}}]", "{},".repeat(MAX_INTAKE_ITEMS - 1));
+        assert_eq!(split_intake(most.as_bytes()).unwrap().unwrap().len(), MAX_INTAKE_ITEMS);
+        for body in ["", "{}", "[1", "[1] x", "\"a\"", "[1,]"] {
+            assert!(split_intake(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_huge_element_is_refused_unread() {
+        let body =
+            format!(r#"[{{"message_id": "m", "kind": "SNR", "dedupe_key": "k", "x": "{}"}}]"#, "x".repeat(MAX_RAW));
+        assert!(matches!(read(&body)[0], Err((None, IntakeError::TooLarge(_)))));
+    }
+
+    #[test]
+    fn a_kind_without_letters_needs_a_key_of_its_own() {
+        let ticket =
+            |key: &str| format!(r#"[{{"message_id": "m", "kind": "信号", "source": {{"group_id": "U-1"}}{key}}}]"#);
+        assert_eq!(read(&ticket(""))[0], Err((Some(String::from("m")), IntakeError::NoKeyOfKind)));
+        assert!(read(&ticket(r#", "dedupe_key": "X|U-1""#))[0].is_ok());
+    }
 }

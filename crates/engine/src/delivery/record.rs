@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::delivery::{Command, Delivery, Event, Settings};
-use ticketbridge_core::time::Now;
+use ticketbridge_core::time::{Mono, Now};
 
 /// One line of a recording.
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl FlightRecorder {
 /// Replays a recording into a fresh state machine. Answers the number of steps, or the first difference.
 pub fn replay(recording: impl BufRead) -> Result<usize, String> {
     let mut delivery: Option<Delivery> = None;
-    let mut steps = 0;
+    let (mut steps, mut last) = (0, Mono(0));
     for (number, line) in recording.lines().enumerate() {
         let line = line.map_err(|error| error.to_string())?;
         let recorded = serde_json::from_str(&line).map_err(|error| format!("line {}: {error}", number + 1))?;
@@ -73,6 +73,10 @@ pub fn replay(recording: impl BufRead) -> Result<usize, String> {
                 let Some(delivery) = &mut delivery else {
                     return Err(String::from("the recording does not begin with its settings"));
                 };
+                if now.mono < last {
+                    return Err(format!("line {}: the monotonic clock goes back", number + 1));
+                }
+                last = now.mono;
                 let mut decided = Vec::new();
                 delivery.handle(now, event, &mut decided);
                 if decided != commands {
