@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use super::backoff::Dice;
 use super::event::Stop;
+use super::rows::HELD_RECHECK;
 use super::settings::PlatformSettings;
 use super::{KnownTicket, ProbeId};
 use crate::effect::{NoteLookUp, Operation, WorkOrderLookUp};
-use crate::ticket::{DedupeKey, TicketId};
+use crate::ticket::{DedupeKey, OriginId, TicketId};
 use crate::time::Mono;
 
 /// Requests in flight at the start.
@@ -131,6 +132,8 @@ pub(super) struct Platform {
     witnesses: VecDeque<(KnownTicket, Mono)>,
     pub(super) known_notes: VecDeque<NoteLookUp>,
     pub(super) known_work_orders: VecDeque<WorkOrderLookUp>,
+    /// Which of these look-ups miss, and since when.
+    missed: BTreeMap<OriginId, Mono>,
     /// Keys whose ticket we know and did not see.
     pub(super) missing: BTreeSet<DedupeKey>,
     lag: Option<(Duration, Mono)>,
@@ -166,6 +169,7 @@ impl Platform {
             witnesses: VecDeque::new(),
             known_notes: VecDeque::new(),
             known_work_orders: VecDeque::new(),
+            missed: BTreeMap::new(),
             missing: BTreeSet::new(),
             lag: None,
             rows_per_look_up: super::probe::PROBE_ITEMS,
@@ -413,6 +417,30 @@ impl Platform {
     pub(super) fn remember_work_order(&mut self, work_order: WorkOrderLookUp) {
         self.known_work_orders.push_front(work_order);
         self.known_work_orders.truncate(CANARIES);
+    }
+
+    /// A look-up has shown a note or work order that is known to exist.
+    pub(super) fn saw_record(&mut self, origin: OriginId) {
+        self.missed.remove(&origin);
+    }
+
+    /// A look-up that began then missed one. Another is asked for next time; one that is missed for an hour is given up
+    /// for deleted, or it would void every negative for ever.
+    pub(super) fn missed_record(&mut self, origin: OriginId, began: Mono) {
+        let gone = began.since(*self.missed.entry(origin).or_insert(began)) >= HELD_RECHECK;
+        let (notes, work_orders) = (&mut self.known_notes, &mut self.known_work_orders);
+        if gone {
+            notes.retain(|known| known.origin != origin);
+            work_orders.retain(|known| known.origin != origin);
+        } else if notes.front().is_some_and(|known| known.origin == origin) {
+            notes.rotate_left(1);
+        } else if work_orders.front().is_some_and(|known| known.origin == origin) {
+            work_orders.rotate_left(1);
+        }
+        let known = |origin: &OriginId| {
+            notes.iter().any(|one| one.origin == *origin) || work_orders.iter().any(|one| one.origin == *origin)
+        };
+        self.missed.retain(|origin, _| known(origin));
     }
 }
 

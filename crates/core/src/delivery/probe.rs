@@ -329,16 +329,16 @@ impl Delivery {
             self.stop_for_untrusted_search(&probe.platform, what);
             return true;
         }
-        if missing {
-            // Another one is asked for next time, so that one lost record does not void negatives for ever.
-            if let Some(platform) = self.platforms.get_mut(&probe.platform) {
-                match probe.kind {
-                    ProbeKind::Doubts(Ask::Notes, _) => {
-                        platform.known_notes.rotate_left(1.min(platform.known_notes.len()));
-                    }
-                    _ => platform.known_work_orders.rotate_left(1.min(platform.known_work_orders.len())),
-                }
+        let note = probe.known_note.as_ref().map(|known| known.origin);
+        let known = note.or_else(|| probe.known_work_order.as_ref().map(|known| known.origin));
+        if let (Some(origin), Some(platform)) = (known, self.platforms.get_mut(&probe.platform)) {
+            if missing {
+                platform.missed_record(origin, probe.began);
+            } else {
+                platform.saw_record(origin);
             }
+        }
+        if missing {
             let why = format!("{what} that are known to exist were missing from a look-up; its negatives do not count");
             self.reports.push(Report::LookUpFailed { platform: probe.platform.clone(), why });
         }

@@ -382,3 +382,20 @@ fn crashes_at_every_instant_of_a_ticket_make_no_double() {
         }
     }
 }
+
+#[test]
+fn a_known_note_that_people_deleted_holds_no_doubt_for_ever() {
+    let mut world = World::new(5);
+    world.remote('A').foreign(500, "SNR|1", Some("another system"));
+    let known = world.receive("north", &["SNR|1"]);
+    world.finish(60 * SECOND);
+    assert_eq!(world.state(known), State::Completed);
+    world.remote('A').notes.clear();
+    world.remote('A').foreign(500, "SNR|2", Some("another system"));
+    world.remote('A').fates(Operation::AddNote, &[Fate::ResetBefore]);
+    let id = world.receive("north", &["SNR|2"]);
+    world.run_for(HOUR / 2);
+    assert!(world.state(id).is_open(), "a known note is missing: nothing is believed yet");
+    world.finish(2 * HOUR);
+    assert_eq!((world.state(id), world.remote('A').notes.len()), (State::Completed, 1));
+}
