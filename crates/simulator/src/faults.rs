@@ -132,6 +132,11 @@ pub(crate) enum Deed {
         platform: PlatformName,
         pick: usize,
     },
+    /// Processing is switched off for so long at the first instant at which a create is under way and other rows wait.
+    Freeze {
+        backend: usize,
+        span: u64,
+    },
     /// Faults end, and operators mend what only they can mend.
     Calm,
 }
@@ -184,7 +189,6 @@ pub(crate) fn plan(profile: Profile, site: &Site, neglect: Neglect, dice: &mut C
     planner.people();
     planner.processes();
     let calm_at = planner.outages().max(span + 30_000);
-    planner.deeds.push((calm_at, Deed::Calm));
     let trouble = ProcessTrouble {
         commit_fails: planner.dice.random_range(0..60),
         dies: *[0, 0, 10, 60].choose(planner.dice).unwrap_or(&0),
@@ -193,6 +197,9 @@ pub(crate) fn plan(profile: Profile, site: &Site, neglect: Neglect, dice: &mut C
         longer: *[0, 0, 60_000, 240_000].choose(planner.dice).unwrap_or(&0),
     };
     planner.beside();
+    planner.long_blindness();
+    let calm_at = calm_at.max(planner.freezes());
+    planner.deeds.push((calm_at, Deed::Calm));
     Plan { deeds: planner.deeds, trouble, calm_at }
 }
 
@@ -349,6 +356,28 @@ impl Planner<'_> {
                 self.deeds.push((at, Deed::Beside { platform: platform.clone(), pick }));
             }
         }
+    }
+
+    /// Look-ups that are blind for longer than any doubt lasts.
+    fn long_blindness(&mut self) {
+        for platform in &self.site.platforms {
+            if self.dice.random_bool(0.1) {
+                let span = self.dice.random_range(100_000..400_000);
+                self.add(Deed::Blind { platform: platform.name.clone(), span });
+            }
+        }
+    }
+
+    /// Processing is switched off while matched rows wait for their turn, and people open tickets of their keys.
+    /// Answers when the last of it is over.
+    fn freezes(&mut self) -> u64 {
+        if self.span > 600_000 || !self.dice.random_bool(0.2) {
+            return 0;
+        }
+        let backend = self.dice.random_range(0..self.site.backends.len());
+        let span = self.dice.random_range(420_000..600_000);
+        self.deeds.push((0, Deed::Freeze { backend, span }));
+        self.span + span + 10_000
     }
 
     /// Answers when the last outage is over.

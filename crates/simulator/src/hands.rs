@@ -1,7 +1,8 @@
 //! Deeds: what happens to a world from outside, done.
 
 use ticketbridge_core::delivery::Event;
-use ticketbridge_core::ticket::{DedupeKey, OriginId, PlatformName, State, TicketId};
+use ticketbridge_core::effect::Operation;
+use ticketbridge_core::ticket::{DedupeKey, OperationSet, OriginId, PlatformName, State, TicketId};
 use ticketbridge_sandbox::faults::{Knob, Rule};
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use crate::process::LEASE_MARGIN;
 use crate::remote::HandAct;
 use crate::site::{KIND, key};
 use crate::sometimes::Sometimes;
-use crate::store::StoredRow;
+use crate::store::{StoredBatch, StoredRow};
 use crate::world::{Happening, START, World};
 
 /// Known tickets that must be there before look-ups go blind: fewer would not show it.
@@ -27,6 +28,7 @@ impl World {
                 | Deed::Rules { .. }
                 | Deed::People { .. }
                 | Deed::Beside { .. }
+                | Deed::Freeze { .. }
                 | Deed::AcceptLoss { .. }
                 | Deed::Stall { .. }
                 | Deed::Crash { .. }
@@ -51,6 +53,7 @@ impl World {
                 self.outages.insert(platform, (self.now + span, outage));
             }
             Deed::People { platform, pick, act } => self.people(&platform, pick, &act),
+            Deed::Freeze { backend, span } => self.freeze(backend, span),
             Deed::Beside { platform, pick } => self.beside(&platform, pick),
             Deed::Crash { process, down_for } => self.crash(process, down_for),
             Deed::Stall { process, span } => self.stall(process, span),
@@ -141,6 +144,34 @@ impl World {
         if let Some(key) = remote.operate(START + self.now as i64, pick, KIND, act) {
             self.trace.tell(self.now, || (vec![key], format!("people on {platform}: {act:?}")));
         }
+    }
+
+    /// Switches a backend off as soon as a create is under way and other rows wait, and people open tickets of their keys.
+    fn freeze(&mut self, backend: usize, span: u64) {
+        let Some(name) = self.site.backends.get(backend).map(|backend| backend.name.clone()) else { return };
+        let creating = |batch: &StoredBatch| {
+            let intent = &batch.intent;
+            !batch.remaining.is_empty() && intent.operation == Operation::CreateTicket && intent.backend == name
+        };
+        let waits = |stored: &StoredRow| {
+            let early = matches!(stored.row.state, State::Received | State::Matching | State::CreatingTicket);
+            early && stored.row.backend == name && stored.row.sent == OperationSet::default()
+        };
+        let others = self.store.rows.values().filter(|stored| waits(stored)).count();
+        if !self.store.batches.values().any(creating) || others < 2 {
+            if !self.calm {
+                self.later(100, Deed::Freeze { backend, span });
+            }
+            return;
+        }
+        let platform = self.site.backends.get(backend).map(|backend| backend.tickets.clone());
+        for pick in 0..3 {
+            if let Some(platform) = platform.clone() {
+                self.later(1_000, Deed::Beside { platform, pick });
+            }
+        }
+        self.later(0, Deed::Processing { backend, on: false });
+        self.later(span, Deed::Processing { backend, on: true });
     }
 
     /// People open a ticket of a key whose row is about to be created.

@@ -1,6 +1,22 @@
 //! Each guard, switched off, is found.
 
-use ticketbridge_simulator::teeth::{MOST_SEEDS, bite, teeth};
+use std::sync::Arc;
+
+use ticketbridge_simulator::teeth::{MOST_SEEDS, Saboteur, bite, teeth};
+use ticketbridge_simulator::{Profile, Scenario, run_one};
+
+struct Idle;
+
+impl Saboteur for Idle {}
+
+#[test]
+fn a_saboteur_that_spoils_nothing_changes_nothing() {
+    let sound = Scenario::of(Profile::Harsh);
+    let idle = Scenario { saboteur: Some(Arc::new(Idle)), ..sound.clone() };
+    for seed in 0..40 {
+        assert_eq!(run_one(seed, &idle, false), run_one(seed, &sound, false), "seed {seed}");
+    }
+}
 
 #[test]
 fn every_guard_that_is_switched_off_is_found() {

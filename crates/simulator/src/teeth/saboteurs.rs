@@ -167,17 +167,6 @@ impl Saboteur for Deceived {
     }
 }
 
-/// Every work order that was found belongs to the ticket that it was looked for.
-pub(super) fn belongs_anyway(query: &Query, found: &mut Found) {
-    let (Query::WorkOrders { wanted, .. }, Found::WorkOrders { work_orders }) = (query, found) else { return };
-    for order in work_orders {
-        if let Some(one) = wanted.iter().find(|one| one.origin.to_string() == order.origin) {
-            order.ticket_number = Some(one.ticket.number.clone());
-            order.ticket_record.clone_from(&one.ticket.record);
-        }
-    }
-}
-
 /// A retrieval loses its second half, and passes for whole.
 pub(super) fn cut_short(query: &Query, found: &mut Found) {
     if let (Query::OpenTickets { .. }, Found::Tickets { tickets }) = (query, found) {
