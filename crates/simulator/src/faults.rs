@@ -76,6 +76,11 @@ pub(crate) enum Deed {
         platform: PlatformName,
         span: u64,
     },
+    /// The same, at the first instant at which a create on it hangs.
+    BlindInDoubt {
+        platform: PlatformName,
+        span: u64,
+    },
     Wire {
         platform: PlatformName,
         trouble: WireTrouble,
@@ -197,8 +202,7 @@ pub(crate) fn plan(profile: Profile, site: &Site, neglect: Neglect, dice: &mut C
         longer: *[0, 0, 60_000, 240_000].choose(planner.dice).unwrap_or(&0),
     };
     planner.beside();
-    planner.long_blindness();
-    let calm_at = calm_at.max(planner.freezes());
+    let calm_at = calm_at.max(planner.long_blindness()).max(planner.freezes());
     planner.deeds.push((calm_at, Deed::Calm));
     Plan { deeds: planner.deeds, trouble, calm_at }
 }
@@ -358,14 +362,17 @@ impl Planner<'_> {
         }
     }
 
-    /// Look-ups that are blind for longer than any doubt lasts.
-    fn long_blindness(&mut self) {
+    /// Look-ups go blind when a create hangs, for longer than its doubt lasts. Answers when the last of it is over.
+    fn long_blindness(&mut self) -> u64 {
+        let mut over = 0;
         for platform in &self.site.platforms {
-            if self.dice.random_bool(0.1) {
-                let span = self.dice.random_range(100_000..400_000);
-                self.add(Deed::Blind { platform: platform.name.clone(), span });
+            if self.span <= 600_000 && self.dice.random_bool(0.1) {
+                let span = self.dice.random_range(100_000..300_000);
+                over = self.span + span;
+                self.deeds.push((0, Deed::BlindInDoubt { platform: platform.name.clone(), span }));
             }
         }
+        over
     }
 
     /// Processing is switched off while matched rows wait for their turn, and people open tickets of their keys.

@@ -29,6 +29,7 @@ impl World {
                 | Deed::People { .. }
                 | Deed::Beside { .. }
                 | Deed::Freeze { .. }
+                | Deed::BlindInDoubt { .. }
                 | Deed::AcceptLoss { .. }
                 | Deed::Stall { .. }
                 | Deed::Crash { .. }
@@ -48,6 +49,7 @@ impl World {
                     self.add_rule(&platform, rule);
                 }
             }
+            Deed::BlindInDoubt { platform, span } => self.blind_in_doubt(platform, span),
             Deed::Wire { platform, trouble } => drop(self.wire.insert(platform, trouble)),
             Deed::Out { platform, outage, span } => {
                 self.outages.insert(platform, (self.now + span, outage));
@@ -143,6 +145,17 @@ impl World {
         let Some(remote) = self.remotes.get_mut(platform) else { return };
         if let Some(key) = remote.operate(START + self.now as i64, pick, KIND, act) {
             self.trace.tell(self.now, || (vec![key], format!("people on {platform}: {act:?}")));
+        }
+    }
+
+    /// Look-ups of a platform go blind as soon as a create on it hangs.
+    fn blind_in_doubt(&mut self, platform: PlatformName, span: u64) {
+        let known = self.store.ledger_size(&platform) > KNOWN_BEFORE_BLIND;
+        let hangs = known && self.exchanges.values().any(|one| one.hangs(&platform, self.now));
+        match (hangs, self.calm) {
+            (true, _) => self.later(0, Deed::Blind { platform, span }),
+            (false, false) => self.later(500, Deed::BlindInDoubt { platform, span }),
+            (false, true) => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! The simulator: the real decisions and the real adapters against the real stand-ins, under virtual time, from one seed.
 //!
-//! * `world`, `process`, `wire`, `login`, `store`, `remote`: what there is, and what happens to it.
+//! * `world`, `store`, `remote`: what there is. `process`, `decisions`, `transactions`: who works on it.
+//! * `link`, `login`, `wire`, `answers`, `effects`: what goes between processes and platforms, and what it does.
 //! * [`site`], `faults`: what a seed makes of it. `hands`: what is done to it from outside.
 //! * [`checks`]: the invariants. [`sometimes`]: what a sweep must have met. [`teeth`]: guards switched off.
 //! * [`run`]: many seeds on many threads. A failing seed is run once more, to tell its story.
@@ -8,9 +9,13 @@
 //! Guarantee: the same seed and scenario give the same trace, to the bit, on any number of threads. No clock, no socket, no
 //! disk. Limits: in `world` and [`site`].
 
+mod answers;
 pub mod checks;
+mod decisions;
+mod effects;
 mod faults;
 mod hands;
+mod link;
 mod login;
 mod process;
 mod remote;
@@ -20,6 +25,7 @@ pub mod sometimes;
 mod store;
 mod story;
 pub mod teeth;
+mod transactions;
 mod wire;
 mod world;
 

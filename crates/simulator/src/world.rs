@@ -15,6 +15,7 @@ use ticketbridge_platforms::Transport;
 
 use crate::checks::{Violation, liveness, once, wake};
 use crate::faults::{Deed, Outage, Plan, ProcessTrouble, Profile, WireTrouble};
+use crate::link::capabilities;
 use crate::process::Process;
 use crate::remote::{Effect, Remote};
 use crate::site::{Site, Sort};
@@ -22,7 +23,7 @@ use crate::sometimes::{Sometimes, Tally};
 use crate::store::Store;
 use crate::story::Trace;
 use crate::teeth::{Neglect, Saboteur};
-use crate::wire::{Exchange, Travelling, capabilities};
+use crate::wire::{Exchange, Travelling};
 
 /// The wall clock at the beginning, in milliseconds since 1970.
 pub(crate) const START: i64 = 1_800_000_000_000;
