@@ -2,7 +2,7 @@
 # Everything that must hold before a change is shared: format, lints, tests, public clients; with --audit also licences,
 # sources, banned and unused dependencies. Works in a fresh clone; the first run builds the tools it lacks (some minutes).
 #
-#   ./test.sh            format, clippy, doc tests, tests, public clients against the stand-in
+#   ./test.sh            format, clippy, doc tests, tests, simulator, public clients against the stand-in
 #   ./test.sh --audit    the same, and the dependencies
 #
 # Tools: cargo-nextest goes where `cargo install` puts programs; cargo-deny and cargo-machete go into target/tools, the
@@ -81,6 +81,11 @@ cargo test --locked --doc --workspace
 
 say "Tests: cargo nextest run --workspace"
 cargo nextest run --locked --workspace
+
+say "Simulator: 10,000 harsh seeds, and its teeth"
+cargo build --locked --release -p ticketbridge-simulator --example sweep
+"${CARGO_TARGET_DIR:-target}/release/examples/sweep" --seeds 10000
+"${CARGO_TARGET_DIR:-target}/release/examples/sweep" --teeth
 
 # Clients written by others, in Python.
 if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
