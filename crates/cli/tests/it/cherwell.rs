@@ -7,7 +7,9 @@ use ticketbridge_sandbox::faults::{Knob, Rule};
 use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig};
 
 use crate::bridge::Bridge;
-use crate::place::{Backend, Place, Settings, faults, on_writes, sandbox, tickets, until};
+use crate::place::{
+    Backend, Place, Settings, cherwell_faults, faults, on_cherwell_saves, on_writes, sandbox, tickets, until,
+};
 
 /// Tickets on Cherwell, work orders on SFyC.
 const PAIR: Backend =
@@ -15,22 +17,8 @@ const PAIR: Backend =
 /// Both on Cherwell.
 const ALONE: Backend = Backend { work_orders: "cherwell", ..PAIR };
 
-/// Operations that save something.
-const SAVES: [&str; 3] = ["save_batch", "save_related", "link"];
-
 fn on(backend: Backend) -> Settings {
     Settings { backends: vec![backend], ..Settings::default() }
-}
-
-/// Faults of saves, by chance.
-fn on_saves(knob: Knob, probability: f64) -> Rule {
-    SAVES.iter().fold(Rule::from(knob), |rule, operation| rule.on(operation)).probability(probability)
-}
-
-fn cherwell_faults(sandbox: &Running, rules: impl IntoIterator<Item = Rule>) {
-    for rule in rules {
-        sandbox.add_cherwell_fault(rule).expect("a rule that fits");
-    }
 }
 
 /// Tickets that were there before us; answers their public ids.
@@ -108,7 +96,7 @@ async fn a_lagging_search_and_creates_that_stall_after_their_commit_double_nothi
         &sandbox,
         [
             Rule::from(Knob::IndexLag { ms: 3_000, jitter_ms: 0 }),
-            on_saves(Knob::CommitThenStall { answer_after_ms: None }, 0.3),
+            on_cherwell_saves(Knob::CommitThenStall { answer_after_ms: None }, 0.3),
         ],
     );
     let settings = Settings {
@@ -213,11 +201,14 @@ async fn harsh_weather_on_both_platforms_of_the_pair() {
         [
             Rule::from(Knob::IndexLag { ms: 50, jitter_ms: 250 }),
             Rule::from(Knob::AnswerDelay { ms: 1, max_ms: Some(40) }),
-            on_saves(Knob::CommitThenStall { answer_after_ms: None }, 0.05),
-            on_saves(Knob::ResetBeforeCommit { after_ms: 2 }, 0.05),
-            on_saves(Knob::ResetAfterCommit { after_ms: 2 }, 0.05),
-            on_saves(Knob::HtmlAnswer { status: 500, effect: true }, 0.05),
-            on_saves(Knob::CutJson { effect: true, body: ticketbridge_sandbox::faults::BodyCut::default() }, 0.05),
+            on_cherwell_saves(Knob::CommitThenStall { answer_after_ms: None }, 0.05),
+            on_cherwell_saves(Knob::ResetBeforeCommit { after_ms: 2 }, 0.05),
+            on_cherwell_saves(Knob::ResetAfterCommit { after_ms: 2 }, 0.05),
+            on_cherwell_saves(Knob::HtmlAnswer { status: 500, effect: true }, 0.05),
+            on_cherwell_saves(
+                Knob::CutJson { effect: true, body: ticketbridge_sandbox::faults::BodyCut::default() },
+                0.05,
+            ),
             Rule::from(Knob::TokenRevoked {}).on("search").on("read_batch").probability(0.05),
             Rule::from(Knob::ThrottledLogin { overlapping: false }).on("token").probability(0.3),
         ],

@@ -51,7 +51,9 @@ async fn standing_still_at_any_moment_doubles_nothing() {
 async fn after_its_lease_a_process_that_stood_still_writes_nothing_until_the_lane_is_its_own_again() {
     let sandbox = sandbox(1).await;
     let backends = vec![Backend { tickets: "cherwell", ..Backend::default() }];
-    let place = Place::on(&sandbox, Settings { backends, request_timeout: "2s", ..Settings::default() });
+    // A token may take longer than the lease lasts: what is to be written with it then meets a lease that is over.
+    let settings = Settings { backends, request_timeout: "2s", token_timeout: "10m", ..Settings::default() };
+    let place = Place::on(&sandbox, settings);
     let bridge = Bridge::start(&place).await;
     bridge.send(&tickets("BEFORE", 5)).await;
     bridge.completed(5).await;

@@ -39,6 +39,8 @@ impl Default for Backend {
 pub(crate) struct Settings {
     pub(crate) backends: Vec<Backend>,
     pub(crate) request_timeout: &'static str,
+    /// Longest time for a token of Cherwell.
+    pub(crate) token_timeout: &'static str,
     pub(crate) in_doubt_for: &'static str,
     pub(crate) settling_time: &'static str,
     pub(crate) retry_initial: &'static str,
@@ -66,6 +68,7 @@ impl Default for Settings {
         Self {
             backends: vec![Backend::default()],
             request_timeout: "10s",
+            token_timeout: "10s",
             in_doubt_for: "500ms",
             settling_time: "200ms",
             retry_initial: "50ms",
@@ -166,8 +169,16 @@ retry = {{ initial = "{initial}", max = "{max}" }}
     }
 
     fn cherwell(&self) -> String {
-        let Settings { request_timeout, in_doubt_for, settling_time, retry_initial, retry_max, cherwell, .. } =
-            &self.settings;
+        let Settings {
+            request_timeout,
+            token_timeout,
+            in_doubt_for,
+            settling_time,
+            retry_initial,
+            retry_max,
+            cherwell,
+            ..
+        } = &self.settings;
         format!(
             r#"[platforms.cherwell]
 type = "cherwell"
@@ -176,7 +187,7 @@ client_id = '{client}'
 username = '{user}'
 password = "env:CHERWELL_PASSWORD"
 bypass_proxy = true
-timeouts = {{ connect = "2s", token = "10s", search = "{request_timeout}", save = "{request_timeout}" }}
+timeouts = {{ connect = "2s", token = "{token_timeout}", search = "{request_timeout}", save = "{request_timeout}" }}
 in_doubt_for = "{in_doubt_for}"
 settling_time = "{settling_time}"
 retry = {{ initial = "{retry_initial}", max = "{retry_max}" }}
