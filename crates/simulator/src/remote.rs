@@ -334,6 +334,19 @@ impl Remote {
         aged.collect()
     }
 
+    /// How many tickets carry an origin id.
+    pub(crate) fn tickets_of(&self, origin: &str) -> usize {
+        match &self.model {
+            Model::Sfyc(model) => {
+                model.tickets().filter(|ticket| ticket.content.origin_ref.as_deref() == Some(origin)).count()
+            }
+            Model::Cherwell(model) => {
+                let tickets = model.dump_tickets(0, MAX_RECORDS);
+                tickets.iter().filter(|ticket| field(ticket, "OriginId") == origin).count()
+            }
+        }
+    }
+
     /// The keys of our open tickets.
     pub(crate) fn open_keys(&self, ours: impl Fn(&str) -> bool) -> Vec<String> {
         let dumps;

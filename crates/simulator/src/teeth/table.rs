@@ -161,7 +161,7 @@ pub fn teeth() -> Vec<Tooth> {
         tooth(
             "canary",
             "a known ticket that is missing voids the negatives",
-            "it passes for seen; look-ups go blind",
+            "it passes for seen; a platform suddenly finds nothing",
             "I1",
             Careless(Neglect { vouches_for_known: true, ..careful }),
         ),
