@@ -5,7 +5,7 @@ use ticketbridge_core::ticket::PlatformName;
 use crate::checks::matching;
 use crate::faults::Profile;
 use crate::process::LEASE_MARGIN;
-use crate::remote::Effect;
+use crate::remote::{Effect, Remote};
 use crate::site::millis;
 use crate::sometimes::Sometimes;
 use crate::world::{START, World};
@@ -23,7 +23,7 @@ impl World {
         let rows = &self.store.rows;
         let key_of = |origin: &str| Some(rows.get(origins.get(origin)?)?.row.key.to_string());
         self.trace.tell(self.now, || (remote.keys_of(&effect, key_of), format!("{platform} does {effect:?}")));
-        let created = remote.created_keys(&effect);
+        let created = Remote::created_keys(&effect);
         remote.commit(START + self.now as i64, effect);
         self.check_truth(platform);
         self.check_beside(platform, &created);

@@ -105,7 +105,7 @@ impl Remote {
     }
 
     /// The dedupe keys of tickets that an effect creates. An SFyC only.
-    pub(crate) fn created_keys(&self, effect: &Effect) -> Vec<String> {
+    pub(crate) fn created_keys(effect: &Effect) -> Vec<String> {
         match effect {
             Effect::Sfyc(sfyc::Effect::CreateTickets(made)) => {
                 made.iter().filter_map(|(_, ticket, _)| ticket.external_ref.as_deref().map(str::to_owned)).collect()

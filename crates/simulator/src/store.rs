@@ -382,7 +382,7 @@ impl Store {
                 stored.folded.ended(ending);
             }
         }
-        for known in writes.known.iter() {
+        for known in &writes.known {
             self.ledger_writes += 1;
             self.ledger.insert((platform.clone(), known.key.clone()), (self.ledger_writes, known.clone()));
         }

@@ -105,10 +105,12 @@ impl World {
             Sort::Sfyc => Remote::sfyc(),
             Sort::Cherwell => Remote::cherwell(),
         };
-        let mut remotes: BTreeMap<_, _> =
+        let mut remotes: BTreeMap<_, Remote> =
             site.platforms.iter().map(|platform| (platform.name.clone(), remote(platform.sort))).collect();
         let one_source = site.ticket_platforms().len() == 1;
-        remotes.values_mut().for_each(|remote: &mut Remote| remote.has_one_source(one_source));
+        for remote in remotes.values_mut() {
+            remote.has_one_source(one_source);
+        }
         let processes = (0..site.processes).map(|_| Process::down(Arc::clone(&settings))).collect();
         let mut world = Self {
             seed,

@@ -142,23 +142,23 @@ fn i4_sees_a_ticket_without_its_work_order() {
         origin: Some(row().origin.to_string()),
         work_order: work_order.map(str::to_owned),
     };
-    let shows = |work_order| completed::Remote::Shows(shown(work_order));
-    assert_eq!(completed::check(&row(), &shows(Some("OT1"))), None);
+    let with_order = |work_order| completed::Remote::Shows(shown(work_order));
+    assert_eq!(completed::check(&row(), &with_order(Some("OT1"))), None);
     assert_eq!(completed::check(&row(), &completed::Remote::InPeoplesHands), None);
     for wrong in [
-        shows(None),
-        shows(Some("OT2")),
+        with_order(None),
+        with_order(Some("OT2")),
         completed::Remote::Missing,
         completed::Remote::Shows(completed::Shown { origin: Some(String::from("another")), ..shown(Some("OT1")) }),
     ] {
         assert_eq!(completed::check(&row(), &wrong).unwrap().invariant, "I4", "{wrong:?}");
     }
     let bare = TicketRow { work_order: None, ..row() };
-    assert!(completed::check(&bare, &shows(None)).is_some());
+    assert!(completed::check(&bare, &with_order(None)).is_some());
     let told = TicketRow { reason: Some(String::from("it was closed")), ..bare };
-    assert_eq!(completed::check(&told, &shows(None)), None);
+    assert_eq!(completed::check(&told, &with_order(None)), None);
     let noted = TicketRow { created: false, work_order: None, ..row() };
-    assert_eq!(completed::check(&noted, &shows(None)), None);
+    assert_eq!(completed::check(&noted, &with_order(None)), None);
     let other = completed::Shown { key: Some(String::from("SNR|2")), ..shown(None) };
     assert!(completed::check(&noted, &completed::Remote::Shows(other)).unwrap().text.contains("dedupe key"));
 }

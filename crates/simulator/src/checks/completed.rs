@@ -35,9 +35,10 @@ pub fn check(row: &TicketRow, remote: &Remote) -> Option<Violation> {
     let wrong = |text: &str| Some(Violation::new("I4", Some(row.key.as_str()), format!("row {}: {text}", row.id.0)));
     let number = row.ticket.as_ref().map_or("", |ticket| ticket.number.as_str());
     if let Remote::Shows(shown) = remote {
-        let (what, theirs, ours) = match row.created {
-            true => ("origin id", &shown.origin, row.origin.to_string()),
-            false => ("dedupe key", &shown.key, row.key.to_string()),
+        let (what, theirs, ours) = if row.created {
+            ("origin id", &shown.origin, row.origin.to_string())
+        } else {
+            ("dedupe key", &shown.key, row.key.to_string())
         };
         if theirs.as_ref() != Some(&ours) {
             let theirs = theirs.as_deref().unwrap_or("none");

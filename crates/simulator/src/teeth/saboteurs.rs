@@ -208,6 +208,8 @@ pub(super) fn anything(query: &Query, found: &mut Found) {
 /// Every ticket that was found is open.
 pub(super) fn all_open(_: &Query, found: &mut Found) {
     if let Found::Tickets { tickets } = found {
-        tickets.iter_mut().for_each(|ticket| ticket.open = true);
+        for ticket in tickets {
+            ticket.open = true;
+        }
     }
 }
