@@ -3,7 +3,7 @@
 use ticketbridge_simulator::{Profile, Scenario, run};
 
 /// Seeds of the sweep.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 600;
 
 #[test]
 fn a_sweep_meets_everything_that_must_happen_sometimes() {
