@@ -1,37 +1,15 @@
 //! The general path: jaq, with a vetted set of functions.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use jaq_core::data::JustLut;
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::native::{Fun, bome, run, v};
 use jaq_core::{Compiler, Ctx, Vars, unwrap_valr};
 use jaq_json::Val;
 use serde_json::Value;
 
+use super::counted::Counted;
+use super::library::{Kind, definitions, functions};
+use super::steps::run_within;
 use super::value::{Budget, from_val, to_val, write_val};
 use super::{FilterError, RunFault};
-
-type Kind = JustLut<Val>;
-
-/// Functions that are taken out of the library, whoever calls them: they reach outside, or read JSON by a reader that
-/// has no depth limit (`tonumber` and `toboolean` are put back below, without it).
-const REMOVED: [&str; 14] = [
-    "env",
-    "now",
-    "input",
-    "inputs",
-    "debug_empty",
-    "stderr_empty",
-    "halt",
-    "halt_error",
-    "fromjson",
-    "tonumber",
-    "toboolean",
-    "totype",
-    "localtime",
-    "strflocaltime",
-];
 
 /// A compiled filter of the interpreter.
 pub(super) struct Interpreter(jaq_core::Filter<Kind>);
@@ -39,21 +17,11 @@ pub(super) struct Interpreter(jaq_core::Filter<Kind>);
 impl Interpreter {
     /// Compiles a text that the limits have passed.
     pub(super) fn compile(text: &str) -> Result<Self, FilterError> {
-        let needs_removed = ["debug", "stderr"];
-        let definitions = jaq_core::defs()
-            .chain(jaq_std::defs())
-            .chain(jaq_json::defs())
-            .filter(|definition| !REMOVED.contains(&definition.name) && !needs_removed.contains(&definition.name));
-        let functions = jaq_core::funs::<Kind>()
-            .chain(jaq_std::funs::<Kind>())
-            .chain(jaq_json::funs::<Kind>())
-            .filter(|(name, ..)| !REMOVED.contains(name))
-            .chain(own_functions());
         let arena = Arena::default();
-        let modules = Loader::new(definitions)
+        let modules = Loader::new(definitions())
             .load(&arena, File { code: text, path: () })
             .map_err(|_| FilterError { offset: 0, why: String::from("it is no jq expression") })?;
-        let filter = Compiler::default().with_funs(functions).compile(modules).map_err(|errors| {
+        let filter = Compiler::default().with_funs(functions()).compile(modules).map_err(|errors| {
             let first = errors.into_iter().flat_map(|(_, undefined)| undefined).next();
             let (name, kind) = first.map_or(("", "name"), |(name, kind)| (name, kind.as_str()));
             let inside = text.as_bytes().as_ptr_range().contains(&name.as_ptr());
@@ -63,27 +31,27 @@ impl Interpreter {
         Ok(Self(filter))
     }
 
-    /// All outputs, at most `limit`.
-    pub(super) fn run(&self, input: &Value, limit: usize) -> Result<Vec<Value>, RunFault> {
-        guarded(|| {
+    /// All outputs, at most `limit`, within `steps`.
+    pub(super) fn run(&self, input: &Value, limit: usize, steps: u64) -> Result<Vec<Value>, RunFault> {
+        run_within(steps, || {
             let mut budget = Budget::new();
             let mut outputs = Vec::new();
             self.each(input, |val| {
                 if outputs.len() >= limit {
                     return Err(too_many(limit));
                 }
-                outputs.push(from_val(&val, 0, &mut budget)?);
+                outputs.push(from_val(&val.0, 0, &mut budget)?);
                 Ok(())
             })?;
             Ok(outputs)
         })
     }
 
-    /// The one output as compact JSON.
-    pub(super) fn write(&self, input: &Value) -> Result<Vec<u8>, RunFault> {
-        guarded(|| {
+    /// The one output as compact JSON, within `steps`.
+    pub(super) fn write(&self, input: &Value, steps: u64) -> Result<Vec<u8>, RunFault> {
+        run_within(steps, || {
             let mut out = Vec::new();
-            self.each(input, |val| if out.is_empty() { write_val(&val, 0, &mut out) } else { Err(too_many(1)) })?;
+            self.each(input, |val| if out.is_empty() { write_val(&val.0, 0, &mut out) } else { Err(too_many(1)) })?;
             if out.is_empty() {
                 return Err(RunFault(String::from("the expression answers nothing; it must answer one value")));
             }
@@ -91,10 +59,10 @@ impl Interpreter {
         })
     }
 
-    fn each(&self, input: &Value, mut take: impl FnMut(Val) -> Result<(), RunFault>) -> Result<(), RunFault> {
+    fn each(&self, input: &Value, mut take: impl FnMut(Counted) -> Result<(), RunFault>) -> Result<(), RunFault> {
         let context = Ctx::<Kind>::new(&self.0.lut, Vars::new([]));
-        for output in self.0.id.run((context, to_val(input))).map(unwrap_valr) {
-            take(output.map_err(|error| RunFault(shorten(&error.to_string())))?)?;
+        for output in self.0.id.run((context, Counted(to_val(input)))).map(unwrap_valr) {
+            take(output.map_err(|error| RunFault(shorten(&message(error))))?)?;
         }
         Ok(())
     }
@@ -104,10 +72,12 @@ pub(super) fn too_many(limit: usize) -> RunFault {
     RunFault(format!("the expression answers more than {limit} value(s)"))
 }
 
-/// The interpreter's arithmetic may panic on hostile numbers; that is an error of this run, not of the process.
-fn guarded<T>(work: impl FnOnce() -> Result<T, RunFault>) -> Result<T, RunFault> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(RunFault(String::from("the expression failed inside the interpreter"))))
+/// The text of an error, or the value that it was raised with.
+fn message(error: jaq_core::Error<Counted>) -> String {
+    match error.into_val().0 {
+        Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
+        value => value.to_string(),
+    }
 }
 
 /// Error texts of the interpreter hold whole values; people need the beginning.
@@ -117,29 +87,4 @@ fn shorten(text: &str) -> String {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text.to_owned(),
     }
-}
-
-/// `tonumber` and `toboolean` as jq has them, read by `serde_json`, so that hostile nesting has nothing to overflow.
-fn own_functions() -> impl Iterator<Item = Fun<Kind>> {
-    let functions: [jaq_core::native::Filter<jaq_core::RunPtr<Kind>>; 2] = [
-        ("tonumber", v(0), |(_, input)| {
-            bome(match &input {
-                Val::Num(_) => Ok(input),
-                Val::TStr(bytes) => match serde_json::from_slice::<serde_json::Number>(bytes.trim_ascii()) {
-                    Ok(number) => Ok(to_val(&Value::Number(number))),
-                    Err(_) => Err(jaq_core::Error::str("cannot parse as number")),
-                },
-                _ => Err(jaq_core::Error::str("cannot parse as number")),
-            })
-        }),
-        ("toboolean", v(0), |(_, input)| {
-            bome(match &input {
-                Val::Bool(_) => Ok(input),
-                Val::TStr(bytes) if bytes.as_ref().as_ref() == b"true" => Ok(Val::Bool(true)),
-                Val::TStr(bytes) if bytes.as_ref().as_ref() == b"false" => Ok(Val::Bool(false)),
-                _ => Err(jaq_core::Error::str("cannot parse as boolean")),
-            })
-        }),
-    ];
-    functions.into_iter().map(run::<Kind>)
 }

@@ -47,10 +47,28 @@ const MAX_GROWTH: u64 = 100_000;
 /// Largest number that may be multiplied by: `"abc" * 1000000000` is a text of 3 GB.
 const MAX_FACTOR: f64 = 1_000_000.0;
 
-/// Functions that a filter may call, with their number of arguments. Everything in here ends, and needs memory in
-/// proportion to its input. Not in here, for a reason: `range`, `repeat`, `recurse`, `until`, `while`, `limit`, `walk`,
-/// `paths` (unbounded, or `..` inside), `env`, `$ENV`, `input`, `inputs`, `now`, `localtime`, `debug`, `stderr`, `halt`
-/// (reach outside), `fromjson` (a reader without depth limit), `combinations`, `implode` (may fail badly).
+/// Functions that a filter may call, with their number of arguments. Not in here, for a reason: `range`, `repeat`, `recurse`,
+/// `until`, `while`, `limit`, `walk`, `paths` (unbounded, or `..` inside), `env`, `$ENV`, `input`, `inputs`, `now`,
+/// `localtime`, `debug`, `stderr`, `halt` (reach outside), `fromjson` (a reader without depth limit), `combinations`,
+/// `implode` (may fail badly).
+///
+/// What bounds a call while it runs, besides the syntax. A step is spent for each value that is touched; see `counted.rs`.
+///
+/// | functions | bound |
+/// |---|---|
+/// | `abs` `not` `null` `true` `false` `empty` `error` `type` `is…` `values` `nulls` `booleans` `numbers` `finites` `strings` `arrays` `objects` `iterables` `scalars` `select` `in` | made of jq: comparisons and calls, each counted |
+/// | `add` `all` `any` `first` `last` `isempty` `map` `map_values` `del` `pick` `getpath` `flatten` `join` `to_entries` `from_entries` `with_entries` `keys` `keys_unsorted` | made of jq: each element that is iterated, each text and array that is put together or copied, counted by width |
+/// | `sort` `sort_by` `group_by` `unique` `unique_by` `min` `min_by` `max` `max_by` `reverse` | native: width at the beginning, each key that is made, each comparison by its size |
+/// | `floor` `ceil` `round` `tonumber` `toboolean` `mktime` `gmtime` `fromdate` `fromdateiso8601` `todate` `todateiso8601` `strptime` | native: one pass over a number, a short list or a text, its bytes counted |
+/// | `ascii_downcase` `ascii_upcase` `explode` `startswith` `endswith` `ltrimstr` `rtrimstr` `trim` `ltrim` `rtrim` `utf8bytelength` `@base64` `@base64d` `@html` `@sh` `@uri` `@urid` | native: one pass over a text, its bytes and the result's counted; at most six times as long |
+/// | `tojson` `tostring` `@json` `@text`, texts in texts, errors that are caught | native: the whole value is walked and counted before |
+/// | `length` `has` | native: the text, or the key |
+/// | `contains` `inside` | native: the product of both sizes, before |
+/// | `index` `rindex` `indices` | native: places times the size of what is looked for, before |
+/// | `split` with one argument, `/` | native: text and pieces |
+/// | `test` `match` `capture` `scan` `split` `splits` `sub` `gsub` | native: pattern with repetitions written out (`pattern.rs`) times text, before; per match, if a search may read ahead; matches that would not fit are told before |
+/// | `strftime` | native: eight steps per byte of the format, before, since five bytes make 255 |
+/// | `*` of a text | native: the result, before |
 const ALLOWED: &[(&str, &[usize])] = &[
     ("@base64", &[0]),
     ("@base64d", &[0]),
