@@ -218,8 +218,11 @@ fn signs(text: &str) -> usize {
 }
 
 /// Checks a syntax tree against all limits.
-pub(super) fn check(text: &str, term: &Term<&str>) -> Result<(), FilterError> {
-    let mut walk = Walk { text, scope: Vec::new(), factor: 1.0, depth: 0 };
+///
+/// The interpreter puts an object together member by member and a text part by part, one inside the other, on the stack of a
+/// worker thread. So where it is to run, each of them counts as a level (`wide`).
+pub(super) fn check(text: &str, term: &Term<&str>, wide: bool) -> Result<(), FilterError> {
+    let mut walk = Walk { text, scope: Vec::new(), factor: 1.0, depth: 0, wide };
     let cost = walk.term(term)?;
     if cost.nodes > MAX_NODES {
         let why = format!("the expression has {} syntax nodes; the limit is {MAX_NODES}", cost.nodes);
@@ -271,6 +274,7 @@ struct Walk<'s> {
     scope: Vec<Name<'s>>,
     factor: f64,
     depth: usize,
+    wide: bool,
 }
 
 impl<'s> Walk<'s> {
@@ -284,8 +288,19 @@ impl<'s> Walk<'s> {
         if self.depth > MAX_DEPTH {
             return self.fail("", format!("the expression nests deeper than {MAX_DEPTH} levels"));
         }
+        let width = match term {
+            Term::Obj(members) if self.wide => members.len(),
+            Term::Str(_, parts) if self.wide => parts.len(),
+            _ => 0,
+        };
+        self.depth += width;
+        if self.depth > MAX_DEPTH {
+            let why =
+                "the expression nests deeper than 128 levels, each member of an object and each part of a text counted";
+            return self.fail("", String::from(why));
+        }
         let cost = self.inner(term)?;
-        self.depth -= 1;
+        self.depth -= 1 + width;
         if cost.nodes > MAX_NODES {
             return self.fail("", format!("the expression has more than {MAX_NODES} syntax nodes"));
         }

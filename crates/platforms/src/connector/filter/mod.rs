@@ -97,10 +97,13 @@ impl Filter {
 
     fn compile_here(text: &str, native: bool) -> Result<Self, FilterError> {
         let term = limits::parse(text)?;
-        limits::check(text, &term)?;
+        limits::check(text, &term, false)?;
         let path = match Native::recognise(&term).filter(|_| native) {
             Some(native) => Path::Native(Arc::new(native)),
-            None => Path::Interpreted(Arc::new(Interpreter::compile(text)?)),
+            None => {
+                limits::check(text, &term, true)?;
+                Path::Interpreted(Arc::new(Interpreter::compile(text)?))
+            }
         };
         Ok(Self { text: text.into(), path, steps: MAX_STEPS })
     }

@@ -116,6 +116,19 @@ fn nothing_inside_the_expression_holds_the_end_up() {
     }
 }
 
+/// Without optimisation, 380 members overflowed the stack of a worker thread.
+#[test]
+fn wide_objects_and_texts_are_the_native_paths_alone() {
+    let members: Vec<_> = (0..380).map(|place| format!("m{place}: .")).collect();
+    let object = format!("{{{}}}", members.join(", "));
+    assert!(Filter::compile(&object).unwrap().is_native());
+    let text = format!("\"{}\"", "\\(.)".repeat(380));
+    for text in [format!("({object}) | length"), text] {
+        assert!(Filter::compile(&text).unwrap_err().why.contains("nests deeper"), "{text}");
+    }
+    filter(&format!("{{{}}} | length", members[..100].join(", "))).run_one(&json!(1)).unwrap();
+}
+
 #[test]
 fn errors_that_hold_large_values_are_paid_for() {
     spent(".list as $l | [$l[] | $l[] | try ($l + 1) catch length]", &large());
