@@ -11,7 +11,7 @@ const MAX_OUTPUTS: usize = 1_000;
 /// Largest output of one run (`MAX_OUTPUT` of the product), and what the shortest of JSON adds to it.
 const MAX_OUTPUT: usize = 65 * 1024 * 1024;
 /// Budget of one run: what takes more takes as long as this, whatever the program.
-const STEPS: u64 = 200_000;
+const STEPS: u64 = 50_000;
 
 /// Words of jq.
 pub const DICTIONARY: &[&str] = &[

@@ -98,12 +98,11 @@ impl Filter {
     fn compile_here(text: &str, native: bool) -> Result<Self, FilterError> {
         let term = limits::parse(text)?;
         limits::check(text, &term, false)?;
-        let path = match Native::recognise(&term).filter(|_| native) {
-            Some(native) => Path::Native(Arc::new(native)),
-            None => {
-                limits::check(text, &term, true)?;
-                Path::Interpreted(Arc::new(Interpreter::compile(text)?))
-            }
+        let path = if let Some(native) = Native::recognise(&term).filter(|_| native) {
+            Path::Native(Arc::new(native))
+        } else {
+            limits::check(text, &term, true)?;
+            Path::Interpreted(Arc::new(Interpreter::compile(text)?))
         };
         Ok(Self { text: text.into(), path, steps: MAX_STEPS })
     }
