@@ -27,7 +27,7 @@ targets! {
     cherwell: 600,
     config: 1_000,
     connector_file: 100,
-    filter: 2_000,
+    filter: 700,
     http: 5_000,
     intake: 5_000,
     mobile: 1_500,
