@@ -41,7 +41,6 @@ fn a_double_that_people_took_away_before_the_audit_looked_is_nobodys_fault() {
 }
 
 #[test]
-#[ignore = "an audit whose look was turned down is not looked at again while no other ticket needs its platform"]
 fn an_audit_goes_on_after_a_look_that_failed() {
     holds_in(Profile::Outside, 2_161);
 }

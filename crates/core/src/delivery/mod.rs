@@ -475,9 +475,12 @@ impl Delivery {
             }
             if let Breaker::Open { until, .. } = platform.breaker {
                 let has_read = platform.settings.capabilities.as_ref().is_some_and(|can| can.has_health_read);
+                let rested = until.max(paused.unwrap_or(until));
                 if until > now || has_read || paused.is_some() {
-                    at_least(Some(until.max(paused.unwrap_or(until))));
+                    at_least(Some(rested));
                 }
+                // A look that falls due may be its probe.
+                at_least(platform.lag_look_at().map(|at| at.max(rested)).filter(|at| *at > now));
                 continue;
             }
             if !free || matches!(platform.breaker, Breaker::Probing { .. }) {
@@ -486,25 +489,9 @@ impl Delivery {
             if waits {
                 at_least(paused);
             }
-            let sample = platform.lag_sample.as_ref().filter(|sample| !sample.probing);
-            at_least(sample.map(|sample| paused.map_or(sample.next_look, |until| until.max(sample.next_look))));
+            at_least(platform.lag_look_at().map(|at| paused.map_or(at, |until| until.max(at))));
         }
-        // A platform that lets nothing through now wakes us by an answer.
-        let lets_through = |lane: &LaneId| {
-            let platform = self.lanes.get(lane).and_then(|lane| self.platforms.get(&lane.platform));
-            platform.is_some_and(|platform| platform.admission(now) != Admission::Never)
-        };
-        let audit = self
-            .audits
-            .iter()
-            .filter(|(id, (lane, _))| !self.audits_under_way.contains(id) && lets_through(lane))
-            .map(|(_, (_, audit))| audit.due_at)
-            .min();
-        // The wall clock may have jumped, and the platform may be shut: an audit is looked for at least every minute.
-        at_least(audit.map(|due| {
-            let wait = due.since(self.now.wall);
-            now.after(if wait.is_zero() { rows::AUDIT_CHECK } else { wait.min(rows::AUDIT_CHECK) })
-        }));
+        at_least(self.next_audit(now));
         wake
     }
 

@@ -338,6 +338,11 @@ impl Platform {
         self.lag.map(|(lag, _)| lag)
     }
 
+    /// When the lag sample is to be looked at, unless that is under way.
+    pub(super) fn lag_look_at(&self) -> Option<Mono> {
+        self.lag_sample.as_ref().filter(|sample| !sample.probing).map(|sample| sample.next_look)
+    }
+
     /// Remembers a ticket that exists, as a canary for look-ups.
     pub(super) fn remember(&mut self, ticket: KnownTicket, now: Mono) {
         self.canaries.retain(|known| known.ticket.key != ticket.key);

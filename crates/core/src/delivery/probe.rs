@@ -177,6 +177,7 @@ impl Delivery {
             .iter()
             .filter(|(name, platform)| {
                 matches!(platform.breaker, Breaker::Open { until, .. } if until <= now.mono)
+                    && platform.settings.capabilities.is_some()
                     && platform.paused_until.is_none_or(|until| until <= now.mono)
                     && self.is_wanted(name)
             })
@@ -216,7 +217,7 @@ impl Delivery {
             return true;
         }
         let due = self.due_doubts(now.mono).into_iter().find(|((platform, _), _)| platform == name);
-        let Some(((_, ask), mut ids)) = due else { return false };
+        let Some(((_, ask), mut ids)) = due else { return self.watch_once(name, now, out) };
         ids.truncate(self.probe_items(name));
         self.look(name, ask, ids, now, out);
         true

@@ -8,8 +8,9 @@
 use std::time::Duration;
 
 use super::event::{Command, Report, Stop};
-use super::platform::LagSample;
+use super::platform::{Admission, Breaker, LagSample, Platform};
 use super::probe::ProbeKind;
+use super::rows::AUDIT_CHECK;
 use super::{Audit, Delivery, KnownTicket, LaneId, Problem};
 use crate::effect::RemoteTicket;
 use crate::ticket::{PlatformName, TicketId};
@@ -48,37 +49,70 @@ impl Delivery {
 
     /// Sends the looks that are due.
     pub(super) fn watch(&mut self, now: Now, out: &mut Vec<Command>) {
-        let names: Vec<PlatformName> = self
-            .platforms
-            .iter()
-            .filter(|(name, platform)| {
-                platform.lag_sample.as_ref().is_some_and(|sample| !sample.probing && sample.next_look <= now.mono)
-                    && self.is_wanted(name)
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
+        let sampled =
+            |(_, platform): &(&PlatformName, &Platform)| platform.lag_look_at().is_some_and(|at| at <= now.mono);
+        let names: Vec<PlatformName> = self.platforms.iter().filter(sampled).map(|(name, _)| name.clone()).collect();
         for name in names {
-            if !self.admits(&name, now.mono) {
-                continue;
+            if self.admits(&name, now.mono) && self.is_wanted(&name) {
+                self.look_at_sample(&name, now, out);
             }
-            if let Some(sample) = self.platforms.get_mut(&name).and_then(|platform| platform.lag_sample.as_mut()) {
-                sample.probing = true;
-                sample.looks += 1;
-            }
-            self.ask(&name, ProbeKind::Lag, now.mono, now, out);
         }
-        let due: Vec<(TicketId, PlatformName)> = self
-            .audits
+        for (id, name) in self.due_audits(now) {
+            if self.admits(&name, now.mono) && self.is_wanted(&name) {
+                self.look_at_audit(&name, id, now, out);
+            }
+        }
+    }
+
+    /// One of the looks that are due on a platform, whatever its breaker says. False: none is.
+    pub(super) fn watch_once(&mut self, name: &PlatformName, now: Now, out: &mut Vec<Command>) -> bool {
+        if self.platforms.get(name).and_then(Platform::lag_look_at).is_some_and(|at| at <= now.mono) {
+            self.look_at_sample(name, now, out);
+            return true;
+        }
+        let due = self.due_audits(now).into_iter().find(|(_, platform)| platform == name);
+        if let Some((id, _)) = &due {
+            self.look_at_audit(name, *id, now, out);
+        }
+        due.is_some()
+    }
+
+    fn look_at_sample(&mut self, name: &PlatformName, now: Now, out: &mut Vec<Command>) {
+        if let Some(sample) = self.platforms.get_mut(name).and_then(|platform| platform.lag_sample.as_mut()) {
+            sample.probing = true;
+            sample.looks += 1;
+        }
+        self.ask(name, ProbeKind::Lag, now.mono, now, out);
+    }
+
+    fn look_at_audit(&mut self, name: &PlatformName, id: TicketId, now: Now, out: &mut Vec<Command>) {
+        self.audits_under_way.insert(id);
+        self.ask(name, ProbeKind::Audit(id), now.mono, now, out);
+    }
+
+    /// Audits whose look is due and not under way, and the platforms of their tickets.
+    fn due_audits(&self, now: Now) -> Vec<(TicketId, PlatformName)> {
+        self.audits
             .iter()
             .filter(|(id, (_, audit))| audit.due_at <= now.wall && !self.audits_under_way.contains(id))
             .filter_map(|(id, (lane, _))| Some((*id, self.lanes.get(lane)?.platform.clone())))
-            .collect();
-        for (id, name) in due {
-            if self.admits(&name, now.mono) && self.is_wanted(&name) {
-                self.audits_under_way.insert(id);
-                self.ask(&name, ProbeKind::Audit(id), now.mono, now, out);
-            }
-        }
+            .collect()
+    }
+
+    /// When the next audit is worth a look. The wall clock may jump, and a platform may be shut: at least every minute.
+    pub(super) fn next_audit(&self, now: Mono) -> Option<Mono> {
+        let may_be_asked = |lane: &LaneId| {
+            let name = self.lanes.get(lane).map(|lane| &lane.platform)?;
+            let platform = self.platforms.get(name)?;
+            // One that lets nothing through now wakes us by an answer; but behind an open breaker a look that falls due
+            // may be its probe.
+            let open = matches!(platform.breaker, Breaker::Open { .. }) && platform.settings.capabilities.is_some();
+            Some(self.is_wanted(name) && (open || platform.admission(now) != Admission::Never))
+        };
+        let waiting = self.audits.iter().filter(|(id, _)| !self.audits_under_way.contains(id));
+        let due = waiting.filter(|(_, (lane, _))| may_be_asked(lane) == Some(true)).map(|(_, (_, audit))| audit.due_at);
+        let wait = due.min()?.since(self.now.wall);
+        Some(now.after(if wait.is_zero() { AUDIT_CHECK } else { wait.min(AUDIT_CHECK) }))
     }
 
     /// A look at a sample is over: visible, or looked at again.

@@ -399,3 +399,68 @@ fn a_known_note_that_people_deleted_holds_no_doubt_for_ever() {
     world.finish(2 * HOUR);
     assert_eq!((world.state(id), world.remote('A').notes.len()), (State::Completed, 1));
 }
+
+/// Platforms without a read that touches nothing.
+fn without_health_read(seed: u64) -> World {
+    let mut world = World::new(seed);
+    for name in ['A', 'B'] {
+        world.set_platform(name, |platform| platform.capabilities.as_mut().expect("usable").has_health_read = false);
+    }
+    world
+}
+
+#[test]
+fn an_audits_look_is_the_probe_of_a_breaker_when_nothing_else_is_left_to_ask() {
+    for fate in [Fate::Denied, Fate::Throttled(None), Fate::NotSent] {
+        let mut world = without_health_read(25);
+        world.remote('A').doubles_allowed = true;
+        world.remote('A').fates(Operation::CreateTicket, &[Fate::Late(40_000)]);
+        world.receive("north", &["SNR|1"]);
+        world.finish(120 * SECOND);
+        world.run_until(|world| world.tickets('A') == 2);
+        assert!(world.store.problems.is_empty(), "the audit has not looked yet");
+        // Its first looks fail, and no row is left that wants anything of the platform.
+        let end = world.now + 5 * 60 * SECOND;
+        world.remote('A').down = Some((end, fate));
+        let looks = world.remote_reads('A');
+        world.run_for(5 * 60 * SECOND);
+        let failed = world.remote_reads('A') - looks;
+        assert!((2..=6).contains(&failed), "{fate:?}: {failed} looks in five minutes");
+        world.run_for(3 * 60 * SECOND);
+        let codes: Vec<&str> = world.store.problems.iter().map(|problem| problem.code.as_str()).collect();
+        assert_eq!(codes, ["TB0304"], "{fate:?}: the double is reported");
+    }
+}
+
+#[test]
+fn a_look_at_our_own_create_is_the_probe_of_a_breaker_when_nothing_else_is_left_to_ask() {
+    let mut world = without_health_read(26);
+    world.remote('A').index_lag = (40 * SECOND, 40 * SECOND);
+    world.receive("north", &["SNR|1"]);
+    world.finish(10 * SECOND);
+    world.remote('A').down = Some((world.now + 15 * SECOND, Fate::Denied));
+    world.run_for(60 * SECOND);
+    let closed = world.reported(|report| matches!(report, Report::BreakerClosed { .. }));
+    assert_eq!(closed, 1, "{:?}", world.status());
+}
+
+#[test]
+fn nothing_is_asked_for_an_audit_while_processing_is_off() {
+    let mut world = without_health_read(27);
+    world.remote('A').fates(Operation::CreateTicket, &[Fate::ResetBefore]);
+    world.receive("north", &["SNR|1"]);
+    world.finish(120 * SECOND);
+    for backend in ["north", "south"] {
+        world.set_backend(backend, |backend| backend.processing = false);
+    }
+    world.run_for(60 * SECOND);
+    let (looks, steps) = (world.remote_reads('A'), world.steps);
+    world.run_for(600 * SECOND);
+    assert_eq!(world.remote_reads('A'), looks);
+    assert!(world.steps - steps < 40, "only the leases are renewed: {} steps", world.steps - steps);
+    for backend in ["north", "south"] {
+        world.set_backend(backend, |backend| backend.processing = true);
+    }
+    world.run_for(25 * HOUR);
+    assert!(world.store.audits.is_empty());
+}
