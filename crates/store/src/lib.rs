@@ -1,10 +1,12 @@
 //! The durable memory of ticketbridge: one coarse trait, each method one transaction.
 //!
-//! * [`Store`]: the contract. [`SqliteStore`] keeps it on disk, [`MemoryStore`] in memory, for tests and simulation.
+//! * [`Store`] and [`FeedbackStore`]: the contract. [`SqliteStore`] keeps it on disk, [`MemoryStore`] in memory, for tests
+//!   and simulation.
 //! * One conformance suite (`tests/conformance`) runs over all of them, and compares them step by step.
 
 mod contract;
 mod error;
+mod feedback;
 mod memory;
 mod rules;
 pub mod samples;
@@ -12,6 +14,7 @@ mod sqlite;
 
 pub use contract::*;
 pub use error::StoreError;
+pub use feedback::*;
 pub use memory::MemoryStore;
 pub use rules::lane_index;
 pub use sqlite::{OpenMode, Opened, SqliteOptions, SqliteStore};

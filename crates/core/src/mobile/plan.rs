@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use serde::ser::Error as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::box_office::{Authorizations, Contact, ContactNumber, RowStatus};
 use super::instant::UtcInstant;
@@ -151,7 +151,8 @@ pub enum Write<'i> {
 }
 
 /// The call that a write belongs to; writes of one kind travel together, at most 500 per call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each is documented on its type")]
 pub enum WriteKind {
     CreateContact,
