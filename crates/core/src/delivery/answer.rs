@@ -183,7 +183,7 @@ impl Delivery {
         match operation {
             Operation::AddNote => {
                 if let (Some(ticket), Some(platform)) = (ticket, self.platforms.get_mut(&target)) {
-                    platform.remember_note(NoteLookUp { origin, ticket });
+                    platform.known_notes.remember(NoteLookUp { origin, ticket });
                 }
                 self.complete(id, None);
                 State::Completed
@@ -205,7 +205,7 @@ impl Delivery {
             }
             Operation::CreateWorkOrder => {
                 if let (Some(ticket), Some(platform)) = (ticket, self.platforms.get_mut(&target)) {
-                    platform.remember_work_order(WorkOrderLookUp { origin, ticket });
+                    platform.known_work_orders.remember(WorkOrderLookUp { origin, ticket });
                 }
                 if let Some(entry) = self.rows.get_mut(&id) {
                     entry.row.work_order.clone_from(&ids.work_order_number);

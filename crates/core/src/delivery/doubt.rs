@@ -364,7 +364,7 @@ impl Delivery {
             Sight::Nameless(number) => {
                 self.hold(id, "TB0306", &format!("ticket {number} carries our key and an empty origin id while our own create is unclear; write the origin id into it or close it, the hourly look then goes on"));
             }
-            Sight::Absent if void => self.look_later(id, now.mono),
+            Sight::Absent if void => self.voided(id, doubt, probe, now),
             Sight::Absent => self.absent(id, doubt, others, probe, now),
         }
     }
@@ -395,6 +395,28 @@ impl Delivery {
         }
         self.complete(id, Some(reason));
         Some(State::Completed)
+    }
+
+    /// A negative that does not count: looked at again soon, unless what is known to exist has been missing for an hour.
+    /// Deleted, or no longer shown to us: only people can tell, so no time makes such a negative count.
+    fn voided(&mut self, id: TicketId, doubt: &Doubt, probe: &Probe, now: Now) {
+        let platform = self.platforms.get(&probe.platform);
+        let (lost, what) = match doubt.ask() {
+            Ask::Tickets => (false, ""),
+            Ask::Notes => (platform.is_some_and(|platform| platform.known_notes.lost(probe.began)), "note"),
+            Ask::WorkOrders => {
+                (platform.is_some_and(|platform| platform.known_work_orders.lost(probe.began)), "work order")
+            }
+        };
+        if !lost {
+            self.look_later(id, now.mono);
+            return;
+        }
+        let text = format!(
+            "look-ups on `{}` have not shown any {what} that is known to exist for an hour, so that they do not tell whether this one was made; mend the search, or settle it by hand and run `ticketbridge tickets dismiss`; the hourly look goes on once the next {what} is seen",
+            probe.platform
+        );
+        self.hold(id, "TB0311", &text);
     }
 
     /// A negative: does it count, is it the second that counts, and what follows?

@@ -15,7 +15,7 @@ use super::rows::HELD_RECHECK;
 use super::settings::PlatformSettings;
 use super::{KnownTicket, ProbeId};
 use crate::effect::{NoteLookUp, Operation, WorkOrderLookUp};
-use crate::ticket::{DedupeKey, OriginId, TicketId};
+use crate::ticket::{DedupeKey, TicketId};
 use crate::time::Mono;
 
 /// Requests in flight at the start.
@@ -104,6 +104,51 @@ pub(super) struct Canary {
     pub(super) seen: bool,
 }
 
+/// Records of one kind (notes, work orders) that are known to exist: the canaries of look-ups of that kind.
+///
+/// One that is missing may have been deleted, or the search has gone blind: nothing tells the two apart, so none is ever
+/// given up by time. The next look-up asks for another one.
+#[derive(Debug)]
+pub(super) struct KnownRecords<T> {
+    records: VecDeque<T>,
+    /// Since when every look-up has missed the one that it asked for.
+    missed_since: Option<Mono>,
+}
+
+impl<T> Default for KnownRecords<T> {
+    fn default() -> Self {
+        Self { records: VecDeque::new(), missed_since: None }
+    }
+}
+
+impl<T> KnownRecords<T> {
+    /// The one for the next look-up.
+    pub(super) fn canary(&self) -> Option<&T> {
+        self.records.front()
+    }
+
+    /// Remembers a record that was just made, or found.
+    pub(super) fn remember(&mut self, record: T) {
+        self.records.push_front(record);
+        self.records.truncate(CANARIES);
+    }
+
+    /// A look-up that began then has shown its canary, or missed it.
+    pub(super) fn looked(&mut self, missing: bool, began: Mono) {
+        if missing {
+            self.missed_since.get_or_insert(began);
+            self.records.rotate_left(1.min(self.records.len()));
+        } else {
+            self.missed_since = None;
+        }
+    }
+
+    /// Whether look-ups up to the one that began then have missed them for an hour.
+    pub(super) fn lost(&self, began: Mono) -> bool {
+        self.missed_since.is_some_and(|since| began.since(since) >= HELD_RECHECK)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Platform {
     pub(super) settings: PlatformSettings,
@@ -130,10 +175,8 @@ pub(super) struct Platform {
     pub(super) canaries: VecDeque<Canary>,
     /// Creates of ours that were answered, and when they were sent, the oldest first: the witnesses. A sample of them.
     witnesses: VecDeque<(KnownTicket, Mono)>,
-    pub(super) known_notes: VecDeque<NoteLookUp>,
-    pub(super) known_work_orders: VecDeque<WorkOrderLookUp>,
-    /// Which of these look-ups miss, and since when.
-    missed: BTreeMap<OriginId, Mono>,
+    pub(super) known_notes: KnownRecords<NoteLookUp>,
+    pub(super) known_work_orders: KnownRecords<WorkOrderLookUp>,
     /// Keys whose ticket we know and did not see.
     pub(super) missing: BTreeSet<DedupeKey>,
     lag: Option<(Duration, Mono)>,
@@ -167,9 +210,8 @@ impl Platform {
             last_applied: None,
             canaries: VecDeque::new(),
             witnesses: VecDeque::new(),
-            known_notes: VecDeque::new(),
-            known_work_orders: VecDeque::new(),
-            missed: BTreeMap::new(),
+            known_notes: KnownRecords::default(),
+            known_work_orders: KnownRecords::default(),
             missing: BTreeSet::new(),
             lag: None,
             rows_per_look_up: super::probe::PROBE_ITEMS,
@@ -410,42 +452,6 @@ impl Platform {
         self.canaries.retain(|known| known.ticket.key != *key);
         self.witnesses.retain(|(witness, _)| witness.key != *key);
         self.missing.remove(key);
-    }
-
-    /// Remembers a note that exists.
-    pub(super) fn remember_note(&mut self, note: NoteLookUp) {
-        self.known_notes.push_front(note);
-        self.known_notes.truncate(CANARIES);
-    }
-
-    /// Remembers a work order that exists.
-    pub(super) fn remember_work_order(&mut self, work_order: WorkOrderLookUp) {
-        self.known_work_orders.push_front(work_order);
-        self.known_work_orders.truncate(CANARIES);
-    }
-
-    /// A look-up has shown a note or work order that is known to exist.
-    pub(super) fn saw_record(&mut self, origin: OriginId) {
-        self.missed.remove(&origin);
-    }
-
-    /// A look-up that began then missed one. Another is asked for next time; one that is missed for an hour is given up
-    /// for deleted, or it would void every negative for ever.
-    pub(super) fn missed_record(&mut self, origin: OriginId, began: Mono) {
-        let gone = began.since(*self.missed.entry(origin).or_insert(began)) >= HELD_RECHECK;
-        let (notes, work_orders) = (&mut self.known_notes, &mut self.known_work_orders);
-        if gone {
-            notes.retain(|known| known.origin != origin);
-            work_orders.retain(|known| known.origin != origin);
-        } else if notes.front().is_some_and(|known| known.origin == origin) {
-            notes.rotate_left(1);
-        } else if work_orders.front().is_some_and(|known| known.origin == origin) {
-            work_orders.rotate_left(1);
-        }
-        let known = |origin: &OriginId| {
-            notes.iter().any(|one| one.origin == *origin) || work_orders.iter().any(|one| one.origin == *origin)
-        };
-        self.missed.retain(|origin, _| known(origin));
     }
 }
 

@@ -123,7 +123,7 @@ impl Delivery {
                     let row = &self.rows.get(id)?.row;
                     Some(NoteLookUp { origin: row.origin, ticket: row.ticket.clone()? })
                 });
-                probe.known_note = platform.known_notes.front().cloned();
+                probe.known_note = platform.known_notes.canary().cloned();
                 Query::Notes { wanted: wanted.collect(), known: probe.known_note.clone(), random: random_origin }
             }
             ProbeKind::Doubts(Ask::WorkOrders, ids) => {
@@ -131,7 +131,7 @@ impl Delivery {
                     let row = &self.rows.get(id)?.row;
                     Some(WorkOrderLookUp { origin: row.origin, ticket: row.ticket.clone()? })
                 });
-                probe.known_work_order = platform.known_work_orders.front().cloned();
+                probe.known_work_order = platform.known_work_orders.canary().cloned();
                 Query::WorkOrders {
                     wanted: wanted.collect(),
                     known: probe.known_work_order.clone(),
@@ -330,13 +330,11 @@ impl Delivery {
             self.stop_for_untrusted_search(&probe.platform, what);
             return true;
         }
-        let note = probe.known_note.as_ref().map(|known| known.origin);
-        let known = note.or_else(|| probe.known_work_order.as_ref().map(|known| known.origin));
-        if let (Some(origin), Some(platform)) = (known, self.platforms.get_mut(&probe.platform)) {
-            if missing {
-                platform.missed_record(origin, probe.began);
-            } else {
-                platform.saw_record(origin);
+        if let Some(platform) = self.platforms.get_mut(&probe.platform) {
+            if probe.known_note.is_some() {
+                platform.known_notes.looked(missing, probe.began);
+            } else if probe.known_work_order.is_some() {
+                platform.known_work_orders.looked(missing, probe.began);
             }
         }
         if missing {

@@ -39,6 +39,7 @@ pub const ALL: &[ErrorCode] = &[
     page("TB0308", include_str!("../../../../docs/errors/TB0308.md")),
     page("TB0309", include_str!("../../../../docs/errors/TB0309.md")),
     page("TB0310", include_str!("../../../../docs/errors/TB0310.md")),
+    page("TB0311", include_str!("../../../../docs/errors/TB0311.md")),
     page("TB0401", include_str!("../../../../docs/errors/TB0401.md")),
     page("TB0402", include_str!("../../../../docs/errors/TB0402.md")),
     page("TB0403", include_str!("../../../../docs/errors/TB0403.md")),

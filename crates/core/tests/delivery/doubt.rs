@@ -384,20 +384,65 @@ fn crashes_at_every_instant_of_a_ticket_make_no_double() {
 }
 
 #[test]
-fn a_known_note_that_people_deleted_holds_no_doubt_for_ever() {
+fn notes_that_go_out_of_sight_for_hours_are_not_doubled() {
     let mut world = World::new(5);
-    world.remote('A').foreign(500, "SNR|1", Some("another system"));
+    for key in ["SNR|1", "SNR|2"] {
+        world.remote('A').foreign(500, key, Some("another system"));
+    }
+    world.receive("north", &["SNR|1"]);
+    world.finish(60 * SECOND);
+    world.remote('A').fates(Operation::AddNote, &[Fate::ResetAfter]);
+    let id = world.receive("north", &["SNR|2"]);
+    world.run_until(|world| world.row(id).sent.contains(Operation::AddNote));
+    world.remote('A').blind = true;
+    world.run_for(30 * HOUR);
+    assert!(world.row(id).reason.as_ref().is_some_and(|reason| reason.starts_with("TB0311")), "{:?}", world.row(id));
+    world.remote('A').blind = false;
+    world.finish(2 * HOUR);
+    assert_eq!((world.state(id), world.remote('A').notes.len()), (State::Completed, 2));
+}
+
+#[test]
+fn work_orders_that_go_out_of_sight_for_hours_are_not_doubled() {
+    let mut world = World::new(5);
+    // More than one canary, each of which is asked for in its turn.
+    world.receive("north", &["SNR|1", "SNR|2", "SNR|3"]);
+    world.finish(60 * SECOND);
+    world.remote('B').fates(Operation::CreateWorkOrder, &[Fate::ResetAfter]);
+    let id = world.receive("north", &["SNR|4"]);
+    world.run_until(|world| world.row(id).sent.contains(Operation::CreateWorkOrder));
+    world.remote('B').blind = true;
+    world.run_for(30 * HOUR);
+    assert!(world.row(id).reason.as_ref().is_some_and(|reason| reason.starts_with("TB0311")), "{:?}", world.row(id));
+    world.remote('B').blind = false;
+    world.finish(2 * HOUR);
+    assert_eq!((world.state(id), world.remote('B').work_orders.len()), (State::Completed, 4));
+}
+
+#[test]
+fn a_known_note_that_people_deleted_holds_a_doubt_until_another_note_is_seen() {
+    let mut world = World::new(5);
+    for key in ["SNR|1", "SNR|2", "SNR|3"] {
+        world.remote('A').foreign(500, key, Some("another system"));
+    }
     let known = world.receive("north", &["SNR|1"]);
     world.finish(60 * SECOND);
     assert_eq!(world.state(known), State::Completed);
     world.remote('A').notes.clear();
-    world.remote('A').foreign(500, "SNR|2", Some("another system"));
     world.remote('A').fates(Operation::AddNote, &[Fate::ResetBefore]);
     let id = world.receive("north", &["SNR|2"]);
     world.run_for(HOUR / 2);
-    assert!(world.state(id).is_open(), "a known note is missing: nothing is believed yet");
+    let looks = world.remote('A').reads_of("notes");
+    assert_eq!(world.status().waiting.get("in doubt"), Some(&1), "a known note is missing: nothing is believed yet");
+    world.run_for(10 * HOUR);
+    assert_eq!(world.status().waiting.get("held for an operator"), Some(&1), "{:?}", world.row(id));
+    assert!(world.remote('A').reads_of("notes") - looks < 150, "looked at once an hour");
+    let next = world.receive("north", &["SNR|3"]);
     world.finish(2 * HOUR);
-    assert_eq!((world.state(id), world.remote('A').notes.len()), (State::Completed, 1));
+    assert_eq!(
+        (world.state(id), world.state(next), world.remote('A').notes.len()),
+        (State::Completed, State::Completed, 2)
+    );
 }
 
 /// Platforms without a read that touches nothing.
