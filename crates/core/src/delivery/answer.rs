@@ -199,8 +199,9 @@ impl Delivery {
                 }
                 self.created(id, KnownTicket { key, reference, origin: Some(origin) }, sent_at, now);
                 self.advance(id, State::CreatingWorkOrder);
+                // Found, and not made just now: its work order may have been made in a life that the store forgot.
                 self.set_phase(id, Phase::New);
-                self.set_phase(id, Phase::Ready);
+                self.place(id, now);
                 State::CreatingWorkOrder
             }
             Operation::CreateWorkOrder => {

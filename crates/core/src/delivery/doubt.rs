@@ -12,7 +12,7 @@ use super::platform::Platform;
 use super::probe::{Ask, Probe, ProbeKind, oldest_open};
 use super::rows::{HELD_RECHECK, Phase};
 use super::settings::OnUnresolved;
-use super::{BatchId, Delivery, Problem, Settled};
+use super::{BatchId, Delivery, ProbeId, Problem, Settled};
 use crate::effect::{Operation, Outcome, RemoteIds, RemoteNote, RemoteTicket, RemoteWorkOrder};
 use crate::ticket::{PlatformName, State, TicketId, TicketReference};
 use crate::time::{Mono, Now};
@@ -46,7 +46,8 @@ pub(super) struct Doubt {
     pub(super) next_look: Mono,
     pub(super) looks: u32,
     pub(super) first_negative: Option<Mono>,
-    pub(super) probing: bool,
+    /// The look-up that is under way about it.
+    pub(super) probing: Option<ProbeId>,
     /// It waits for an operator; looked at again once an hour.
     pub(super) held: bool,
 }
@@ -61,7 +62,7 @@ impl Doubt {
             next_look: now,
             looks: 0,
             first_negative: None,
-            probing: false,
+            probing: None,
             held: false,
         }
     }
@@ -159,7 +160,7 @@ impl Delivery {
         let mut unable = Vec::new();
         for (_, id) in self.agenda.range(..=(now, TicketId(i64::MAX))) {
             let Some(doubt) = self.doubts.get(id) else { continue };
-            if doubt.probing || !self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)) {
+            if doubt.probing.is_some() || !self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)) {
                 continue;
             }
             let Some(platform) = self.platform_of_ask(*id, doubt.ask()) else { continue };
@@ -184,24 +185,32 @@ impl Delivery {
         now: Now,
         out: &mut Vec<Command>,
     ) {
-        let mut latest = None;
-        for id in &ids {
-            if let Some(doubt) = self.doubts.get_mut(id) {
-                doubt.probing = true;
-                latest = latest.max(Some(doubt.since));
+        let latest = ids.iter().filter_map(|id| self.doubts.get(id)).map(|doubt| doubt.since).max();
+        let asked = ids.clone();
+        let probe = self.ask(platform, ProbeKind::Doubts(ask, ids), latest.unwrap_or(now.mono), now, out);
+        for id in asked {
+            if let Some(doubt) = self.doubts.get_mut(&id) {
+                doubt.probing = probe;
             }
         }
-        self.ask(platform, ProbeKind::Doubts(ask, ids), latest.unwrap_or(now.mono), now, out);
+    }
+
+    /// The doubt that a look-up was sent about. Its row may have left it since and be in doubt of something else (the lane
+    /// was lost and taken again): of that, the answer says nothing.
+    fn asked_about(&self, id: TicketId, probe: &Probe) -> Option<Doubt> {
+        self.doubts.get(&id).filter(|doubt| doubt.probing == Some(probe.id)).cloned()
     }
 
     /// A look-up of doubts failed: all of them look again later.
-    pub(super) fn doubts_unanswered(&mut self, name: &PlatformName, ids: &[TicketId], now: Now) {
-        if let Some(platform) = self.platforms.get_mut(name) {
+    pub(super) fn doubts_unanswered(&mut self, probe: &Probe, ids: &[TicketId], now: Now) {
+        if let Some(platform) = self.platforms.get_mut(&probe.platform) {
             // A look-up is whole or nothing, and may take a request per row: fewer rows are the likelier to get through.
             platform.rows_per_look_up = (ids.len() / 2).max(1);
         }
         for id in ids {
-            self.look_later(*id, now.mono);
+            if self.asked_about(*id, probe).is_some() {
+                self.look_later(*id, now.mono);
+            }
         }
     }
 
@@ -216,7 +225,7 @@ impl Delivery {
     ) {
         let mut lost = Vec::new();
         for id in ids {
-            let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
+            let (Some(doubt), Some(entry)) = (self.asked_about(*id, probe), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
             let key = entry.row.key.as_str();
             let ours: Vec<&RemoteTicket> =
@@ -272,7 +281,7 @@ impl Delivery {
         now: Now,
     ) {
         for id in ids {
-            let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
+            let (Some(doubt), Some(entry)) = (self.asked_about(*id, probe), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
             // On whatever ticket: people may have merged ours into another meanwhile, with its notes.
             let there = notes.iter().any(|note| note.origin == origin);
@@ -295,7 +304,7 @@ impl Delivery {
         now: Now,
     ) {
         for id in ids {
-            let (Some(doubt), Some(entry)) = (self.doubts.get(id).cloned(), self.rows.get(id)) else { continue };
+            let (Some(doubt), Some(entry)) = (self.asked_about(*id, probe), self.rows.get(id)) else { continue };
             let origin = entry.row.origin.to_string();
             let ticket = entry.row.ticket.clone();
             // By number and record: numbers alone may be given twice.
@@ -581,7 +590,7 @@ impl Delivery {
         if let Some(doubt) = self.doubts.get_mut(&id) {
             self.agenda.remove(&(doubt.next_look, id));
             doubt.next_look = self.now.mono.after(HELD_RECHECK);
-            doubt.probing = false;
+            doubt.probing = None;
             doubt.held = true;
             self.agenda.insert((doubt.next_look, id));
         }
@@ -613,7 +622,7 @@ impl Delivery {
         if let Some(doubt) = self.doubts.get_mut(&id) {
             self.agenda.remove(&(doubt.next_look, id));
             doubt.looks += 1;
-            doubt.probing = false;
+            doubt.probing = None;
             doubt.next_look = at;
             self.agenda.insert((at, id));
         }

@@ -42,10 +42,9 @@ impl Delivery {
     }
 
     pub(super) fn begin_retrieval(&mut self, name: &PlatformName, now: Now, out: &mut Vec<Command>) {
-        let before = self.next_probe;
-        self.ask(name, ProbeKind::Retrieval, now.mono, now, out);
+        let under_way = self.ask(name, ProbeKind::Retrieval, now.mono, now, out);
         if let Some(platform) = self.platforms.get_mut(name) {
-            platform.retrieval.under_way = Some(super::ProbeId(before));
+            platform.retrieval.under_way = under_way;
         }
     }
 

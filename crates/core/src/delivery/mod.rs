@@ -443,7 +443,7 @@ impl Delivery {
             return wake;
         }
         for (at, id) in &self.agenda {
-            let Some(doubt) = self.doubts.get(id).filter(|doubt| !doubt.probing) else { continue };
+            let Some(doubt) = self.doubts.get(id).filter(|doubt| doubt.probing.is_none()) else { continue };
             if !self.rows.get(id).is_some_and(|entry| self.processing(&entry.row.backend)) {
                 continue;
             }

@@ -54,6 +54,7 @@ pub(super) enum ProbeKind {
 
 #[derive(Debug, Clone)]
 pub(super) struct Probe {
+    pub(super) id: ProbeId,
     pub(super) platform: PlatformName,
     /// The look-up began at this instant or later.
     pub(super) began: Mono,
@@ -92,7 +93,8 @@ impl Delivery {
         can.map_or(1, |can| can.max_keys.saturating_sub(2)).clamp(1, platform.rows_per_look_up)
     }
 
-    /// Sends a look-up. `doubtful_since`: the newest doubt it is about; a create of ours after it is the witness.
+    /// Sends a look-up. `doubtful_since`: the newest doubt it is about; a create of ours after it is the witness. `None`:
+    /// there is no such platform.
     pub(super) fn ask(
         &mut self,
         name: &PlatformName,
@@ -100,12 +102,14 @@ impl Delivery {
         doubtful_since: Mono,
         now: Now,
         out: &mut Vec<Command>,
-    ) {
+    ) -> Option<ProbeId> {
         let bits = self.dice.bits();
         let random_origin = OriginId(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
-        let Some(platform) = self.platforms.get(name) else { return };
+        let platform = self.platforms.get(name)?;
         let as_look_up = |known: &KnownTicket| TicketLookUp { key: known.key.clone(), origin: known.origin };
+        let id = ProbeId(self.next_probe);
         let mut probe = Probe {
+            id,
             platform: name.clone(),
             began: now.mono,
             known_ticket: None,
@@ -157,17 +161,16 @@ impl Delivery {
                 let known = platform.witness(doubtful_since, &asked).or_else(|| platform.canary(&asked));
                 probe.known_ticket = known.map(|(known, since)| (known.clone(), since));
                 let known = known.map(|(known, _)| as_look_up(known));
-                let Some(random) = random_key else { return };
-                Query::Tickets { wanted, known, random }
+                Query::Tickets { wanted, known, random: random_key? }
             }
         };
-        let id = ProbeId(self.next_probe);
         self.next_probe += 1;
         self.probes.insert(id, probe);
         if let Some(platform) = self.platforms.get_mut(name) {
             platform.in_flight += 1;
         }
         out.push(Command::LookUp { probe: id, platform: name.clone(), query });
+        Some(id)
     }
 
     /// Breakers whose rest is over get one probe: a read where there is one (else a single ticket is let through).
@@ -251,7 +254,7 @@ impl Delivery {
         );
         match &probe.kind {
             ProbeKind::Retrieval => self.retrieval_failed(&probe.platform, &fault.why, now),
-            ProbeKind::Doubts(_, ids) => self.doubts_unanswered(&probe.platform, &ids.clone(), now),
+            ProbeKind::Doubts(_, ids) => self.doubts_unanswered(probe, ids, now),
             ProbeKind::Lag => self.lag_look_over(&probe.platform, None, now),
             ProbeKind::Audit(ticket) => self.audit_later(*ticket, now),
             ProbeKind::Health => {}

@@ -342,6 +342,29 @@ fn a_suspect_store_starts_with_look_ups_for_every_operation() {
 }
 
 #[test]
+fn a_restored_store_that_forgot_a_work_order_makes_no_second_one() {
+    let mut world = World::new(21);
+    world.receive("north", &["SNR|1"]);
+    world.run_until(|world| world.row(1).sent.contains(Operation::CreateTicket));
+    let (backup, batches) = (world.row(1).clone(), world.store.batches.clone());
+    // The work order is made, and its number is not yet on the ticket.
+    world.run_until(|world| world.state(1) == State::LinkingWorkOrder);
+    world.crash(100);
+    world.remote('A').tickets[0].work_order = None;
+    world.store.rows.insert(backup.id, backup);
+    world.store.batches = batches;
+    world.store.ledger.clear();
+    for lane in world.store.lanes.values_mut() {
+        lane.next_sequence += 1_000;
+    }
+    world.suspect = true;
+    world.run_for(100);
+    world.finish(300 * SECOND);
+    assert_eq!((world.tickets('A'), world.remote('B').work_orders.len()), (1, 1));
+    assert_eq!(world.state(1), State::Completed);
+}
+
+#[test]
 fn the_audit_after_a_resend_finds_a_double() {
     let mut world = World::new(22);
     // The effect comes later than the platform promised: outside the promise a double is possible.
@@ -381,6 +404,22 @@ fn crashes_at_every_instant_of_a_ticket_make_no_double() {
             assert!(world.store.rows.contains_key(&TicketId(id)));
         }
     }
+}
+
+#[test]
+fn a_look_up_of_an_earlier_doubt_says_nothing_of_a_later_one() {
+    let mut world = World::new(6);
+    world.remote('A').latency = (100, 100);
+    world.remote('A').fates(Operation::CreateTicket, &[Fate::ResetAfter]);
+    let id = world.receive("north", &["SNR|1"]);
+    world.run_until(|world| world.remote_reads('A') == 2);
+    world.run_for(20);
+    // The create is looked up a second time while the first answer is still out, and so is everything that may follow.
+    world.suspect = true;
+    world.take_lanes_again();
+    world.finish(300 * SECOND);
+    assert_eq!(world.state(id), State::Completed);
+    assert_eq!((world.tickets('A'), world.remote('B').work_orders.len()), (1, 1), "{:?}", world.row(id));
 }
 
 #[test]

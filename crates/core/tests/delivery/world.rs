@@ -254,6 +254,16 @@ impl World {
         self.later(for_how_long, |world| world.crash(1));
     }
 
+    /// Another process takes the lanes, and this one, still alive, takes them back at once.
+    pub(crate) fn take_lanes_again(&mut self) {
+        for lane in self.store.lanes.keys().copied().collect::<Vec<_>>() {
+            self.tell_now(Event::LaneLost { lane });
+            let taken = self.store.take(lane, Mono(self.now + LEASE), self.suspect);
+            self.tell_now(Event::LaneTaken(Box::new(taken)));
+        }
+        self.suspect = false;
+    }
+
     pub(crate) fn drain(&mut self) {
         self.draining = true;
         self.tell_now(Event::Drain);
