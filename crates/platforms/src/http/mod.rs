@@ -33,6 +33,6 @@ pub use client::{ClientError, ClientSettings, Exchange, HttpClient, LastCheck, M
 pub use record::{CAPTURE_LIMIT, ExchangeObserver, ExchangeRecord};
 pub use redact::Redactor;
 pub use refusal::{TokenRefusals, usual_refusals};
-pub use retry_after::retry_after;
+pub use retry_after::{retry_after, retry_after_at};
 pub use secret::Secret;
 pub use token::refusal_words;

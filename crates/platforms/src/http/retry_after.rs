@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use ticketbridge_core::time::Wall;
 
 /// Longest wish that is obeyed: a platform that says more is asked again after a day.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -11,13 +12,23 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// The platform's own wish, from the moment of its answer. A date is read against the answer's own `Date`, so that a
 /// difference between the two clocks does not matter; one in the past is zero. Anything else is no wish.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    wish(headers, None)
+}
+
+/// [`retry_after`], where `wall_now` stands in for the `Date` of an answer that has none, or none that can be read.
+pub fn retry_after_at(headers: &HeaderMap, wall_now: Wall) -> Option<Duration> {
+    wish(headers, Some(wall_now.0.div_euclid(1000)))
+}
+
+fn wish(headers: &HeaderMap, now: Option<i64>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wish = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than a u64 has is a very long time, not a mistake.
         text.parse().map_or(LONGEST, Duration::from_secs)
     } else {
         let until = http_date(text)?;
-        let from = http_date(headers.get(DATE)?.to_str().ok()?)?;
+        let date = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
+        let from = date.or(now)?;
         Duration::from_secs(u64::try_from(until.saturating_sub(from)).unwrap_or(0))
     };
     Some(wish.min(LONGEST))
