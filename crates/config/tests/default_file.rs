@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ticketbridge_config::sections::{Delivery, Mail, Offload, PlatformKind, Retention, Server, Store, Workflow};
+use ticketbridge_config::sections::{
+    Delivery, Launch, Mail, Offload, PlatformKind, Retention, Server, Store, Workflow,
+};
 use ticketbridge_config::{Config, DEFAULT_FILE};
 use ticketbridge_core::network::load::FileKind;
+use ticketbridge_core::ticket::PlatformName;
 
 const NO_ENVIRONMENT: [(String, String); 0] = [];
 
@@ -73,8 +76,53 @@ fn every_example_that_is_switched_off_works_when_switched_on() {
     let kinds: BTreeSet<_> = all.platforms.values().map(ticketbridge_config::sections::Platform::kind).collect();
     assert_eq!(kinds, PlatformKind::ALL.into());
     assert_eq!(all.feedback.len(), 1);
+    assert!(all.mail.server.is_some() && all.mail.password.is_some());
     assert_eq!(all.server.tokens.len(), 1);
 }
+
+/// What the switched-off examples say is what holds where a file is silent.
+#[test]
+fn the_examples_of_the_mobile_job_show_the_defaults() {
+    let shown = parse(&uncommented());
+    let bare = format!(
+        "{PLATFORMS}{}",
+        r#"
+        [[feedback]]
+        internal_name = "feedback demo"
+        organizer = "demo"
+        source = "tixngo"
+        box_office = "s360"
+        "#
+    );
+    let bare = parse(&bare);
+    let mut function = shown.feedback[0].clone();
+    let example = std::mem::replace(&mut function.launch, Launch::Manual);
+    assert_eq!(example, Launch::Automatic);
+    assert!(function.start.take().is_some() && function.end.take().is_some());
+    assert!(function.file_to_upload.take().is_some());
+    assert_eq!(function, bare.feedback[0]);
+    for name in ["tixngo", "s360"] {
+        let name = PlatformName::new(name);
+        assert_eq!(shown.platforms[&name], bare.platforms[&name]);
+    }
+}
+
+const PLATFORMS: &str = r#"
+backends = [{ name = "be-1", tickets = "sfyc", work_orders = "sfyc" }]
+[platforms.sfyc]
+type = "connector"
+file = "builtin:sfyc"
+host = "127.0.0.1"
+token = "env:SFYC_TOKEN"
+[platforms.tixngo]
+type = "tixngo"
+base_url = "http://127.0.0.1:9400/tixngo/v3/organizer/tickets"
+api_key = "env:TIXNGO_KEY"
+[platforms.s360]
+type = "s360"
+base_url = "http://127.0.0.1:9400/s360/api/v1"
+token = "env:S360_TOKEN"
+"#;
 
 /// Every key of the schema has to be found in the file, as a setting or in its text.
 #[test]

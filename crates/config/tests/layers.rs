@@ -73,7 +73,7 @@ fn variables_find_entries_by_name_and_values_by_type() {
     assert_eq!(settings.timeouts.connect.to_string(), "1s");
     assert_eq!(settings.ticket.open_states, ["open", "inProgress"]);
     assert_eq!(config.workflow.rules.bands.us_utilization_pct.critical.0, 92_500);
-    assert_eq!(config.mail.error_recipients, ["noc@example.org"]);
+    assert_eq!(config.mail.error_recipients, ["noc@example.org".parse().unwrap()]);
     assert!(matches!(loaded.origin("platforms.own-desk.timeouts.connect"), Origin::Environment { .. }));
     assert!(matches!(loaded.origin("backends.be-1.processing"), Origin::Environment { .. }));
 }

@@ -143,6 +143,92 @@ work_orders = "cherwell"
     insta::assert_snapshot!(catalogue);
 }
 
+/// What a mobile job without mistakes needs, to put one mistake beside.
+const WALLET: &str = r#"
+[platforms.tixngo]
+type = "tixngo"
+base_url = "https://tixngo.example.org/v3/organizer/tickets"
+api_key = "env:TIXNGO_KEY"
+[platforms.s360]
+type = "s360"
+base_url = "https://s360.example.org/s360/api/v1"
+token = "env:S360_TOKEN"
+"#;
+const FUNCTION: &str = r#"
+[[feedback]]
+internal_name = "day"
+organizer = "opera"
+source = "tixngo"
+box_office = "s360"
+"#;
+
+#[test]
+fn mistakes_in_the_mobile_job_and_in_mail() {
+    let good = format!("{PLATFORM}{BACKEND}{WALLET}{FUNCTION}");
+    assert_eq!(report(&good, &[]), "no problem");
+    let mut catalogue = String::new();
+    let mut case = |title: &str, text: &str, environment: &[(&str, &str)]| {
+        let report = report(text, environment);
+        assert_ne!(report, "no problem", "{title}");
+        let shown = text.replace(&format!("{PLATFORM}{BACKEND}{WALLET}"), "(platforms, backend)\n");
+        write!(catalogue, "=== {title}\n{}", shown.replace(FUNCTION, "(function `day` of `opera`)\n")).unwrap();
+        for (name, value) in environment {
+            writeln!(catalogue, "$ {name}={value}").unwrap();
+        }
+        write!(catalogue, "--> {report}\n\n").unwrap();
+    };
+    let second = FUNCTION.replace("\"day\"", "\"night\"");
+    case("a second active function of an organizer", &format!("{good}{second}launch = \"automatic\"\n"), &[]);
+    case("two organizers, one account", &format!("{good}{}", second.replace("opera", "arena")), &[]);
+    let elsewhere = r#"
+[platforms.tixngo-2]
+type = "tixngo"
+base_url = "https://TIXNGO.example.org:443/v3/organizer/tickets/"
+api_key = "env:TIXNGO_KEY"
+"#;
+    case(
+        "two organizers, two platforms, one account",
+        &format!("{good}{elsewhere}{}", second.replace("opera", "arena").replace("\"tixngo\"", "\"tixngo-2\"")),
+        &[],
+    );
+    case("a lease that is too short", &format!("{good}timeout = \"60s\"\nlease = \"89999ms\"\n"), &[]);
+    case("a time-out that is too long for the default lease", &good, &[("TICKETBRIDGE_FEEDBACK__DAY__TIMEOUT", "41s")]);
+    case("a frequency that is no whole minutes", &format!("{good}frequency = \"90s\"\n"), &[]);
+    case(
+        "numbers out of range",
+        &format!("{good}batch_size = 10001\npages_per_run = 0\nmax_dump_kib = 1000001\n"),
+        &[],
+    );
+    case(
+        "an end before the start",
+        &format!("{good}start = \"2026-05-01T00:00:00Z\"\nend = \"2026-05-01T00:00:00Z\"\n"),
+        &[],
+    );
+    case("an organizer with blanks", &good.replace("\"opera\"", "\" opera\""), &[]);
+    case("an empty organization", &format!("{good}organizations = [\"ORG-A\", \"\"]\n"), &[]);
+    case("a recipient that is none", &format!("{good}error_recipients = [\"NOC <noc@example.org>\"]\n"), &[]);
+    case("recipients in one text", "[mail]\nerror_recipients = [\"a@example.org, b@example.org\"]\n", &[]);
+    case("recipients without a list", "[mail]\nerror_recipients = \"a@example.org\"\n", &[]);
+    case(
+        "platforms the wrong way round",
+        &good.replace("source = \"tixngo\"", "source = \"s360\"").replace("office = \"s360\"", "office = \"tixngo\""),
+        &[],
+    );
+    case(
+        "an address that is not TIXNGO's, and no header name",
+        &good.replace("organizer/tickets\"", "organizer\"\napi_key_header = \"X Key:\""),
+        &[],
+    );
+    case(
+        "mail with half a login, no sender and an address for a host",
+        "[mail]\nserver = \"smtp://mail.example.org:25\"\nusername = \"tb\"\n",
+        &[],
+    );
+    case("mail without a sender", "[mail]\nserver = \"mail.example.org\"\nport = 0\n", &[]);
+    case("a word that is no security", "[mail]\nsecurity = \"ssl\"\n", &[]);
+    insta::assert_snapshot!(catalogue);
+}
+
 #[test]
 fn a_secret_in_the_wrong_place_is_never_repeated() {
     for text in [
@@ -151,6 +237,13 @@ fn a_secret_in_the_wrong_place_is_never_repeated() {
         PLATFORM.replace("\"env:SFYC_TOKEN\"", "{ value = \"geheim\" }"),
         PLATFORM.replace("127.0.0.1", "https://user:geheim@host"),
         String::from("[store]\npassword = \"geheim\"\n"),
+        String::from("[mail]\nserver = \"smtp://tb:geheim@mail.example.org\"\n"),
+        String::from(
+            "[mail]\nserver = \"mail.example.org\"\nfrom = \"a@b.c\"\nusername = \"tb\"\npassword = \"geheim\"\n",
+        ),
+        String::from(
+            "[platforms.x]\ntype = \"tixngo\"\nbase_url = \"http://h/organizer/tickets\"\napi_key = \"geheim\"\n",
+        ),
         String::from("[[server.tokens]]\nname = \"a\"\nrole = \"admin\"\ntoken = \"geheim\"\n"),
     ] {
         let report = report(&text, &[]);

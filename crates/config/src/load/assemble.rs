@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::suggest::hint;
 use super::tree::{Node, Origin, Table, Value, element_name};
 use crate::Config;
-use crate::sections::platforms::PlatformSettings;
+use crate::sections::platforms::{Common, PlatformSettings};
 use crate::sections::{Offload, Platform, PlatformKind, Start, Workflow};
 
 /// Sections whose entries come from the user's file alone as soon as it has the section.
@@ -61,8 +61,8 @@ fn mark_default(node: &mut Node) {
     }
 }
 
-/// Reads all sections and checks them against each other.
-pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<Config> {
+/// Reads all sections and checks them against each other. Answers the warnings, too.
+pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<(Config, Vec<Problem>)> {
     let table = std::mem::take(root.table_mut()?);
     for (key, node) in table.iter().filter(|(key, _)| !SECTIONS.contains(&key.as_str())) {
         let text = match home_of(key) {
@@ -101,8 +101,8 @@ pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<Co
         feedback,
     };
     let named: Vec<String> = section("platforms").table().into_iter().flat_map(|table| table.keys().cloned()).collect();
-    checks::check(&config, &named, &places, problems);
-    Some(config)
+    let warnings = checks::check(&config, &named, &places, problems);
+    Some((config, warnings))
 }
 
 /// The section that a key belongs to which stands outside of any.
@@ -202,6 +202,8 @@ fn platform(mut node: Node, key: &str, problems: &mut Vec<Problem>) -> Option<Pl
     for name in COMMON_KEYS {
         common.extend(table.remove_entry(name));
     }
+    let usual = || Node { origin: Origin::Default, value: Value::Text(Common::in_doubt_for(kind).to_string()) };
+    common.entry(String::from("in_doubt_for")).or_insert_with(usual);
     let common = read(&Node { origin, value: Value::Table(common) }, key, &[], problems);
     let also: Vec<&str> = COMMON_KEYS.iter().copied().chain(["type"]).collect();
     let settings = match kind {

@@ -1,5 +1,8 @@
 //! What no single value shows: ranges, and how sections fit together. Every text names the way out.
 
+mod feedback;
+mod mail;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -10,7 +13,7 @@ use super::suggest::{hint, nearest};
 use super::tree::{Node, Origin, Value, element_name};
 use crate::Config;
 use crate::sections::platforms::{Auth, ConnectorSettings, PlatformSettings};
-use crate::sections::{Backend, Delivery, Feedback, Launch, Platform, PlatformKind, StoreUrl};
+use crate::sections::{Backend, Delivery, Platform, PlatformKind, StoreUrl};
 use crate::types::WebAddress;
 
 /// Dotted key → where it stands, tables and entries included.
@@ -39,11 +42,19 @@ pub(crate) fn remember(node: &Node, path: &str, places: &mut Places) {
 struct Checker<'a> {
     places: &'a Places,
     problems: &'a mut Vec<Problem>,
+    warnings: &'a mut Vec<Problem>,
 }
 
 /// Checks everything. `all_platforms` are the names of all platforms of the file, those that could not be read included.
-pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, problems: &mut Vec<Problem>) {
-    let mut checker = Checker { places, problems };
+/// Answers what works and is probably not meant.
+pub(crate) fn check(
+    config: &Config,
+    all_platforms: &[String],
+    places: &Places,
+    problems: &mut Vec<Problem>,
+) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    let mut checker = Checker { places, problems, warnings: &mut warnings };
     checker.server(config);
     for word in placeholders(&config.delivery.note_template) {
         if !Delivery::NOTE_PLACEHOLDERS.contains(&word) {
@@ -53,6 +64,7 @@ pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, 
     }
     checker.backends(config, all_platforms);
     checker.feedback(config, all_platforms);
+    checker.mail(config);
     for error in config.workflow.rules.check() {
         checker.refuse(&format!("workflow.{}", error.key), format!("{}; {}", error.problem, error.advice));
     }
@@ -70,6 +82,7 @@ pub(crate) fn check(config: &Config, all_platforms: &[String], places: &Places, 
             checker.refuse(&format!("offload.{}", kind.as_str()), text);
         }
     }
+    warnings
 }
 
 /// The words that stand between braces.
@@ -80,18 +93,32 @@ fn placeholders(template: &str) -> impl Iterator<Item = &str> {
 
 impl Checker<'_> {
     fn refuse(&mut self, key: &str, text: impl Into<String>) {
-        // A default is not what has to be changed: the table it belongs to is the next best place.
+        self.problems.push(Problem { origin: self.origin(key), key: key.to_owned(), text: text.into() });
+    }
+
+    /// As [`Self::refuse`], but a value that was there and was wrong has been reported already.
+    fn refuse_missing(&mut self, key: &str, text: &str) {
+        if !self.problems.iter().any(|problem| problem.key == key) {
+            self.refuse(key, text);
+        }
+    }
+
+    fn warn(&mut self, key: &str, text: impl Into<String>) {
+        self.warnings.push(Problem { origin: self.origin(key), key: key.to_owned(), text: text.into() });
+    }
+
+    /// A default is not what has to be changed: the table it belongs to is the next best place.
+    fn origin(&self, key: &str) -> Origin {
         let mut place = key;
-        let origin = loop {
+        loop {
             if let Some(origin) = self.places.get(place).filter(|origin| **origin != Origin::Default) {
-                break origin.clone();
+                return origin.clone();
             }
             match place.rsplit_once('.') {
                 Some((above, _)) => place = above,
-                None => break Origin::Default,
+                None => return Origin::Default,
             }
-        };
-        self.problems.push(Problem { origin, key: key.to_owned(), text: text.into() });
+        }
     }
 
     fn range(&mut self, key: &str, value: u32, range: &RangeInclusive<u32>) {
@@ -207,56 +234,6 @@ impl Checker<'_> {
         }
     }
 
-    fn feedback(&mut self, config: &Config, all_platforms: &[String]) {
-        let mut names = BTreeSet::new();
-        let mut automatic = BTreeMap::new();
-        for function in &config.feedback {
-            let Feedback { internal_name, organizer, frequency, .. } = function;
-            let key = format!("feedback.{internal_name}");
-            if !names.insert(internal_name) {
-                let text = format!("two functions have the name `{internal_name}`; give each its own");
-                self.refuse(&format!("{key}.internal_name"), text);
-            }
-            if organizer.trim().is_empty() {
-                self.refuse(&format!("{key}.organizer"), "is empty; write the organizer's code");
-            }
-            self.platform_reference(
-                &format!("{key}.source"),
-                function.source.as_str(),
-                config,
-                all_platforms,
-                &[PlatformKind::Tixngo],
-            );
-            let box_office = function.box_office.as_str();
-            self.platform_reference(
-                &format!("{key}.box_office"),
-                box_office,
-                config,
-                all_platforms,
-                &[PlatformKind::S360],
-            );
-            let seconds = frequency.get().as_secs();
-            if frequency.get().subsec_nanos() > 0 || !seconds.is_multiple_of(60) || !(60..=86_400).contains(&seconds) {
-                let text = format!("`{frequency}` is out of range; write whole minutes, \"1m\" to \"1440m\"");
-                self.refuse(&format!("{key}.frequency"), text);
-            }
-            self.range(&format!("{key}.batch_size"), function.batch_size, &(1..=10_000));
-            self.range(&format!("{key}.pages_per_run"), function.pages_per_run, &(1..=1_000));
-            if function.start.zip(function.end).is_some_and(|(start, end)| start >= end) {
-                self.refuse(&format!("{key}.end"), "is not later than `start`, so no run would ever start");
-            }
-            if function.launch == Launch::Automatic
-                && let Some(first) = automatic.insert(organizer, internal_name)
-            {
-                let text = format!(
-                    "organizer `{organizer}` has an automatic function already (`{first}`), and only one may be \
-                     active; set one of them to \"manual\""
-                );
-                self.refuse(&format!("{key}.launch"), text);
-            }
-        }
-    }
-
     fn platform(&mut self, key: &str, platform: &Platform) {
         let name = key.rsplit_once('.').map_or(key, |(_, name)| name);
         if !is_name(name) {
@@ -290,6 +267,13 @@ impl Checker<'_> {
                 if !settings.base_url.as_str().ends_with("organizer/tickets") {
                     let text = "does not end in `organizer/tickets`; write the address as TIXNGO gives it";
                     self.refuse(&format!("{key}.base_url"), text);
+                }
+                if !is_header_name(&settings.api_key_header) {
+                    let text = format!(
+                        "`{}` is no header name; use letters, digits and hyphens, for instance \"X-Tixngo-Key\"",
+                        settings.api_key_header
+                    );
+                    self.refuse(&format!("{key}.api_key_header"), text);
                 }
             }
             PlatformSettings::S360(_) => {}
@@ -336,11 +320,8 @@ impl Checker<'_> {
                 let text = format!("auth = \"{auth}\" does not use it; remove it, or change `auth`");
                 self.refuse(&format!("{key}.{name}"), text);
             } else if !is_given && required.contains(&name) {
-                // A value that was there and was wrong has been reported already.
-                let missing = format!("{key}.{name}");
-                if !self.problems.iter().any(|problem| problem.key == missing) {
-                    self.refuse(&missing, format!("is missing; auth = \"{auth}\" needs it"));
-                }
+                let text = format!("is missing; auth = \"{auth}\" needs it");
+                self.refuse_missing(&format!("{key}.{name}"), &text);
             }
         }
     }
@@ -353,6 +334,11 @@ fn is_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
+}
+
+/// The letters of RFC 9110 §5.6.2 (`token`).
+fn is_header_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter))
 }
 
 fn is_utc_offset(text: &str) -> bool {

@@ -31,6 +31,8 @@ pub struct Loaded {
     pub config: Config,
     /// Where each value comes from; what is not in here comes from the defaults.
     pub sources: Sources,
+    /// What works and is probably not meant, in the order of the file.
+    pub warnings: Vec<Problem>,
 }
 
 impl Config {
@@ -57,8 +59,8 @@ impl Config {
             assemble::graft_defaults(&mut root);
             environment::overlay(&mut root, environment, &mut problems);
             let sources = tree::sources(&root);
-            if let Some(config) = assemble::assemble(root, &mut problems).filter(|_| problems.is_empty()) {
-                return Ok(Loaded { config, sources });
+            if let Some((config, warnings)) = assemble::assemble(root, &mut problems).filter(|_| problems.is_empty()) {
+                return Ok(Loaded { config, sources, warnings: problem::in_order(warnings) });
             }
         }
         Err(ConfigError::new(name, problems))

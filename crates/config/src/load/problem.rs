@@ -18,6 +18,27 @@ pub struct Problem {
     pub text: String,
 }
 
+impl Problem {
+    /// One line: place in `file`, key, what is wrong.
+    pub fn line(&self, file: &str) -> String {
+        let place = match &self.origin {
+            Origin::Default => String::new(),
+            Origin::File { line } => format!("{file}:{line}: "),
+            Origin::Environment { variable } => format!("{variable}: "),
+        };
+        let key = if self.key.is_empty() { String::new() } else { format!("`{}`: ", self.key) };
+        format!("{place}{key}{}", self.text)
+    }
+}
+
+/// In the order of the file, each once, within the bound.
+pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by(|left, right| (&left.origin, &left.key).cmp(&(&right.origin, &right.key)));
+    problems.dedup();
+    problems.truncate(MAX_PROBLEMS);
+    problems
+}
+
 /// Why a configuration cannot be used: everything that is wrong with it, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -29,11 +50,8 @@ impl ConfigError {
     /// Error code; its page is `docs/errors/TB0001.md`.
     pub const CODE: &str = "TB0001";
 
-    pub(crate) fn new(file: &str, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by(|left, right| (&left.origin, &left.key).cmp(&(&right.origin, &right.key)));
-        problems.dedup();
-        problems.truncate(MAX_PROBLEMS);
-        Self { file: file.to_owned(), problems }
+    pub(crate) fn new(file: &str, problems: Vec<Problem>) -> Self {
+        Self { file: file.to_owned(), problems: in_order(problems) }
     }
 
     /// What is wrong.
@@ -48,16 +66,7 @@ impl fmt::Display for ConfigError {
         let noun = if number == 1 { "problem" } else { "problems" };
         write!(f, "{} the configuration cannot be used: {number} {noun} in {}", Self::CODE, self.file)?;
         for problem in &self.problems {
-            f.write_str("\n  ")?;
-            match &problem.origin {
-                Origin::Default => {}
-                Origin::File { line } => write!(f, "{}:{line}: ", self.file)?,
-                Origin::Environment { variable } => write!(f, "{variable}: ")?,
-            }
-            if !problem.key.is_empty() {
-                write!(f, "`{}`: ", problem.key)?;
-            }
-            f.write_str(&problem.text)?;
+            write!(f, "\n  {}", problem.line(&self.file))?;
         }
         Ok(())
     }

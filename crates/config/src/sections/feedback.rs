@@ -1,12 +1,14 @@
 //! `[[feedback]]`: the mobile-ticket job, one function per organizer.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::ticket::PlatformName;
 
-use crate::types::Span;
+use crate::types::{EmailAddress, Span};
 
 /// `[[feedback]]`: one function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +18,10 @@ pub struct Feedback {
     pub internal_name: String,
     /// Organizer code; one function at a time may be active per organizer.
     pub organizer: String,
+    /// `false`: it never runs, neither by the clock nor by hand, and does not count for the rule of one active
+    /// function per organizer.
+    #[serde(default = "on")]
+    pub active: bool,
     /// The platform that changes are read from; its type is `tixngo`.
     #[schemars(with = "String")]
     pub source: PlatformName,
@@ -64,16 +70,32 @@ pub struct Feedback {
     pub organizations: Vec<String>,
     /// Addresses told of errors of this function, besides `mail.error_recipients`.
     #[serde(default)]
-    pub error_recipients: Vec<String>,
-    /// KiB of exchanged bodies kept per run (vendor: `maxLengthDumpedCallsInKbs`). 0: none.
+    pub error_recipients: Vec<EmailAddress>,
+    /// KiB of exchanged bodies kept per run (vendor: `maxLengthDumpedCallsInKbs`), up to 1000000. 0: none.
     #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
     pub max_dump_kib: u32,
-    /// Longest time for one call.
+    /// Longest time for one call, to the source and to the box office; the platform's own time-outs bound it further.
     #[serde(default = "thirty_seconds")]
     pub timeout: Span,
-    /// Life of the lease that keeps a second run away.
+    /// Life of the lease that keeps a second run away, at least one and a half times `timeout`.
     #[serde(default = "minute")]
     pub lease: Span,
+}
+
+impl Feedback {
+    /// Tickets per page.
+    pub const BATCH_SIZE: RangeInclusive<u32> = 1..=10_000;
+    /// Pages per run.
+    pub const PAGES_PER_RUN: RangeInclusive<u32> = 1..=1_000;
+    /// KiB of a dump.
+    pub const DUMP_KIB: RangeInclusive<u32> = 0..=1_000_000;
+
+    /// The shortest lease for this `timeout`. The lease is renewed when a third of its life is over, so two thirds of
+    /// it are left at any time; a write to the box office begins only while more is left than it may take.
+    pub fn shortest_lease(&self) -> Duration {
+        self.timeout.get().saturating_mul(3) / 2
+    }
 }
 
 /// Who starts the runs of a function.

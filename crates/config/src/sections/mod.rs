@@ -15,7 +15,7 @@ mod workflow;
 pub use backends::{Backend, BackendState};
 pub use delivery::Delivery;
 pub use feedback::{Feedback, Launch};
-pub use mail::Mail;
+pub use mail::{Mail, MailSecurity};
 pub use offload::Offload;
 pub use platforms::{Platform, PlatformKind};
 pub use retention::Retention;

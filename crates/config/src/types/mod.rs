@@ -1,11 +1,13 @@
 //! Typed values of settings. Each reads from text, says what is wrong with a bad one and how to write a good one.
 
+mod mail_address;
 mod platform_address;
 mod schedule;
 mod secret;
 mod size;
 mod span;
 
+pub use mail_address::{EmailAddress, HostName};
 pub use platform_address::{HostAddress, WebAddress};
 pub use schedule::Schedule;
 pub use secret::{MissingSecret, SecretReference};

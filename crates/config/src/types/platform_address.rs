@@ -42,7 +42,8 @@ pub enum AddressError {
     PathInHost(String),
 }
 
-fn is_host(text: &str) -> bool {
+/// Whether a text is a host name or an IP address, with brackets around one of version 6.
+pub(super) fn is_host(text: &str) -> bool {
     let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     if let Some(inside) = bracketed {
         return inside.parse::<std::net::Ipv6Addr>().is_ok();
@@ -57,6 +58,23 @@ impl WebAddress {
     /// The address without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both lead to the same place: host names know no case, and a port that is left out is the usual one.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+
+    /// Scheme, host in lower case, port, path.
+    fn parts(&self) -> (&str, String, &str, &str) {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or_default();
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let usual = if scheme == "https" { "443" } else { "80" };
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port.trim_start_matches('0')),
+            _ => (authority, usual),
+        };
+        (scheme, host.to_ascii_lowercase(), port, path)
     }
 }
 
@@ -180,5 +198,18 @@ mod tests {
         for text in ["", "host", "http://", "http://a b", "http://h:0", "http://h:99999", "ftp://h"] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_same_place_may_be_written_in_several_ways() {
+        let same = |one: &str, two: &str| {
+            let read = |text: &str| text.parse::<WebAddress>().unwrap();
+            read(one).is_same_place(&read(two))
+        };
+        assert!(same("https://t.example.org/v3/organizer/tickets", "https://T.Example.org:443/v3/organizer/tickets/"));
+        assert!(same("http://[::1]/x", "http://[::1]:80/x"));
+        assert!(!same("https://t.example.org/a", "https://t.example.org/A"));
+        assert!(!same("https://t.example.org/a", "http://t.example.org/a"));
+        assert!(!same("https://t.example.org/a", "https://t.example.org:8443/a"));
     }
 }

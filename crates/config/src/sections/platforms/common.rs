@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::PlatformKind;
 use crate::types::Span;
 
 /// Settings that every platform has.
@@ -11,7 +12,8 @@ use crate::types::Span;
 pub struct Common {
     /// Shortest time between the two look-ups that must both find nothing before a create is sent again.
     pub settling_time: Span,
-    /// Longest time that the platform may go on with a request after our time-out.
+    /// Longest time that the platform may go on with a request after our time-out. Default: 30 s with `s360`, 120 s
+    /// with the others.
     pub in_doubt_for: Span,
     /// What follows when look-ups surely found nothing.
     pub on_unresolved: OnUnresolved,
@@ -21,11 +23,22 @@ pub struct Common {
     pub bypass_proxy: bool,
 }
 
+impl Common {
+    /// The default of `in_doubt_for`. A read of S-360 that is made after the time-out sees the effect if there is one
+    /// (S-360 contract, "faults to expect"); 30 s leave room for a proxy in between.
+    pub const fn in_doubt_for(kind: PlatformKind) -> Span {
+        match kind {
+            PlatformKind::S360 => Span::seconds(30),
+            PlatformKind::Connector | PlatformKind::Cherwell | PlatformKind::Tixngo => Span::seconds(120),
+        }
+    }
+}
+
 impl Default for Common {
     fn default() -> Self {
         Self {
             settling_time: Span::seconds(5),
-            in_doubt_for: Span::seconds(120),
+            in_doubt_for: Self::in_doubt_for(PlatformKind::Connector),
             on_unresolved: OnUnresolved::Resend,
             retry: Retry::default(),
             bypass_proxy: false,
