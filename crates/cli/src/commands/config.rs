@@ -25,7 +25,9 @@ pub(crate) fn run(path: Option<&Path>, command: &arguments::Config, json: bool) 
             }
         }
         arguments::Config::Check => {
-            let config = setup::load(path)?.config;
+            let loaded = setup::load(path)?;
+            setup::warn(path, &loaded);
+            let config = loaded.config;
             let platforms = PlatformSet::load(&config, &setup::environment, None);
             let mut unusable = 0;
             for (name, platform) in platforms.iter() {

@@ -15,7 +15,9 @@ use crate::output;
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Serve) -> Result<ExitCode, Failure> {
-    let config = Arc::new(setup::load(path)?.config);
+    let loaded = setup::load(path)?;
+    setup::warn(path, &loaded);
+    let config = Arc::new(loaded.config);
     let recorder = match &arguments.flight_recorder {
         Some(file) => Some(recorder(file)?),
         None => None,

@@ -32,6 +32,14 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Failure> {
     Ok(Config::load(path.as_deref(), environment)?)
 }
 
+/// Says what works and is probably not meant.
+pub(crate) fn warn(path: Option<&Path>, loaded: &Loaded) {
+    let file = config_path(path).map_or_else(|| String::from("the defaults"), |path| path.display().to_string());
+    for warning in &loaded.warnings {
+        output::talk(&format!("warning: {}", warning.line(&file)));
+    }
+}
+
 /// The environment, for secrets.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
