@@ -7,6 +7,7 @@ use ticketbridge_store::Store;
 
 use crate::clock::Clock;
 use crate::delivery::DeliveryHandle;
+use crate::feedback::Feedback;
 use crate::intake::Intake;
 use crate::offload::Offload;
 use crate::platforms::PlatformSet;
@@ -29,6 +30,8 @@ pub struct App {
     pub platforms: Arc<PlatformSet>,
     /// CSV files in.
     pub offload: Arc<Offload>,
+    /// Mobile tickets.
+    pub feedback: Feedback,
     /// Runs and aggregation tables.
     pub workflow: Arc<Workflow>,
 }

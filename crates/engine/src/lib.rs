@@ -3,11 +3,13 @@
 //!
 //! * [`offload`]: CSV files into the sample store.
 //! * [`delivery`]: tickets through their lifecycle on the platforms.
+//! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
 
 pub mod app;
 pub mod check;
 pub mod clock;
 pub mod delivery;
+pub mod feedback;
 pub mod identity;
 pub mod intake;
 pub mod offload;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::StoreUrl;
 use ticketbridge_store::samples::SampleStore;
-use ticketbridge_store::{OpenMode, SqliteOptions, SqliteStore, Store, StoreError};
+use ticketbridge_store::{FeedbackStore, OpenMode, SqliteOptions, SqliteStore, Store, StoreError};
 
 /// The opened stores.
 pub struct Opened {
     /// The main store.
     pub store: Arc<dyn Store>,
+    /// The main store, as the mobile-ticket job sees it.
+    pub feedback: Arc<dyn FeedbackStore>,
     /// The main store as what it is: for backups.
     pub sqlite: Arc<SqliteStore>,
     /// KPI samples.
@@ -27,7 +29,8 @@ pub fn open(config: &Config, mode: OpenMode) -> Result<Opened, StoreError> {
     let opened = SqliteStore::open_with(path, mode, &options)?;
     let samples = Arc::new(SampleStore::open(&SampleStore::path_beside(path))?);
     let sqlite = opened.store;
-    Ok(Opened { store: Arc::clone(&sqlite) as Arc<dyn Store>, sqlite, samples, suspect: opened.suspect })
+    let feedback = Arc::clone(&sqlite) as Arc<dyn FeedbackStore>;
+    Ok(Opened { store: Arc::clone(&sqlite) as Arc<dyn Store>, feedback, sqlite, samples, suspect: opened.suspect })
 }
 
 /// The path of the main store.

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRecorder};
+use crate::feedback::Feedback;
 use crate::identity;
 use crate::intake::Intake;
 use crate::offload::{Offload, OffloadSettings, PlantCache, Source as FileSource};
@@ -65,7 +66,7 @@ impl Service {
         let opened = tokio::task::spawn_blocking(move || open(&opening, OpenMode::Serve))
             .await
             .map_err(|error| StoreError::Fatal(error.to_string()))??;
-        let Opened { store, samples, suspect, .. } = opened;
+        let Opened { store, feedback: mobile, samples, suspect, .. } = opened;
         if let Some(why) = &suspect {
             tracing::warn!(
                 why,
@@ -77,8 +78,9 @@ impl Service {
         for (platform, why) in platforms.iter().filter_map(|(name, loaded)| Some((name, loaded.as_ref().err()?))) {
             tracing::error!(platform = %platform, why, "Platform cannot be used; its tickets wait.");
         }
-        if !config.feedback.is_empty() {
-            tracing::warn!("`[[feedback]]` is configured; this version carries no mobile tickets, so it does nothing.");
+        let feedback = Feedback::load(&config, &*environment, mobile, clock.clone(), observer.as_ref());
+        for (function, why) in feedback.functions().filter_map(|(function, why)| Some((function, why?))) {
+            tracing::error!(function = %function.internal_name, why, "Function cannot run; the changes of its tickets wait.");
         }
         let (delivery, handle) = DeliveryService::new(DeliveryOptions {
             store: Arc::clone(&store),
@@ -90,7 +92,7 @@ impl Service {
             recorder,
         })
         .await?;
-        let app = App::new(config, store, samples, clock, handle, platforms);
+        let app = App::new(config, store, samples, clock, handle, platforms, feedback);
         Ok((Self { app: app.clone(), delivery }, app))
     }
 
@@ -103,6 +105,8 @@ impl Service {
         loops.spawn(until(stopped.clone(), schedule_loop(app.clone())));
         loops.spawn(until(stopped.clone(), purge_loop(app.clone())));
         loops.spawn(until(stopped, reassign_loop(app.clone())));
+        let feedback = app.feedback.clone();
+        loops.spawn(async move { feedback.run_schedules().await.err() });
         let grace = app.config.server.shutdown_grace.get();
         let mut running = tokio::spawn(delivery.run());
         let mut fatal = None;
@@ -115,9 +119,18 @@ impl Service {
             () = shutdown => None,
         };
         stop.send_replace(true);
+        app.feedback.stop();
         if ended.is_none() {
             app.delivery.drain().await;
-            ended = tokio::time::timeout(grace, &mut running).await.ok();
+            let (delivered, idle) = tokio::join!(
+                tokio::time::timeout(grace, &mut running),
+                tokio::time::timeout(grace, app.feedback.idle())
+            );
+            ended = delivered.ok();
+            if idle.is_err() {
+                tracing::warn!("A feedback run was still in progress; its lease runs out, and the next run goes on.");
+                loops.abort_all();
+            }
         }
         while loops.join_next().await.is_some() {}
         app.platforms.farewell().await;
@@ -143,6 +156,7 @@ impl App {
         clock: Clock,
         delivery: DeliveryHandle,
         platforms: Arc<PlatformSet>,
+        feedback: Feedback,
     ) -> Self {
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&config), clock.clone(), delivery.clone());
         let rules: Arc<Settings> = Arc::new(config.workflow.rules.clone());
@@ -152,7 +166,7 @@ impl App {
         let of_run = clock.clone();
         let ids = SeededSource::new(move || of_run.now().wall, identity::seed());
         let workflow = Arc::new(Workflow::new(Arc::clone(&store), samples, plants, rules, ids));
-        Self { config, store, clock, intake, delivery, platforms, offload, workflow }
+        Self { config, store, clock, intake, delivery, platforms, offload, feedback, workflow }
     }
 
     /// The backends as a run may choose among them.

@@ -211,6 +211,8 @@ pub enum RunError {
     UnreadableFile,
     /// Another process took the lease.
     LeaseLost,
+    /// The store refused a write.
+    Store,
 }
 
 /// Result of a run.

@@ -260,6 +260,14 @@ impl<'i> Plan<'i> {
         Self { writes: writes.into_iter().collect(), discrepancies }
     }
 
+    /// Uses the reference of an earlier try to create the contact, if the next write creates one: whatever came of that
+    /// try is found by it.
+    pub fn refer(&mut self, request_ref: &str) {
+        if let Some(Write::CreateContact(write)) = self.writes.front_mut() {
+            request_ref.clone_into(&mut write.request_ref);
+        }
+    }
+
     /// The write to be sent now; `None` when the item is done.
     pub fn next(&self) -> Option<&Write<'i>> {
         self.writes.front()

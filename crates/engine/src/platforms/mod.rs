@@ -6,6 +6,7 @@
 mod cherwell;
 mod connector;
 mod handle;
+pub(crate) mod mobile;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
