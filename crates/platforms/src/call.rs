@@ -1,10 +1,14 @@
 //! One HTTP exchange, as data.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-/// A request, without authentication: the client adds that, so that no secret is in here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::http::personal::mask_target;
+
+/// A request, without authentication: the client adds that, so that no secret is in here. `Debug` shows no personal data.
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpCall {
     /// Method.
     pub method: Method,
@@ -14,8 +18,8 @@ pub struct HttpCall {
     pub body: Option<Bytes>,
 }
 
-/// An answer, whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An answer, whole. `Debug` shows the length of its body, which may hold personal data.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Status.
     pub status: StatusCode,
@@ -23,6 +27,19 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Body, at most the client's limit.
     pub body: Bytes,
+}
+
+impl fmt::Debug for HttpCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (target, body) = (mask_target(&self.target), self.body.as_ref().map_or(0, Bytes::len));
+        write!(f, "HttpCall({} {target}, {body} bytes)", self.method)
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {:?}, {} bytes)", self.status, self.headers, self.body.len())
+    }
 }
 
 /// What became of a request on the wire.

@@ -19,14 +19,17 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::Url;
 
+use super::personal::mask_target;
 use super::stopwatch::Moment;
 use super::token::{NoToken, Token, TokenCache, TokenEndpoint};
 use super::wire::{Shown, Wire, chain, not_sent};
-use super::{Auth, CAPTURE_LIMIT, ExchangeObserver, Redactor};
+use super::{Auth, Capture, ExchangeObserver, Redactor};
 use crate::{HttpCall, Transport};
 
-/// Largest answer, in bytes; a longer one is no answer.
-pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// Largest answer that a client may be told to take, in bytes.
+pub const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// Largest answer where nothing else is told, in bytes.
+pub const USUAL_ANSWER: usize = 16 * 1024 * 1024;
 /// Idle connections are closed after this time: before most servers and gateways close them.
 const IDLE: Duration = Duration::from_secs(15);
 /// Most idle connections kept.
@@ -50,17 +53,19 @@ pub struct ClientSettings {
     pub connect_timeout: Duration,
     /// Longest time for a token: refresh, login and the waits between their tries together.
     pub token_timeout: Duration,
-    /// Largest answer, in bytes; at most [`MAX_ANSWER`].
+    /// Largest answer, in bytes; at most [`MAX_ANSWER`]. A longer one is no answer.
     pub max_answer: usize,
     /// Takes note of every exchange.
     pub observer: Option<Arc<dyn ExchangeObserver>>,
+    /// What the observer gets of bodies and addresses.
+    pub capture: Capture,
     /// Seed of the waits between throttled logins; two processes had better have different ones.
     pub jitter_seed: u64,
 }
 
 impl ClientSettings {
-    /// Settings with the usual limits: no authentication, proxies obeyed, 5 s to connect, 90 s for a token, 16 MiB; a
-    /// seed from the operating system.
+    /// Settings with the usual limits: no authentication, proxies obeyed, 5 s to connect, 90 s for a token, 16 MiB
+    /// ([`USUAL_ANSWER`]), whole bodies for the observer; a seed from the operating system.
     pub fn new(platform: &str, base_url: &str) -> Self {
         Self {
             platform: platform.to_owned(),
@@ -69,8 +74,9 @@ impl ClientSettings {
             bypass_proxy: false,
             connect_timeout: Duration::from_secs(5),
             token_timeout: Duration::from_secs(90),
-            max_answer: MAX_ANSWER,
+            max_answer: USUAL_ANSWER,
             observer: None,
+            capture: Capture::default(),
             jitter_seed: std::hash::RandomState::new().hash_one(platform),
         }
     }
@@ -170,6 +176,7 @@ impl HttpClient {
             client: builder.build().map_err(|error| ClientError::SetUp(chain(&error)))?,
             redactor: Redactor::new(&settings.auth.secrets()),
             observer: settings.observer,
+            capture: settings.capture,
         });
         let header = settings.auth.fixed_header()?;
         let token = match settings.auth {
@@ -257,10 +264,10 @@ impl Inner {
         timeout: Duration,
     ) -> Result<reqwest::RequestBuilder, String> {
         if !call.target.starts_with('/') {
-            return Err(format!("the target `{}` does not begin with `/`", call.target));
+            return Err(format!("the target `{}` does not begin with `/`", mask_target(&call.target)));
         }
         let url = Url::parse(&format!("{}{}", self.base, call.target))
-            .map_err(|error| format!("the target `{}` is unusable: {error}", call.target))?;
+            .map_err(|error| format!("the target `{}` is unusable: {error}", mask_target(&call.target)))?;
         let mut request = self.wire.client.request(call.method.clone(), url).timeout(timeout);
         request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some((name, value)) = &self.header {
@@ -279,11 +286,10 @@ impl Inner {
     }
 
     fn shown(&self, call: &HttpCall) -> Shown {
-        let capture = |body: &bytes::Bytes| self.wire.redactor.capture(body, CAPTURE_LIMIT);
         Shown {
             method: call.method.to_string(),
-            target: call.target.clone(),
-            request: call.body.as_ref().map_or_else(String::new, capture),
+            target: self.wire.kept_target(&call.target),
+            request: call.body.as_ref().map_or_else(String::new, |body| self.wire.kept_body(body)),
             keep_answer: true,
         }
     }

@@ -11,14 +11,16 @@
 //!   platform. A request that was not sent for want of a token says [why](crate::LoginFault).
 //! * A 401 marks the token as stale. [`HttpClient::send_renewing`] sends once more then, two requests at most;
 //!   [`HttpClient::farewell`] gives a token back.
+//! * Where [`Capture::WithoutPersonalData`] is set, no personal data is in an [`ExchangeRecord`] either.
 //!
-//! Limits: answers up to 16 MiB, captured bodies up to 8 KiB each, tokens up to 64 KiB, 32 idle connections per
-//! platform, idle for at most 15 s. A login has up to 5 tries within its time-out; pauses between failed ones are 1 s to
-//! 5 min.
+//! Limits: answers up to 16 MiB, or up to 64 MiB where a setting says so; captured bodies up to 8 KiB each, tokens up to
+//! 64 KiB, 32 idle connections per platform, idle for at most 15 s. A login has up to 5 tries within its time-out; pauses
+//! between failed ones are 1 s to 5 min.
 
 mod auth;
 mod body;
 mod client;
+pub mod personal;
 mod record;
 mod redact;
 mod refusal;
@@ -29,8 +31,8 @@ mod token;
 mod wire;
 
 pub use auth::{Auth, Grant, OAuth2};
-pub use client::{ClientError, ClientSettings, Exchange, HttpClient, LastCheck, MAX_ANSWER, SendOptions};
-pub use record::{CAPTURE_LIMIT, ExchangeObserver, ExchangeRecord};
+pub use client::{ClientError, ClientSettings, Exchange, HttpClient, LastCheck, MAX_ANSWER, SendOptions, USUAL_ANSWER};
+pub use record::{CAPTURE_LIMIT, Capture, ExchangeObserver, ExchangeRecord};
 pub use redact::Redactor;
 pub use refusal::{TokenRefusals, usual_refusals};
 pub use retry_after::{retry_after, retry_after_at};

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::Redactor;
+use super::personal::{Masked, mask_target, masked};
+
 /// Most bytes kept of each body.
 pub const CAPTURE_LIMIT: usize = 8 * 1024;
 
@@ -25,6 +28,41 @@ pub struct ExchangeRecord {
     pub answer: String,
     /// Why there is no answer; empty if there is one.
     pub fault: String,
+}
+
+/// What a record keeps of bodies and addresses, beyond that secrets are masked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Capture {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Nothing about people, by the rules of [`personal`](super::personal).
+    WithoutPersonalData,
+}
+
+impl Capture {
+    /// What is kept of a body, at most [`CAPTURE_LIMIT`] bytes and the mark of a cut.
+    pub(super) fn body(self, body: &[u8], redactor: &Redactor) -> String {
+        if self == Self::Whole {
+            return redactor.capture(body, CAPTURE_LIMIT);
+        }
+        // Secrets are masked before the cut, with room for a long one behind it: half of one would not be known.
+        let Masked { text, is_cut } = masked(body, 2 * CAPTURE_LIMIT);
+        let mut clean = redactor.redact(&text);
+        if is_cut || clean.len() > CAPTURE_LIMIT {
+            clean.truncate(clean.floor_char_boundary(CAPTURE_LIMIT));
+            clean.extend(["… (", &body.len().to_string(), " bytes)"]);
+        }
+        clean
+    }
+
+    /// What is kept of a path and query.
+    pub(super) fn target(self, target: &str, redactor: &Redactor) -> String {
+        match self {
+            Self::Whole => redactor.redact(target),
+            Self::WithoutPersonalData => redactor.redact(&mask_target(target)),
+        }
+    }
 }
 
 /// Takes note of every exchange. Called inside `send`, so it must be quick and must not wait.

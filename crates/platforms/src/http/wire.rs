@@ -9,7 +9,7 @@ use http::header::DATE;
 
 use super::body::{OnceBody, Progress};
 use super::stopwatch::http_date;
-use super::{CAPTURE_LIMIT, ExchangeObserver, ExchangeRecord, LastCheck, Redactor};
+use super::{Capture, ExchangeObserver, ExchangeRecord, LastCheck, Redactor};
 use crate::{Answer, Transport};
 
 /// The connections of one platform, its secrets, and who takes note.
@@ -18,6 +18,7 @@ pub(super) struct Wire {
     pub(super) client: reqwest::Client,
     pub(super) redactor: Redactor,
     pub(super) observer: Option<Arc<dyn ExchangeObserver>>,
+    pub(super) capture: Capture,
 }
 
 /// What a record says about a request. No secret may be in it.
@@ -64,6 +65,16 @@ impl Wire {
         }
     }
 
+    /// What a record keeps of a body. Without an observer: nothing, at no cost.
+    pub(super) fn kept_body(&self, body: &[u8]) -> String {
+        self.observer.as_ref().map_or_else(String::new, |_| self.capture.body(body, &self.redactor))
+    }
+
+    /// What a record keeps of a path and query.
+    pub(super) fn kept_target(&self, target: &str) -> String {
+        self.capture.target(target, &self.redactor)
+    }
+
     /// Tells the observer.
     pub(super) fn observe(&self, shown: Shown, transport: &Transport, latency: Duration) {
         let Some(observer) = &self.observer else { return };
@@ -71,11 +82,7 @@ impl Wire {
             Transport::NotSent { why, .. } => (None, String::new(), format!("not sent: {why}")),
             Transport::NoAnswer { why, .. } => (None, String::new(), format!("no answer: {why}")),
             Transport::Answered(answer) => {
-                let body = if shown.keep_answer {
-                    self.redactor.capture(&answer.body, CAPTURE_LIMIT)
-                } else {
-                    String::from("(not kept)")
-                };
+                let body = if shown.keep_answer { self.kept_body(&answer.body) } else { String::from("(not kept)") };
                 (Some(answer.status.as_u16()), body, String::new())
             }
         };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod login;
+mod personal;
 mod proxy;
 mod server;
 mod wire;
