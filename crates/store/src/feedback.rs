@@ -9,7 +9,15 @@
 //!   a row that is kept for ever.
 //! * No request to the box office without its committed intent (I3): [`FeedbackWrites::intents`].
 //!
-//! Leases run on a clock that goes on while a process sleeps and does not jump: processes of one host share it.
+//! Leases run on a clock that goes on while a process sleeps and does not jump: processes of one host share it. A lease of
+//! an earlier boot, or of another host, has run out. They are taken by serving processes and by commands alike, and a start
+//! of either frees none. A machine that is paused from outside stands still with all its processes, clock included.
+//!
+//! A restored backup has an older key, older pages and older claims. For applying that is harmless: items come again as
+//! unchanged or stale. A claim in flight may be forgotten; since its reference is deterministic and contacts are always
+//! looked up by e-mail before they are created, its contact is found.
+//!
+//! No error and no `Debug` shows personal data or the body of a page.
 
 use std::fmt;
 use std::time::Duration;
@@ -174,24 +182,24 @@ pub struct RunEnd {
 }
 
 /// A page to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NewPage {
     /// Where it came from.
     pub source: PageSource,
     /// The key it was asked with: must be the stored one. Not looked at for a file.
     pub sent: PaginationKey,
-    /// The new key, if the key advances.
+    /// The new key, if the key advances: not empty, and not the one that was sent. `None` for a file.
     pub next: Option<PaginationKey>,
     /// The body, verbatim.
     pub body: Bytes,
-    /// Items in it, at least 1.
+    /// Items in it: 1 to [`MAX_PAGE_ITEMS`](ticketbridge_core::mobile::MAX_PAGE_ITEMS).
     pub items: u32,
     /// Now.
     pub at: Wall,
 }
 
 /// A stored page with its items' states.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoredPage {
     /// Its number.
     pub id: PageId,
@@ -231,9 +239,9 @@ pub struct FeedbackWrites {
     pub contacts: Vec<BoxContact>,
     /// Distribution rows that were written: replaces what was known of them.
     pub distributions: Vec<BoxDistribution>,
-    /// Claims that are over.
+    /// Claims that are over: those of this run on these e-mails, at whatever platform. Others are left.
     pub released_claims: Vec<[u8; 32]>,
-    /// Claims whose creation is sent with one of `intents`.
+    /// Claims of this run whose creation is sent with one of `intents`.
     pub sent_claims: Vec<[u8; 32]>,
     /// Calls that are sent next.
     pub intents: Vec<CallIntent>,
@@ -255,6 +263,11 @@ impl FeedbackWrites {
             intents: Vec::new(),
             at,
         }
+    }
+
+    /// Whether there is nothing to be written.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::at(self.at)
     }
 }
 
@@ -426,6 +439,28 @@ pub struct BoxDistribution {
     pub at: Wall,
 }
 
+impl fmt::Debug for NewPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, items, body, .. } = self;
+        write!(f, "NewPage({source:?} {items} items, {} bytes)", body.len())
+    }
+}
+
+impl fmt::Debug for StoredPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, source, body, states, waiting } = self;
+        let bytes = body.as_ref().map(Bytes::len);
+        write!(f, "StoredPage({} {source:?} {bytes:?} bytes, {states:?}, {waiting:?})", id.0)
+    }
+}
+
+impl fmt::Debug for FeedbackFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { organizer, ticket_id, email } = self;
+        write!(f, "FeedbackFilter({organizer:?} {ticket_id:?} email={})", email.is_some())
+    }
+}
+
 impl fmt::Debug for MobileTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ticket_id, status, status_date, .. } = self;
@@ -472,7 +507,7 @@ pub struct FeedbackPage {
 }
 
 /// Which records to list; `None` does not restrict.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct FeedbackFilter {
     /// Of this organizer.
     pub organizer: Option<Box<str>>,
@@ -493,7 +528,8 @@ pub struct Erased {
     pub tickets: u64,
     /// Contacts whose e-mail was blanked.
     pub contacts: u64,
-    /// Items that still have to be applied and were left as they are: their pages.
+    /// Pages with items of the person that still have to be applied and were left as they are, and pages whose body is
+    /// none; ascending.
     pub kept_pages: Vec<PageId>,
 }
 
@@ -510,9 +546,12 @@ pub enum RewindAnswer {
 #[async_trait]
 pub trait FeedbackStore: Send + Sync + 'static {
     // ---- lease and runs -----------------------------------------------------------------------------------------
-    /// Takes the organizer's lease, unless another holder has one that has not run out, and begins a run. The token
-    /// rises. A run of the organizer that never ended is recorded as ERROR with [`RunError::LeaseLost`]; calls
-    /// without outcome are recorded as ambiguous.
+    /// Takes the organizer's lease, unless a run has one that has not run out, and begins a run. The token rises, and
+    /// never goes down again. A run of the organizer that never ended is recorded as ERROR with [`RunError::LeaseLost`];
+    /// calls without outcome get the outcome `no answer was recorded`.
+    ///
+    /// Who holds the lease makes no difference: the same holder is refused, too, while its run is in progress. The run
+    /// that is refused is recorded with [`RunResult::Refused`].
     async fn begin_run(&self, begin: BeginRun) -> Result<BeginAnswer, StoreError>;
 
     /// Prolongs the lease. A lease that ran out is still ours until another takes it.
@@ -521,15 +560,17 @@ pub trait FeedbackStore: Send + Sync + 'static {
     /// Ends the run and gives the lease back.
     async fn end_run(&self, fence: &RunFence, end: RunEnd) -> Result<Held<()>, StoreError>;
 
-    /// The lease of an organizer, if a run has it.
+    /// The lease of an organizer, if a run has it, run out or not.
     async fn lease(&self, organizer: &str) -> Result<Option<LeaseView>, StoreError>;
 
     /// Runs, newest first.
     async fn feedback_runs(&self, organizer: Option<&str>, page: FeedbackPage) -> Result<Vec<FeedbackRun>, StoreError>;
 
     // ---- pages and key ------------------------------------------------------------------------------------------
-    /// Stores a page with its items, all pending, and moves the key, all or nothing. Refused if the stored key is not
-    /// the one that was sent.
+    /// Stores a page with its items, all pending, and moves the key, all or nothing.
+    ///
+    /// Refused as a defect of the caller: a key that was sent and is not the stored one (I8); a move to the empty key or
+    /// to the one that was sent; a move by a file; a number of items beyond the limits; a page of a preview.
     async fn store_page(&self, fence: &RunFence, page: NewPage) -> Result<Held<PageId>, StoreError>;
 
     /// A stored page.
@@ -543,6 +584,9 @@ pub trait FeedbackStore: Send + Sync + 'static {
 
     /// Sets the key back to the one that was stored before move `before`, or to empty for `None`, as a move of its own.
     /// Refused during a run and if there is no such move.
+    ///
+    /// A run whose lease has run out is over: it is recorded as by [`FeedbackStore::begin_run`], and the token rises, so
+    /// that it writes nothing any more should it wake up.
     async fn rewind_key(
         &self,
         organizer: &str,
@@ -553,10 +597,22 @@ pub trait FeedbackStore: Send + Sync + 'static {
 
     // ---- applying -----------------------------------------------------------------------------------------------
     /// Carries out what a run decided. Answers the numbers of the intents, in their order.
+    ///
+    /// Refused whole, as a defect of the caller:
+    /// * an outcome for a call that is another run's, or has one (I9);
+    /// * an item that is not there or another organizer's (I9);
+    /// * a change of an item that is done, unless to done again, or failed and not blocking, unless to failed again: only
+    ///   operators change it. What an operator dismissed meanwhile is passed over silently: the run could not know;
+    /// * tickets, contacts or distribution rows of another organizer (I9);
+    /// * a creation that is sent without the run's own claim;
+    /// * an intent without items, or for an item that after the changes is done or failed: nothing is written for what is
+    ///   settled, skipped items among them (I3, I10);
+    /// * an intent of a preview.
     async fn write_feedback(&self, fence: &RunFence, writes: FeedbackWrites) -> Result<Held<Vec<CallId>>, StoreError>;
 
     /// Claims e-mails for the creation of contacts; one answer per claim, in their order. A claim whose holder's lease has
-    /// run out, or carries another token now, goes to whoever asks next, with what is known of its last try.
+    /// run out, or carries another token now, goes to whoever asks next, with what is known of its last try. A claim
+    /// lasts until it is released: a run that has it already is granted it again. Refused to a preview.
     async fn claim_contacts(
         &self,
         fence: &RunFence,
@@ -568,20 +624,20 @@ pub trait FeedbackStore: Send + Sync + 'static {
     /// Failed items, newest first.
     async fn failed_items(&self, organizer: Option<&str>, page: FeedbackPage) -> Result<Vec<FailedItem>, StoreError>;
 
-    /// Makes failed items pending again: these, or all of the organizer. Those whose page's body is gone stay failed.
-    /// Answers how many.
+    /// Makes failed items pending again, blocking ones too: these, or all of the organizer. Those whose page's body is
+    /// gone stay failed, others than failed ones stay as they are. Answers how many.
     async fn retry_failed(&self, organizer: &str, items: Option<&[ItemId]>) -> Result<usize, StoreError>;
 
-    /// Takes failed items off the list without applying them, blocking ones too. Answers how many.
+    /// Takes failed items off the list without applying them, blocking ones too: they are done. Answers how many.
     async fn dismiss_failed(&self, organizer: &str, items: &[ItemId]) -> Result<usize, StoreError>;
 
-    /// Number of pending items of an organizer, blocking ones included.
+    /// Number of items of an organizer that have to be applied: pending and blocking.
     async fn pending_items(&self, organizer: &str) -> Result<u64, StoreError>;
 
-    /// Entries that were added to the skip list at run time, in the form of the setting.
+    /// Entries that were added to the skip list at run time, in the form of the setting, sorted.
     async fn skip_entries(&self, organizer: &str) -> Result<Vec<Box<str>>, StoreError>;
 
-    /// Adds an entry to the skip list or removes it; false: nothing changed.
+    /// Adds an entry to the skip list or removes it; false: nothing changed. Refused if it is not exactly one entry.
     async fn set_skip_entry(&self, organizer: &str, entry: &str, skipped: bool) -> Result<bool, StoreError>;
 
     // ---- reading ------------------------------------------------------------------------------------------------
@@ -607,10 +663,17 @@ pub trait FeedbackStore: Send + Sync + 'static {
 
     // ---- housekeeping -------------------------------------------------------------------------------------------
     /// Removes a person: blanks the e-mail and all personal data of items, tickets and contacts that carry it. Ids,
-    /// numbers, statuses, counts and times stay. Items that are not applied yet stay whole, and their pages are named.
+    /// numbers, statuses, counts and times stay. Items that are not applied yet (pending, blocking) stay whole, and their
+    /// pages are named. Failed ones are blanked and stay listed; a retry applies them as they are then. Claims on the
+    /// e-mail go unless a run that is alive has them or their creation was sent.
+    ///
+    /// Not one transaction but many short ones; a second call finishes what was broken off. Refused if `email` is none.
     async fn erase_person(&self, email: &str) -> Result<Erased, StoreError>;
 
-    /// Deletes bodies of pages without pending, blocking or failed items, calls and runs last touched before `before`, at
-    /// most `limit` of each. The moves of the key stay for ever. Answers how many rows.
+    /// Deletes bodies of pages without pending, blocking or failed items, calls with an outcome and runs that ended, last
+    /// touched before `before`, at most `limit` of each, the oldest first. Answers how many went.
+    ///
+    /// The moves of the key and the states of all items stay for ever, and of calls and runs the newest, so that no
+    /// number comes twice. Not one transaction but many short ones.
     async fn purge_feedback(&self, before: Wall, limit: usize) -> Result<usize, StoreError>;
 }

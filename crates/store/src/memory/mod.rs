@@ -3,6 +3,7 @@
 //! Guarantee: the same answers as the durable ones, call by call. Limits: nothing outlives the value, and no clock runs:
 //! leases end only by [`MemoryStore::advance`]. Looking up a message costs time in proportion to the tickets.
 
+mod feedback;
 mod model;
 
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ use ticketbridge_core::ticket::{
 use ticketbridge_core::time::Wall;
 use uuid::Uuid;
 
+use super::feedback::Feedback;
 use crate::contract::{MAX_PROBLEMS, MAX_RUNS};
 use crate::rules::{
     batch_exists, check_intent, check_settle, check_shape, ended, lane_index, no_open_batch, written_at,
@@ -81,6 +82,8 @@ pub(super) struct Model {
     pub(super) runs: Vec<RunRecord>,
     pub(super) incidents: BTreeMap<(String, String), String>,
     pub(super) reported: BTreeMap<String, String>,
+    /// Mobile tickets.
+    pub(super) feedback: Feedback,
 }
 
 impl Model {

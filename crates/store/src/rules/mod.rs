@@ -1,6 +1,7 @@
 //! What every store decides alike, free of any storage: lane of a key, operators' acts, the shape of a transaction.
 
 mod acts;
+pub(crate) mod feedback;
 mod shape;
 
 use sha2::{Digest, Sha256};

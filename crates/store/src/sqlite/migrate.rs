@@ -12,9 +12,10 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x5442_5354;
 
 /// All migrations, oldest first; the schema's version is their number.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/20261121T0900_first.sql"),
     include_str!("migrations/20261121T1300_work_order_record.sql"),
+    include_str!("migrations/20261121T1700_feedback.sql"),
 ];
 
 /// The version this program writes.

@@ -8,6 +8,7 @@ mod connect;
 mod contract;
 mod epoch;
 mod fault;
+mod feedback;
 mod housekeeping;
 mod intake;
 mod lanes;
