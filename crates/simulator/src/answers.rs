@@ -6,6 +6,7 @@ use std::time::Duration;
 use ticketbridge_core::delivery::{BatchId, Event, ProbeId};
 use ticketbridge_core::effect::{CallClass, Found, LookUpFault, Query};
 use ticketbridge_core::ticket::PlatformName;
+use ticketbridge_core::time::Mono;
 use ticketbridge_platforms::{Decoded, Dialogue, Learned, Transport, Verdict};
 
 use crate::link::Link;
@@ -62,9 +63,9 @@ impl World {
                 Ok(()) => self.follow(process, platform, batch, latency, dialogue),
                 Err(fault) => self.unclear(process, batch, fault, latency),
             },
-            Purpose::LookUp { probe, query, mut dialogue } => match dialogue.absorb(transport) {
-                Ok(()) => self.ask_on(process, platform, probe, query, dialogue),
-                Err(fault) => self.looked_up(process, &platform, probe, &query, Err(fault)),
+            Purpose::LookUp { probe, query, asked_at, mut dialogue } => match dialogue.absorb(transport) {
+                Ok(()) => self.ask_on(process, platform, (probe, asked_at), query, dialogue),
+                Err(fault) => self.looked_up(process, &platform, (probe, asked_at), &query, Err(fault)),
             },
             Purpose::Learn { mut dialogue } => match dialogue.absorb(transport) {
                 Ok(()) => self.learn_on(process, platform, dialogue),
@@ -123,8 +124,8 @@ impl World {
             return;
         }
         match link.adapter.look_up(&query) {
-            Ok(dialogue) => self.ask_on(process, platform, probe, query, dialogue),
-            Err(fault) => self.looked_up(process, &platform, probe, &query, Err(fault)),
+            Ok(dialogue) => self.ask_on(process, platform, (probe, Mono(self.now)), query, dialogue),
+            Err(fault) => self.looked_up(process, &platform, (probe, Mono(self.now)), &query, Err(fault)),
         }
     }
 
@@ -132,19 +133,20 @@ impl World {
         &mut self,
         process: usize,
         platform: PlatformName,
-        probe: ProbeId,
+        (probe, asked_at): (ProbeId, Mono),
         query: Query,
         mut dialogue: Box<dyn Dialogue<Found>>,
     ) {
         match dialogue.next_call() {
             Ok(Some(call)) => {
-                self.begin(process, platform, call, Purpose::LookUp { probe, query, dialogue }, None);
+                let asked_at = Mono(self.now);
+                self.begin(process, platform, call, Purpose::LookUp { probe, query, asked_at, dialogue }, None);
             }
             Ok(None) => {
                 let found = dialogue.finish();
-                self.looked_up(process, &platform, probe, &query, found);
+                self.looked_up(process, &platform, (probe, asked_at), &query, found);
             }
-            Err(fault) => self.looked_up(process, &platform, probe, &query, Err(fault)),
+            Err(fault) => self.looked_up(process, &platform, (probe, asked_at), &query, Err(fault)),
         }
     }
 
@@ -152,7 +154,7 @@ impl World {
         &mut self,
         process: usize,
         platform: &PlatformName,
-        probe: ProbeId,
+        (probe, asked_at): (ProbeId, Mono),
         query: &Query,
         mut result: Result<Found, LookUpFault>,
     ) {
@@ -169,7 +171,7 @@ impl World {
         self.trace.tell(self.now, || {
             (asked_keys(query), format!("a look-up of process {process} on {platform} answers {}", shown(&result)))
         });
-        self.tell(process, 1, Event::LookedUp { probe, result });
+        self.tell(process, 1, Event::LookedUp { probe, asked_at, result });
     }
 
     // ---- learning a platform --------------------------------------------------------------------------------------

@@ -182,7 +182,11 @@ impl World {
         }
         for (probe, query) in look_ups {
             match fault {
-                Some(fault) => self.tell(process, 1, Event::LookedUp { probe, result: Err(fault.clone()) }),
+                Some(fault) => self.tell(
+                    process,
+                    1,
+                    Event::LookedUp { probe, asked_at: Mono(self.now), result: Err(fault.clone()) },
+                ),
                 None => self.look_up(process, probe, platform.clone(), query),
             }
         }

@@ -273,8 +273,13 @@ impl Planner<'_> {
         for knob in menu(platform, self.profile, self.dice) {
             if self.dice.random_bool(0.35) {
                 let chance = self.dice.random_range(0.0..=most);
-                // Cherwell's results carry no key: that they keep their order is part of its contract.
-                let reorders = matches!(knob, Knob::ReorderedResults {});
+                // Cherwell's results carry no key: that they keep their order is part of its contract. One that is left
+                // out and one that comes twice in the same answer would be another order, too.
+                let shorter = |knob: &Knob| matches!(knob, Knob::ShortResults { .. } | Knob::ShortBatch { .. });
+                let longer = |knob: &Knob| matches!(knob, Knob::DuplicatedResults { .. });
+                let both = (longer(&knob) && rules.iter().any(|rule| shorter(&rule.knob)))
+                    || (shorter(&knob) && rules.iter().any(|rule| longer(&rule.knob)));
+                let reorders = both || matches!(knob, Knob::ReorderedResults {});
                 if platform.sort == Sort::Cherwell && reorders && !self.neglect.reorders_cherwell {
                     continue;
                 }

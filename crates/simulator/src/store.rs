@@ -353,10 +353,6 @@ impl Store {
         }
         for update in &writes.rows {
             if let Some(stored) = self.rows.get_mut(&update.row.id) {
-                let told = |settle: &Settle| settle.results.iter().any(|result| result.ticket == update.row.id);
-                if self.suspect && update.expected != update.row.state && !writes.settles.iter().any(told) {
-                    stored.folded.forgotten(&update.row);
-                }
                 stored.row = update.row.clone();
             }
         }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use ticketbridge_core::delivery::{BatchId, ProbeId};
 use ticketbridge_core::effect::{Found, Operation, Query};
 use ticketbridge_core::ticket::PlatformName;
+use ticketbridge_core::time::Mono;
 use ticketbridge_platforms::{Answer, Decoded, Dialogue, HttpCall, Item, Learned, Transport};
 use ticketbridge_sandbox::{Act, Call, Reply};
 
@@ -28,7 +29,7 @@ use crate::world::{Happening, START, World};
 pub(crate) enum Purpose {
     Write { batch: BatchId, operation: Operation, items: Vec<Item> },
     Follow { batch: BatchId, latency: Duration, dialogue: Box<dyn Dialogue<Decoded>> },
-    LookUp { probe: ProbeId, query: Query, dialogue: Box<dyn Dialogue<Found>> },
+    LookUp { probe: ProbeId, query: Query, asked_at: Mono, dialogue: Box<dyn Dialogue<Found>> },
     Learn { dialogue: Box<dyn Dialogue<Vec<Learned>>> },
     LogIn,
 }

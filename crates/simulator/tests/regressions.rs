@@ -30,8 +30,21 @@ fn the_journal_tells_how_a_row_ended_after_a_refusal() {
 }
 
 #[test]
-fn what_a_suspect_store_forgot_has_no_line_in_its_journal() {
+fn a_look_up_of_an_earlier_doubt_says_nothing_of_a_later_one() {
     holds(8_183);
+}
+
+#[test]
+fn an_answer_that_is_read_after_a_long_stall_is_no_fresh_match() {
+    holds(18_756);
+    holds(305_308);
+}
+
+/// One result left out and another one doubled: what is left is not in the order of the request, which no Cherwell does.
+#[test]
+fn results_of_a_cherwell_keep_their_order() {
+    holds(19_259);
+    holds(30_676);
 }
 
 #[test]

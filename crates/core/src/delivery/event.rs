@@ -98,6 +98,8 @@ pub enum Event {
     LookedUp {
         /// The look-up.
         probe: ProbeId,
+        /// When its last request left.
+        asked_at: Mono,
         /// What was found.
         result: Result<Found, LookUpFault>,
     },

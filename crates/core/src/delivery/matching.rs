@@ -4,6 +4,7 @@
 //! retrieval lacks is looked up over all states before anything is concluded.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::doubt::{Doubt, Purpose, same_ticket};
 use super::event::Command;
@@ -66,7 +67,8 @@ impl Delivery {
     }
 
     /// Compares every row that entered Matching before the retrieval began.
-    pub(super) fn retrieved(&mut self, probe: &Probe, tickets: Vec<RemoteTicket>, now: Now) {
+    pub(super) fn retrieved(&mut self, probe: &Probe, tickets: Vec<RemoteTicket>, asked_at: Mono, now: Now) {
+        let seen_at = self.last_page_seen_at(probe, asked_at, now.mono);
         let Some(platform) = self.platforms.get_mut(&probe.platform) else { return };
         platform.retrieval.under_way = None;
         platform.retrieval.failures = 0;
@@ -82,12 +84,20 @@ impl Delivery {
         for id in rows {
             let Some(entry) = self.rows.get(&id) else { continue };
             let matches = by_key.get(entry.row.key.as_str()).map_or(&[][..], Vec::as_slice);
-            self.matched(id, matches, probe.began, now);
+            self.matched(id, matches, probe.began, seen_at, now);
         }
     }
 
+    /// How old a retrieval is: as old as its last page, or one that takes long would make its own matches stale. A page
+    /// is as old as its answer; but an answer that took longer than any may has waited here, while we stood still.
+    fn last_page_seen_at(&self, probe: &Probe, asked_at: Mono, now: Mono) -> Mono {
+        let can = self.platforms.get(&probe.platform).and_then(|platform| platform.settings.capabilities.as_ref());
+        let longest = can.map_or(Duration::ZERO, |can| can.request_timeout).max(self.settings.match_ttl);
+        if now.since(asked_at) > longest { asked_at.max(probe.began) } else { now }
+    }
+
     /// One row beside the open tickets of its key.
-    fn matched(&mut self, id: TicketId, matches: &[RemoteTicket], began: Mono, now: Now) {
+    fn matched(&mut self, id: TicketId, matches: &[RemoteTicket], began: Mono, seen_at: Mono, now: Now) {
         let Some(entry) = self.rows.get_mut(&id) else { return };
         entry.row.reason = None;
         let origin = entry.row.origin.to_string();
@@ -126,8 +136,7 @@ impl Delivery {
             }
             self.forget_key(id);
         }
-        // The match is as old as its last page: a retrieval that takes long must not make its own matches stale.
-        self.may_create(id, now.mono);
+        self.may_create(id, seen_at);
     }
 
     /// The ledger's ticket was lacking from the retrieval; this is what a look-up over all states shows. One that is

@@ -205,7 +205,7 @@ impl Delivery {
                 self.on_not_encodable(transaction, batch, item, &why, now, out);
             }
             Event::Answered { batch, call, outcomes, latency } => self.on_answered(batch, call, outcomes, latency, now),
-            Event::LookedUp { probe, result } => self.on_looked_up(probe, result, now),
+            Event::LookedUp { probe, asked_at, result } => self.on_looked_up(probe, asked_at, result, now),
             Event::Wake => self.wake = None,
             Event::Settings { settings } => self.on_settings(settings),
             Event::LossAccepted { platform } => self.on_loss_accepted(&platform, now),

@@ -227,7 +227,7 @@ impl Delivery {
     }
 
     /// Takes in the answer to a look-up.
-    pub(super) fn on_looked_up(&mut self, id: ProbeId, result: Result<Found, LookUpFault>, now: Now) {
+    pub(super) fn on_looked_up(&mut self, id: ProbeId, asked_at: Mono, result: Result<Found, LookUpFault>, now: Now) {
         let Some(probe) = self.probes.remove(&id) else { return };
         let Some(platform) = self.platforms.get_mut(&probe.platform) else { return };
         platform.came_back();
@@ -237,7 +237,7 @@ impl Delivery {
                 if platform.well(None, false) {
                     self.reports.push(Report::BreakerClosed { platform: probe.platform.clone() });
                 }
-                self.look_up_answered(&probe, found, now);
+                self.look_up_answered(&probe, found, asked_at, now);
             }
         }
     }
@@ -261,12 +261,12 @@ impl Delivery {
         }
     }
 
-    fn look_up_answered(&mut self, probe: &Probe, found: Found, now: Now) {
+    fn look_up_answered(&mut self, probe: &Probe, found: Found, asked_at: Mono, now: Now) {
         if let (ProbeKind::Doubts(..), Some(platform)) = (&probe.kind, self.platforms.get_mut(&probe.platform)) {
             platform.rows_per_look_up = (platform.rows_per_look_up * 2).min(PROBE_ITEMS);
         }
         match (&probe.kind, found) {
-            (ProbeKind::Retrieval, Found::Tickets { tickets }) => self.retrieved(probe, tickets, now),
+            (ProbeKind::Retrieval, Found::Tickets { tickets }) => self.retrieved(probe, tickets, asked_at, now),
             (ProbeKind::Doubts(Ask::Tickets, ids), Found::Tickets { tickets }) => {
                 let void = self.judge_tickets(probe, &tickets);
                 self.doubts_saw_tickets(&ids.clone(), &tickets, probe, void, now);

@@ -341,3 +341,18 @@ fn an_idle_machine_asks_for_nothing() {
     delivery.handle(now, Event::Wake, &mut out);
     assert!(out.is_empty(), "{out:?}");
 }
+
+#[test]
+fn an_answer_that_lay_about_while_the_process_stood_still_is_matched_again() {
+    let mut world = World::new(31);
+    world.answers_wait = 300_000;
+    world.receive("north", &["SNR|1"]);
+    world.run_until(|world| world.remote_reads('A') == 1);
+    // People open a ticket of the key after the platform has answered, and before anybody reads the answer.
+    world.run_for(1_000);
+    world.answers_wait = 0;
+    let now = world.now;
+    world.remote('A').foreign(now, "SNR|1", Some("another system"));
+    world.finish(400_000);
+    assert_eq!((world.tickets('A'), world.remote('A').notes.len()), (1, 1));
+}

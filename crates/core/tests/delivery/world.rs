@@ -44,7 +44,7 @@ enum Happening {
     Commit(u64, TransactionId, Box<Writes>),
     Effect(u64),
     Answer(u64),
-    Read(u64, ticketbridge_core::delivery::ProbeId, PlatformName, Box<Query>, u64),
+    Read(u64, ticketbridge_core::delivery::ProbeId, PlatformName, Box<Query>, u64, u64),
     Wake(u64, u64),
     Renew(u64),
     Start,
@@ -84,6 +84,8 @@ pub(crate) struct World {
     pub(crate) fail_commits: usize,
     pub(crate) commit_latency: (u64, u64),
     pub(crate) load_latency: (u64, u64),
+    /// Answers to look-ups lie about for so long before anybody reads them: the process stands still.
+    pub(crate) answers_wait: u64,
     pub(crate) reports: Vec<(u64, Report)>,
     trace: DefaultHasher,
     pub(crate) steps: u64,
@@ -178,6 +180,7 @@ impl World {
             fail_commits: 0,
             commit_latency: (1, 3),
             load_latency: (1, 5),
+            answers_wait: 0,
             reports: Vec::new(),
             trace: DefaultHasher::new(),
             steps: 0,
@@ -419,10 +422,10 @@ impl World {
             Happening::Commit(life, transaction, writes) if life == self.life => self.commit(transaction, &writes),
             Happening::Effect(call) => self.effect(call),
             Happening::Answer(call) => self.answer(call),
-            Happening::Read(life, probe, name, query, answer_at) if life == self.life => {
+            Happening::Read(life, probe, name, query, asked_at, answer_at) if life == self.life => {
                 let result = self.remotes[&letter(&name)].read(self.now, &query, &mut self.dice);
-                let event = Event::LookedUp { probe, result };
-                self.schedule(answer_at - self.now, Happening::Event(life, Box::new(event)));
+                let event = Event::LookedUp { probe, asked_at: Mono(asked_at), result };
+                self.schedule(answer_at - self.now + self.answers_wait, Happening::Event(life, Box::new(event)));
             }
             Happening::Wake(life, at) if life == self.life && self.wake == Some(at) => self.woken(),
             Happening::Renew(life) if life == self.life => {
@@ -532,7 +535,7 @@ impl World {
                 assert!(needed, "seed {}: I7: a look-up on {platform} with processing off: {query:?}", self.seed);
                 let remote = self.remotes.get_mut(&letter(&platform)).expect("a platform");
                 let (look_at, answer_at) = remote.read_times(self.now, &query, &mut self.dice);
-                let read = Happening::Read(life, probe, platform, Box::new(query), answer_at);
+                let read = Happening::Read(life, probe, platform, Box::new(query), self.now, answer_at);
                 self.schedule(look_at - self.now, read);
             }
             Command::Load { lane, after, limit } => {

@@ -56,9 +56,10 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
 
 /// Asks a platform, page by page, and brings the whole answer or none.
 pub(super) async fn look_up(shared: Arc<Shared>, probe: ProbeId, platform: PlatformName, query: Query) {
+    let mut asked_at = shared.clock.now().mono;
     let result = match shared.platforms.usable(&platform) {
-        Ok(platform) => platform.ask(&query).await,
+        Ok(platform) => platform.ask_telling(&query, || asked_at = shared.clock.now().mono).await,
         Err(why) => Err(LookUpFault { why, retry_after: None, throttled: false, configuration: true }),
     };
-    shared.event(Event::LookedUp { probe, result }).await;
+    shared.event(Event::LookedUp { probe, asked_at, result }).await;
 }

@@ -60,17 +60,32 @@ impl PlatformHandle {
 
     /// One look-up from its first request to its last: the whole answer or none.
     pub async fn ask(&self, query: &Query) -> Result<Found, LookUpFault> {
+        self.ask_telling(query, || {}).await
+    }
+
+    /// As [`PlatformHandle::ask`]; `leaves` is called right before each of its requests.
+    pub async fn ask_telling(&self, query: &Query, leaves: impl FnMut()) -> Result<Found, LookUpFault> {
         self.prepare().await?;
-        self.converse(self.platform.look_up(query)?, self.read_timeout).await
+        self.converse_telling(self.platform.look_up(query)?, self.read_timeout, leaves).await
     }
 
     /// Requests that build on each other, one after the other, each within `timeout`.
     pub async fn converse<Answer>(
         &self,
-        mut dialogue: Box<dyn Dialogue<Answer>>,
+        dialogue: Box<dyn Dialogue<Answer>>,
         timeout: Duration,
     ) -> Result<Answer, LookUpFault> {
+        self.converse_telling(dialogue, timeout, || {}).await
+    }
+
+    async fn converse_telling<Answer>(
+        &self,
+        mut dialogue: Box<dyn Dialogue<Answer>>,
+        timeout: Duration,
+        mut leaves: impl FnMut(),
+    ) -> Result<Answer, LookUpFault> {
         while let Some(call) = dialogue.next_call()? {
+            leaves();
             let exchange = self.send(&call, || SendOptions::within(timeout)).await;
             dialogue.absorb(&exchange.transport)?;
         }

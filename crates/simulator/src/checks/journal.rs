@@ -1,6 +1,5 @@
 //! I11: the journal (what was received, sent, settled, ended by a look, and done by operators), replayed, gives the
-//! current row. Of a suspect store (an older copy, perhaps) the journal may lack requests: what a look-up finds of them is
-//! taken as it is.
+//! current row.
 
 use ticketbridge_core::delivery::{Ending, ItemResult, Settled};
 use ticketbridge_core::effect::{Operation, Outcome};
@@ -65,13 +64,6 @@ impl Folded {
                 self.work_order.clone_from(&ids.work_order_number);
             }
         }
-    }
-
-    /// A suspect store may have forgotten its request; what a look-up then found of it has no line.
-    pub fn forgotten(&mut self, row: &TicketRow) {
-        (self.state, self.failed) = (row.state, row.failed);
-        self.created_as = row.ticket.as_ref().filter(|_| row.created).map(|ticket| ticket.number.clone());
-        self.work_order.clone_from(&row.work_order);
     }
 
     /// It came to its end otherwise than by an outcome.
