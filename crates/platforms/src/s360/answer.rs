@@ -38,12 +38,12 @@ pub(super) fn text(transport: &Transport, wall_now: Wall) -> Result<&str, CallFa
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// The elements of the array that is a member of the whole answer, at most `N`. The member is given by `T`.
-pub(super) fn elements<'t, T: Deserialize<'t>>(text: &'t str, what: &str) -> Result<T, CallFault> {
+/// The whole answer: an object with the array `name` of at most `limit` elements, as `T` says.
+pub(super) fn envelope<'t, T: Deserialize<'t>>(text: &'t str, name: &str, limit: usize) -> Result<T, CallFault> {
     let is_object = text.trim_start().starts_with('{');
     match serde_json::from_str(text) {
-        Ok(_) if !is_object => Err(fault(format!("it is not an object with an array {what}"))),
-        Ok(envelope) => Ok(envelope),
+        Ok(envelope) if is_object => Ok(envelope),
+        Ok(_) => Err(fault("it is not an object")),
         Err(error) => {
             let place = format!("line {}, column {}", error.line(), error.column());
             Err(fault(match error.classify() {
@@ -53,7 +53,9 @@ pub(super) fn elements<'t, T: Deserialize<'t>>(text: &'t str, what: &str) -> Res
                 Category::Eof => format!("it ends in the middle ({place}); the answer was cut"),
                 Category::Syntax | Category::Io => format!("it is not JSON ({place})"),
                 // The reader's own words may show a value.
-                Category::Data => format!("it is not an object with one array {what} within its limit ({place})"),
+                Category::Data => {
+                    format!("it must have one array `{name}` of at most {limit} elements ({place})")
+                }
             }))
         }
     }

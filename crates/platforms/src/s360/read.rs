@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use ticketbridge_core::mobile::{Contact, Distribution, Ticket};
 use ticketbridge_core::time::Wall;
 
-use super::answer::{Array, elements, fault, text};
+use super::answer::{Array, envelope, fault, text};
 use crate::Transport;
 use crate::call_fault::CallFault;
 
@@ -76,7 +76,7 @@ struct Answer<'a> {
 
 fn rows<T: Row>(transport: &Transport, wall_now: Wall) -> Result<Vec<T>, CallFault> {
     let text = text(transport, wall_now)?;
-    let Answer { items: Array(items) } = elements(text, "`items`")?;
+    let Answer { items: Array(items) } = envelope(text, "items", MAX_ROWS)?;
     let mut rows: Vec<T> = Vec::with_capacity(items.len());
     let mut places: HashMap<Box<str>, usize> = HashMap::new();
     for (place, raw) in items.iter().enumerate() {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use ticketbridge_core::mobile::{ContactNumber, Write, WriteAnswer, WriteKind};
 use ticketbridge_core::time::Wall;
 
-use super::answer::{Array, elements, text};
+use super::answer::{Array, envelope, text};
 use super::write::MAX_WRITES;
 use crate::Transport;
 use crate::call_fault::{CallFault, CallFaultKind, is_code};
@@ -62,7 +62,7 @@ pub fn read_write(kind: WriteKind, writes: &[&Write<'_>], transport: &Transport,
         #[serde(borrow)]
         results: Array<'a, MAX_RESULTS>,
     }
-    match text(transport, wall_now).and_then(|text| elements(text, "`results`")) {
+    match text(transport, wall_now).and_then(|text| envelope(text, "results", MAX_RESULTS)) {
         Ok(Answer { results: Array(results) }) => attribute(kind, writes, &results),
         Err(fault) => {
             let answer = match fault.kind {

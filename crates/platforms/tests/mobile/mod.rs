@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::{Value, json};
 use ticketbridge_core::mobile::{
     Authorizations, BirthDate, ContactFields, ContactNumber, CreateContact, Email, Item, Name, Number, Party, Reading,
     RowStatus, SetCulturalContact, SkipList, StoreMobile, UpdateContact, UpsertDistribution, UtcInstant, Write,
@@ -112,4 +113,26 @@ pub fn with_writes(count: usize, work: impl FnOnce(&[Write<'_>])) {
     let all = KINDS.into_iter().flat_map(|kind| items.iter().enumerate().map(move |(place, item)| (kind, place, item)));
     let writes: Vec<Write<'_>> = all.map(|(kind, place, item)| write(kind, place, item)).collect();
     work(&writes);
+}
+
+/// The keys that a result of this write carries.
+pub fn keys(write: &Write<'_>) -> Value {
+    let (first, second) = write.key();
+    match write.kind() {
+        WriteKind::CreateContact => json!({"requestRef": first}),
+        WriteKind::UpdateContact => json!({"contactNumber": first}),
+        WriteKind::UpsertDistribution => json!({"distributionRef": first, "ticketId": second}),
+        WriteKind::SetCulturalContact => json!({"ticketId": first, "contactNumber": second}),
+        WriteKind::StoreMobile => json!({"ticketId": first, "changeRef": second}),
+    }
+}
+
+/// The result that says that this write was done; a created contact gets the number `7{place}`.
+pub fn done(write: &Write<'_>, place: usize) -> Value {
+    let mut result = keys(write);
+    result["ok"] = json!(true);
+    if write.kind() == WriteKind::CreateContact {
+        result["contactNumber"] = json!(format!("7{place}"));
+    }
+    result
 }
