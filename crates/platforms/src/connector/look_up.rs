@@ -9,6 +9,7 @@ use ticketbridge_core::effect::{
 };
 use ticketbridge_core::ticket::{OriginId, TicketReference};
 
+use super::filter::{MAX_PAGE_STEPS, sharing_steps};
 use super::load::{Operations, Read};
 use super::paging::Position;
 use super::write::text;
@@ -260,7 +261,13 @@ impl Run {
         if !std::mem::take(&mut self.asked) {
             return Err(fault("an answer came to a question that was not asked"));
         }
-        let body = body(read.rules.read(transport)?, read.accept.as_ref())?;
+        let answer = read.rules.read(transport)?;
+        // Of a page with many rows each may take little, and all together for ever.
+        sharing_steps(MAX_PAGE_STEPS, || self.page(&all, read, answer))
+    }
+
+    fn page(&mut self, all: &Operations, read: &Read, answer: &crate::Answer) -> Result<(), LookUpFault> {
+        let body = body(answer, read.accept.as_ref())?;
         let unclear = |why: String| fault(format!("the answer does not add up: {why}"));
         let items = read.items.run_one(&body).map_err(|error| unclear(format!("`items`: {error}")))?;
         let Value::Array(items) = items else {
@@ -277,7 +284,7 @@ impl Run {
         for item in &items {
             let row = read.item.run_one(item).map_err(|error| unclear(format!("`item`: {error}")))?;
             let identity = match self.target {
-                Target::Retrieve | Target::Tickets => self.rows.ticket(&all, &row, item)?,
+                Target::Retrieve | Target::Tickets => self.rows.ticket(all, &row, item)?,
                 Target::Notes => self.rows.note(&row).map_err(unclear)?,
                 Target::WorkOrders => self.rows.work_order(&row).map_err(unclear)?,
             };

@@ -32,7 +32,7 @@ use serde_json::Value;
 
 use interpreter::Interpreter;
 use native::Native;
-pub use steps::MAX_STEPS;
+pub use steps::{MAX_PAGE_STEPS, MAX_STEPS, sharing_steps};
 
 /// Longest filter, in bytes.
 pub const MAX_TEXT: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! The budget of one run of the interpreter: what is spent is counted wherever a value is touched ([`super::counted`]).
+//! The budget of one run of the interpreter, or of many together: what is spent is counted wherever a value is touched ([`super::counted`]).
 //!
 //! A step is about a tenth of a microsecond of work, or 32 bytes that are read or written. When all are spent, the run
 //! unwinds with a payload of this module: no `try`, `?`, `//` inside the expression sees it, no panic hook is called.
@@ -10,11 +10,14 @@ use super::RunFault;
 
 /// Most steps of one run. Ends the worst expression within a few seconds and with less than 1 GiB piled up.
 pub const MAX_STEPS: u64 = 20_000_000;
+/// Most steps of all runs over one page of a look-up: about twenty seconds.
+pub const MAX_PAGE_STEPS: u64 = 10 * MAX_STEPS;
 /// Bytes of text that count as one step.
 pub(super) const BYTES_PER_STEP: u64 = 32;
 
 thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(0) };
+    static SHARED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// Carried by the unwinding of a run that has spent its budget.
@@ -47,13 +50,34 @@ fn end() -> ! {
     resume_unwind(Box::new(Spent))
 }
 
-/// Runs `work` with a fresh budget. The one boundary of the interpreter: whatever unwinds inside is a fault of this run.
+/// All runs of filters inside `work`, on this thread, share a budget of `steps`, besides the one that each has.
+pub fn sharing_steps<T>(steps: u64, work: impl FnOnce() -> T) -> T {
+    struct Before(Option<u64>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            SHARED.set(self.0);
+        }
+    }
+    let _before = Before(SHARED.replace(Some(steps)));
+    work()
+}
+
+/// Runs `work` with a fresh budget, or what is left of a shared one. The one boundary of the interpreter: whatever unwinds
+/// inside is a fault of this run.
 pub(super) fn run_within<T>(steps: u64, work: impl FnOnce() -> Result<T, RunFault>) -> Result<T, RunFault> {
-    let before = LEFT.replace(steps);
+    let granted = SHARED.get().map_or(steps, |left| left.min(steps));
+    let before = LEFT.replace(granted);
     let result = catch_unwind(AssertUnwindSafe(work));
+    let left = if result.is_ok() { LEFT.get() } else { 0 };
     LEFT.set(before);
+    SHARED.set(SHARED.get().map(|shared| shared.saturating_sub(granted - left)));
     result.unwrap_or_else(|payload| {
-        Err(RunFault(if payload.is::<Spent>() {
+        Err(RunFault(if payload.is::<Spent>() && granted < steps {
+            String::from(
+                "the expressions took more than the steps of one page; simplify them (walk no list inside another one, \
+                 repeat no text), or ask for smaller pages",
+            )
+        } else if payload.is::<Spent>() {
             format!(
                 "the expression took more than {steps} steps; simplify it (walk no list inside another one, repeat no text), \
                  or make the batches smaller"

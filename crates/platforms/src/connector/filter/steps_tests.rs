@@ -280,3 +280,25 @@ fn the_size_of_a_pattern_is_never_told_too_small() {
     assert!(!Shape::of(r"[ \t]+").reads_ahead && !Shape::of("a|b").reads_ahead && !Shape::of("a?b").reads_ahead);
     assert!(Shape::of("a.*b|a").reads_ahead && Shape::of("a{2,}b?").reads_ahead && Shape::of("a+.*b").reads_ahead);
 }
+
+#[test]
+fn runs_that_share_a_budget_end_together() {
+    let filter = filter("[.list[] | . + 1]");
+    let input = json!({"list": (0..100).collect::<Vec<_>>()});
+    let runs = |steps| {
+        sharing_steps(steps, || (0..1_000).find_map(|run| filter.run_one(&input).err().map(|fault| (run, fault))))
+    };
+    assert_eq!(runs(1_000 * STEPS), None);
+    let (first, fault) = runs(STEPS).unwrap();
+    assert!(first > 10 && fault.0.contains("more than the steps of one page"), "{first}: {fault}");
+    assert_eq!(runs(2 * STEPS).map(|(second, _)| second > first), Some(true));
+    assert!(filter.run_one(&input).is_ok(), "afterwards each run has its own budget again");
+    // A run that takes too much for itself is told so, and takes its own budget of the shared one alone.
+    let large = large();
+    sharing_steps(10 * STEPS, || {
+        for _ in 0..3 {
+            assert!(self::filter(WALKS).run_one(&large).unwrap_err().0.contains(&format!("more than {STEPS} steps")));
+        }
+        assert!(filter.run_one(&input).is_ok());
+    });
+}
