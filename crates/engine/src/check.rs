@@ -1,11 +1,15 @@
 //! Asking a platform whether it can be worked with, without writing anything.
 
+mod mobile;
+
 use serde::Serialize;
 use ticketbridge_core::effect::{Found, LookUpFault, Operation, Query};
 use ticketbridge_core::ticket::{DedupeKey, PlatformName};
 
 use crate::identity;
 use crate::platforms::{PlatformHandle, PlatformSet};
+
+pub use mobile::{check_mobile_platform, is_mobile, unusable_mobile_platforms};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,6 +4,7 @@
 //! * [`tickets`], [`ticket`], [`timeline`]: a page of tickets, one with all that is known of it, its story.
 //! * [`retry`], [`dismiss`], [`redrive`]: an operator's acts on tickets.
 //! * [`backends`], [`change_backend`]: backends and the settings that can be changed while running.
+//! * [`mobile`]: the mobile-ticket job, masked.
 //! * [`platforms`], [`problems`]: how the platforms are, in words, and what an operator must know of.
 //!
 //! Everything is read from the store and from a snapshot of delivery; nothing here decides about a ticket. Instants are
@@ -13,6 +14,7 @@
 mod acts;
 mod backends;
 mod filter;
+pub mod mobile;
 mod platforms;
 mod tickets;
 mod timeline;

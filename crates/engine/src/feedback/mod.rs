@@ -34,5 +34,5 @@ pub use function::Function;
 pub use preview::{MAX_PREVIEW_PAGES, Preview, PreviewedChange};
 pub use report::{FailedTicket, MAX_NAMED, RunReport};
 pub use run::{Parts, RunOptions, run};
-pub use service::{Feedback, FeedbackError, RunRequest};
+pub use service::{Feedback, FeedbackError, RunRequest, Started};
 pub use wire::{Time, Wire};

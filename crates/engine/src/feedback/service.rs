@@ -7,13 +7,14 @@ use ticketbridge_config::Config;
 use ticketbridge_config::sections::Feedback as FeedbackConfig;
 use ticketbridge_core::mobile::{Counters, PaginationKey};
 use ticketbridge_platforms::http::ExchangeObserver;
-use ticketbridge_store::{FeedbackPage, FeedbackStore, StoreError, Trigger};
-use tokio::sync::watch;
+use ticketbridge_store::{FeedbackPage, FeedbackStore, RunId, StoreError, Trigger};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::function::Function;
 use super::report::RunReport;
-use super::run::{Parts, RunOptions, run};
+use super::run::{Parts, RunOptions, run, run_telling};
 use super::wire::{Time, Wire};
 use crate::clock::Clock;
 use crate::identity;
@@ -56,9 +57,26 @@ pub enum FeedbackError {
         /// The number that was asked for.
         n: u64,
     },
+    /// The process is ending.
+    #[error("the service is stopping and starts no run; the next run reads everything that this one would have")]
+    Stopping,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A run that was asked for.
+#[derive(Debug)]
+pub enum Started {
+    /// It has its lease, and goes on whether anybody waits for it or not.
+    Begun {
+        /// Its number.
+        run: RunId,
+        /// Its end.
+        ended: JoinHandle<Result<RunReport, FeedbackError>>,
+    },
+    /// It had no chance: the report says REFUSED.
+    Refused(Box<RunReport>),
 }
 
 /// How a run is to go.
@@ -132,6 +150,35 @@ impl Feedback {
 
     /// One run. A busy lease is no error: the report says REFUSED.
     pub async fn run(&self, organizer: &str, request: RunRequest) -> Result<RunReport, FeedbackError> {
+        self.run_telling(organizer, request, None).await
+    }
+
+    /// Starts a run that does not end when the caller goes away, and answers as soon as it has its lease.
+    /// [`Feedback::idle`] waits for it.
+    pub async fn start(&self, organizer: &str, request: RunRequest) -> Result<Started, FeedbackError> {
+        let active = Active::new(&self.active);
+        if *self.stopping.borrow() {
+            return Err(FeedbackError::Stopping);
+        }
+        let (has_lease, told) = oneshot::channel();
+        let (feedback, organizer) = (self.clone(), organizer.to_owned());
+        let ended = tokio::spawn(async move {
+            let _active = active;
+            feedback.run_telling(&organizer, request, Some(has_lease)).await
+        });
+        if let Ok(run) = told.await {
+            return Ok(Started::Begun { run, ended });
+        }
+        let ended = ended.await.map_err(|panic| StoreError::Fatal(format!("a run ended unexpectedly: {panic}")))?;
+        Ok(Started::Refused(Box::new(ended?)))
+    }
+
+    async fn run_telling(
+        &self,
+        organizer: &str,
+        request: RunRequest,
+        has_lease: Option<oneshot::Sender<RunId>>,
+    ) -> Result<RunReport, FeedbackError> {
         let loaded = self.loaded(organizer)?;
         let parts = self.parts(loaded)?;
         let file = match (&request.file, &loaded.function.file_to_upload) {
@@ -157,7 +204,7 @@ impl Feedback {
             progress: request.progress,
         };
         let _active = Active::new(&self.active);
-        let report = run(&loaded.function, &parts, options).await?;
+        let report = run_telling(&loaded.function, &parts, options, has_lease).await?;
         tracing::info!(
             organizer, run = report.run.0, result = ?report.result, received = report.counters.received,
             updated = report.counters.updated, failed = report.counters.failed, pending = report.counters.pending,
@@ -276,16 +323,16 @@ fn wires(
 }
 
 /// Counts a run for as long as it lives.
-struct Active<'a>(&'a watch::Sender<usize>);
+struct Active(watch::Sender<usize>);
 
-impl<'a> Active<'a> {
-    fn new(count: &'a watch::Sender<usize>) -> Self {
+impl Active {
+    fn new(count: &watch::Sender<usize>) -> Self {
         count.send_modify(|active| *active += 1);
-        Self(count)
+        Self(count.clone())
     }
 }
 
-impl Drop for Active<'_> {
+impl Drop for Active {
     fn drop(&mut self) {
         self.0.send_modify(|active| *active -= 1);
     }
