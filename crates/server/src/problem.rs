@@ -110,6 +110,18 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail, what_to_do).header(RETRY_AFTER, "5")
     }
 
+    /// 409: another run has the lease.
+    pub(crate) fn busy(detail: &str) -> Self {
+        let what = "Nothing was called. Wait for the end of the run in progress, and start again.";
+        Self::new(StatusCode::CONFLICT, detail, what)
+    }
+
+    /// 503: a run ended in a defect of ours.
+    pub(crate) fn run_lost() -> Self {
+        let what = "See the log of the server. What was stored is kept, and the next run goes on with it.";
+        Self::unavailable("the run ended unexpectedly", what)
+    }
+
     /// An intake call that was refused as a whole.
     fn intake(status: StatusCode, fault: &IntakeFault) -> Self {
         let what = "Correct the call and send it again with the same `message_id`s: what was accepted before is \

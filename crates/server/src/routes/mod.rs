@@ -3,8 +3,10 @@
 mod acts;
 mod backends;
 mod errors;
+mod feedback;
 mod health;
 mod metrics;
+mod mobile;
 mod platforms;
 mod tickets;
 
@@ -60,7 +62,13 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/backends", get(backends::list))
         .route("/backends/{name}", get(backends::show).patch(backends::change))
         .route("/platforms", get(platforms::list))
-        .route("/problems", get(platforms::problems));
+        .route("/problems", get(platforms::problems))
+        .route("/feedback", get(feedback::list))
+        .nest("/feedback/{organizer}", of_organizer())
+        .route("/mobile-tickets", get(mobile::tickets))
+        .route("/contacts", get(mobile::contacts))
+        .route("/distributions", get(mobile::distributions))
+        .route("/persons/erase", post(mobile::erase));
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::alive))
@@ -71,6 +79,23 @@ pub(crate) fn router(desk: Desk) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn_with_state(desk.clone(), guard))
         .with_state(desk)
+}
+
+/// What there is about one organizer.
+fn of_organizer() -> Router<Desk> {
+    Router::new()
+        .route("/", get(feedback::show))
+        .route("/run", post(feedback::run))
+        .route("/replay", post(feedback::replay))
+        .route("/runs", get(feedback::runs))
+        .route("/runs/{run}", get(feedback::show_run))
+        .route("/key", get(feedback::key))
+        .route("/key/history", get(feedback::key_history))
+        .route("/key/rewind", post(feedback::rewind))
+        .route("/skip", get(feedback::skip).post(feedback::add_skip).delete(feedback::remove_skip))
+        .route("/failed", get(feedback::failed))
+        .route("/failed/retry", post(feedback::retry))
+        .route("/failed/dismiss", post(feedback::dismiss))
 }
 
 async fn no_such_route() -> Problem {

@@ -14,10 +14,11 @@ use ticketbridge_core::time::Wall;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::delivery::{DeliveryOptions, DeliveryService};
+use ticketbridge_engine::feedback::Feedback;
 use ticketbridge_engine::platforms::PlatformSet;
 use ticketbridge_server::{Server, ServerError, install_metrics};
 use ticketbridge_store::samples::SampleStore;
-use ticketbridge_store::{LaneAnswer, OpenMode, SqliteStore, Store};
+use ticketbridge_store::{FeedbackStore, LaneAnswer, OpenMode, SqliteStore, Store};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -106,6 +107,7 @@ pub(crate) fn config(text: &str) -> Config {
 async fn app(config: Config, folder: &TempDir, delivery: Delivery) -> App {
     let config = Arc::new(config);
     let opened = SqliteStore::open(&folder.path().join("store.db"), OpenMode::Serve).unwrap();
+    let mobile: Arc<dyn FeedbackStore> = opened.store.clone();
     let store: Arc<dyn Store> = opened.store;
     let clock = Clock::start();
     let platforms = Arc::new(PlatformSet::load(&config, &environment, None));
@@ -123,7 +125,8 @@ async fn app(config: Config, folder: &TempDir, delivery: Delivery) -> App {
         tokio::spawn(service.run());
     }
     let samples = Arc::new(SampleStore::in_memory().unwrap());
-    App::new(config, store, samples, clock, handle, platforms)
+    let feedback = Feedback::load(&config, &environment, mobile, clock.clone(), None);
+    App::new(config, store, samples, clock, handle, platforms, feedback)
 }
 
 impl Place {

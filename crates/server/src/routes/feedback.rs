@@ -1,0 +1,350 @@
+//! The mobile-ticket job: functions, runs, the key, and what waits for an operator.
+//!
+//! A run that was started here goes on when the caller goes away; the service waits for it when it stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use ticketbridge_core::mobile::{MAX_PAGE_BYTES, Page, RunResult};
+use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, Started};
+use ticketbridge_engine::view::DEFAULT_PAGE;
+use ticketbridge_engine::view::mobile::{
+    self, FailedView, FunctionView, KeyMoveView, KeyView, Listing, ReportView, RunView, SkipChange, SkipEntry, Window,
+};
+use ticketbridge_store::{RunId, Trigger};
+
+use super::Desk;
+use super::backends::Items;
+use crate::access::Caller;
+use crate::extract::{Answer, NoParams, Params, json_bytes, small_json};
+use crate::limits::REQUEST_TIMEOUT;
+use crate::problem::Problem;
+
+/// How long a call waits for the end of its run: less than any call may take.
+const WAIT: Duration = REQUEST_TIMEOUT.saturating_sub(Duration::from_secs(5));
+/// Pages that a preview reads if it is not told otherwise.
+const USUAL_PREVIEW: u32 = 10;
+
+/// A run that goes on in the background.
+#[derive(Serialize)]
+struct Accepted {
+    run: RunId,
+    organizer: String,
+    /// Where its record is.
+    location: String,
+}
+
+/// Body of a rewind.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rewind {
+    /// A move of the history; null: the empty key. It must be there.
+    #[serde(deserialize_with = "Option::deserialize")]
+    to: Option<u64>,
+    #[serde(default)]
+    preview: bool,
+    pages: Option<u32>,
+}
+
+/// Body of a change of the skip list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entries {
+    entries: Vec<String>,
+}
+
+/// Body of a retry.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retry {
+    items: Option<Vec<String>>,
+    #[serde(default)]
+    all: bool,
+}
+
+/// Body of a dismissal.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dismissal {
+    items: Vec<String>,
+}
+
+/// How many items were changed.
+#[derive(Serialize)]
+pub(super) struct Changed {
+    changed: usize,
+}
+
+/// `limit` and `offset` of a listing.
+pub(super) fn window(params: &mut Params) -> Result<Window, Problem> {
+    let limit = params.number("limit")?.unwrap_or(DEFAULT_PAGE);
+    let offset = params.number("offset")?.unwrap_or(0);
+    Ok(Window { offset, limit })
+}
+
+/// `GET /api/v1/feedback`: all functions.
+pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<Items<FunctionView>> {
+    let items = mobile::functions(&desk.app.feedback, desk.app.clock.now().wall).await?;
+    Ok(Json(Items { items }))
+}
+
+/// `GET /api/v1/feedback/{organizer}`: one.
+pub(super) async fn show(State(desk): State<Desk>, Path(organizer): Path<String>, _: NoParams) -> Answer<FunctionView> {
+    Ok(Json(mobile::function(&desk.app.feedback, &organizer, desk.app.clock.now().wall).await?))
+}
+
+/// `GET …/runs`: the newest first.
+pub(super) async fn runs(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    mut params: Params,
+) -> Answer<Listing<RunView>> {
+    let window = window(&mut params)?;
+    params.finish()?;
+    Ok(Json(mobile::runs(&desk.app.feedback, &organizer, window).await?))
+}
+
+/// `POST …/run[?wait=true]`.
+pub(super) async fn run(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let wait = wait(&mut params)?;
+    params.finish()?;
+    start(&desk, &organizer, RunRequest::by(Trigger::Manual), wait).await
+}
+
+/// `POST …/replay[?wait=true]`: the body is a page.
+pub(super) async fn replay(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    mut params: Params,
+    request: Request,
+) -> Result<Response, Problem> {
+    let wait = wait(&mut params)?;
+    params.finish()?;
+    desk.app.feedback.function(&organizer)?;
+    let body = {
+        let _slot = desk.uploads.acquire().await;
+        let limit = usize::try_from(desk.app.config.server.max_body_size.bytes()).unwrap_or(usize::MAX);
+        json_bytes(request, limit.min(MAX_PAGE_BYTES)).await?
+    };
+    let body = checked_page(body).await?;
+    start(&desk, &organizer, RunRequest { file: Some(body), ..RunRequest::by(Trigger::Replay) }, wait).await
+}
+
+/// A page that can be read; reading a large one takes too long for a thread that serves others.
+async fn checked_page(body: Bytes) -> Result<Bytes, Problem> {
+    let reading = tokio::task::spawn_blocking(move || match Page::read(&body) {
+        Ok(_) => Ok(body),
+        Err(error) => Err(Problem::bad_request(format!("the body: {error}. Nothing was stored"))),
+    });
+    reading.await.unwrap_or_else(|_| Err(Problem::bad_request("the body cannot be read as a page")))
+}
+
+fn wait(params: &mut Params) -> Result<bool, Problem> {
+    match params.one("wait")?.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::bad_request("`wait` is true or false")),
+    }
+}
+
+async fn start(desk: &Desk, organizer: &str, request: RunRequest, wait: bool) -> Result<Response, Problem> {
+    let (run, ended) = match desk.app.feedback.start(organizer, request).await? {
+        Started::Begun { run, ended } => (run, ended),
+        Started::Refused(report) => return Err(refused(report.text.as_deref())),
+    };
+    if wait && let Ok(ended) = tokio::time::timeout(WAIT, ended).await {
+        let report = ended.map_err(|_| Problem::run_lost())??;
+        return Ok(Json(ReportView::from(report)).into_response());
+    }
+    let location = format!("/api/v1/feedback/{}/runs/{}", encoded(organizer), run.0);
+    let accepted = Accepted { run, organizer: organizer.to_owned(), location: location.clone() };
+    Ok((StatusCode::ACCEPTED, [("location", location)], Json(accepted)).into_response())
+}
+
+/// `GET …/runs/{run}`: one.
+pub(super) async fn show_run(
+    State(desk): State<Desk>,
+    Path((organizer, run)): Path<(String, String)>,
+    _: NoParams,
+) -> Answer<RunView> {
+    let missing = || Problem::not_found(format!("organizer `{organizer}` has no such run"));
+    let run = run.parse().map(RunId).map_err(|_| missing())?;
+    let found = mobile::run(&desk.app.feedback, &organizer, run).await?;
+    found.map(Json).ok_or_else(missing)
+}
+
+fn refused(text: Option<&str>) -> Problem {
+    Problem::busy(text.unwrap_or("a run of this organizer is in progress"))
+}
+
+/// A path's segment.
+fn encoded(text: &str) -> String {
+    let mut path = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.extend(['%', hexadecimal(byte >> 4), hexadecimal(byte & 15)]);
+        }
+    }
+    path
+}
+
+fn hexadecimal(half: u8) -> char {
+    char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
+/// `GET …/key`.
+pub(super) async fn key(State(desk): State<Desk>, Path(organizer): Path<String>, _: NoParams) -> Answer<KeyView> {
+    Ok(Json(mobile::key(&desk.app.feedback, &organizer).await?))
+}
+
+/// `GET …/key/history`: the newest first.
+pub(super) async fn key_history(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    mut params: Params,
+) -> Answer<Listing<KeyMoveView>> {
+    let window = window(&mut params)?;
+    params.finish()?;
+    Ok(Json(mobile::key_history(&desk.app.feedback, &organizer, window).await?))
+}
+
+/// `POST …/key/rewind {"to", "preview"?, "pages"?}`.
+pub(super) async fn rewind(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
+    _: NoParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Rewind { to, preview, pages } = small_json(request).await?;
+    if !preview {
+        if pages.is_some() {
+            return Err(Problem::bad_request("`pages` is for a preview; nothing was changed"));
+        }
+        let at = desk.app.clock.now().wall;
+        let moved = mobile::rewind_key(&desk.app.feedback, &organizer, to, &caller.name, at).await?;
+        return Ok(Json(moved).into_response());
+    }
+    let pages = pages.unwrap_or(USUAL_PREVIEW);
+    if !(1..=MAX_PREVIEW_PAGES).contains(&pages) {
+        return Err(Problem::bad_request(format!("`pages` must be 1 to {MAX_PREVIEW_PAGES}")));
+    }
+    // On its own, so that it gives its lease back even if the caller goes away.
+    let feedback = desk.app.feedback.clone();
+    let previewing = tokio::spawn(async move { feedback.preview_rewind(&organizer, to, pages).await });
+    let report = previewing.await.map_err(|_| Problem::run_lost())??;
+    match report.result {
+        RunResult::Refused => Err(refused(report.text.as_deref())),
+        _ => Ok(Json(ReportView::from(report)).into_response()),
+    }
+}
+
+/// `GET …/skip`: the list in force.
+pub(super) async fn skip(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    _: NoParams,
+) -> Answer<Items<SkipEntry>> {
+    Ok(Json(Items { items: mobile::skip_list(&desk.app.feedback, &organizer).await? }))
+}
+
+/// `POST …/skip {"entries"}`: adds.
+pub(super) async fn add_skip(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    _: NoParams,
+    request: Request,
+) -> Answer<SkipChange> {
+    let Entries { entries } = small_json(request).await?;
+    Ok(Json(mobile::change_skip_list(&desk.app.feedback, &organizer, &entries, &[]).await?))
+}
+
+/// `DELETE …/skip {"entries"}`: removes.
+pub(super) async fn remove_skip(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    _: NoParams,
+    request: Request,
+) -> Answer<SkipChange> {
+    let Entries { entries } = small_json(request).await?;
+    Ok(Json(mobile::change_skip_list(&desk.app.feedback, &organizer, &[], &entries).await?))
+}
+
+/// `GET …/failed`: the newest first.
+pub(super) async fn failed(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    mut params: Params,
+) -> Answer<Listing<FailedView>> {
+    let window = window(&mut params)?;
+    params.finish()?;
+    Ok(Json(mobile::failed(&desk.app.feedback, &organizer, window).await?))
+}
+
+/// `POST …/failed/retry {"items"}` or `{"all": true}`.
+pub(super) async fn retry(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    _: NoParams,
+    request: Request,
+) -> Answer<Changed> {
+    let Retry { items, all } = small_json(request).await?;
+    let items = match (items, all) {
+        (Some(items), false) => Some(item_ids(&items)?),
+        (None, true) => None,
+        _ => return Err(Problem::bad_request("give `items`, or `all` with true, and not both; nothing was changed")),
+    };
+    let changed = mobile::retry_failed(&desk.app.feedback, &organizer, items.as_deref()).await?;
+    Ok(Json(Changed { changed }))
+}
+
+/// `POST …/failed/dismiss {"items"}`.
+pub(super) async fn dismiss(
+    State(desk): State<Desk>,
+    Path(organizer): Path<String>,
+    _: NoParams,
+    request: Request,
+) -> Answer<Changed> {
+    let Dismissal { items } = small_json(request).await?;
+    let changed = mobile::dismiss_failed(&desk.app.feedback, &organizer, &item_ids(&items)?).await?;
+    Ok(Json(Changed { changed }))
+}
+
+fn item_ids(items: &[String]) -> Result<Vec<ticketbridge_store::ItemId>, Problem> {
+    Ok(items.iter().map(|text| mobile::item_id(text)).collect::<Result<_, _>>()?)
+}
+
+impl From<FeedbackError> for Problem {
+    fn from(error: FeedbackError) -> Self {
+        let text = error.to_string();
+        match error {
+            FeedbackError::Store(error) => error.into(),
+            FeedbackError::UnknownOrganizer { .. } => {
+                Self::new(StatusCode::NOT_FOUND, text, "List the functions with `GET /api/v1/feedback`.")
+            }
+            FeedbackError::UnknownMove { .. } => {
+                let what = "List the moves with `GET /api/v1/feedback/ORGANIZER/key/history`.";
+                Self::new(StatusCode::NOT_FOUND, text, what)
+            }
+            FeedbackError::Unusable { .. } | FeedbackError::File { .. } => {
+                let what = "Mend the configuration as `detail` says, and start the service anew.";
+                Self::new(StatusCode::CONFLICT, text, what)
+            }
+            FeedbackError::Stopping => {
+                Self::unavailable(text, "Send the request again when the service has started anew.")
+            }
+        }
+    }
+}
