@@ -153,3 +153,193 @@ impl<'a, F: FnMut(&str, &'a str)> Visitor<'a> for Members<F> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn email(text: &str) -> Email<'static> {
+        Email::normalised(text.to_owned().into()).expect("an e-mail")
+    }
+
+    fn all(body: &str) -> ErasedPage {
+        erase(body.as_bytes(), &email("ada@x.org"), |_| true).expect("a page")
+    }
+
+    fn page_of(items: &[&str]) -> String {
+        format!(r#"{{ "result": [{}], "pagination": {{"nextPageKey": "k"}} }}"#, items.join(" , "))
+    }
+
+    #[test]
+    fn what_is_personal_becomes_null_and_the_rest_stays_byte_for_byte() {
+        let ada = concat!(
+            r#"{ "ticketId":"t0", "taxNumber" : "1","status":"TRANSFERRED","updatedAt":"2026-05-04T08:00:00Z","#,
+            r#""spectatorDetails": {"email":" ADA@x.org ","firstName":"Ada","x":[{}]},"holder":{"lastName":"L"},"#,
+            r#""transfer":{ "senderEmail":"bob@x.org", "initiatedAt" : "2026-05-04T07:00:00Z","recipientEmail":7},"#,
+            r#""activation":{"beaconName":"b"},"deletion":{"reason":"r"},"extraInfo":{"extraInfo1":"cats"},"#,
+            r#""model":"V4","attributes":{"assignedAt":"x"},"previousOwnerEmail":"c@x.org","nickname":"Countess"}"#
+        );
+        let blank = concat!(
+            r#"{ "ticketId":"t0", "taxNumber" : "1","status":"TRANSFERRED","updatedAt":"2026-05-04T08:00:00Z","#,
+            r#""spectatorDetails": null,"holder":null,"#,
+            r#""transfer":{ "senderEmail":null, "initiatedAt" : "2026-05-04T07:00:00Z","recipientEmail":null},"#,
+            r#""activation":{"beaconName":"b"},"deletion":{"reason":"r"},"extraInfo":null,"#,
+            r#""model":"V4","attributes":{"assignedAt":"x"},"previousOwnerEmail":null,"nickname":null}"#
+        );
+        let bob = r#"{"ticketId":"t1","spectatorDetails":{"email":"bob@x.org","note":"ada@x.org"}}"#;
+        let erased = all(&page_of(&[bob, ada, "17", bob]));
+        assert_eq!((erased.blanked, erased.kept), (1, 0));
+        assert_eq!(erased.body, Some(page_of(&[bob, blank, "17", bob])));
+    }
+
+    #[test]
+    fn each_place_of_an_e_mail_is_looked_at_and_no_other() {
+        for (item, is_carried) in [
+            (r#"{"spectatorDetails":{"email":"ada@x.org"}}"#, true),
+            (r#"{"spectatorDetails":{"email":"\u0061DA@x.org\t"}}"#, true),
+            (r#"{"\u0073pectatorDetails":{"em\u0061il":"ada@x.org"}}"#, true),
+            (r#"{"transfer":{"senderEmail":"ada@x.org"}}"#, true),
+            (r#"{"transfer":{"recipientEmail":"Ada@x.org"}}"#, true),
+            (r#"{"previousOwnerEmail":"ada@x.org"}"#, true),
+            (r#"{"spectatorDetails":{"email":"ada@x.org"},"spectatorDetails":null}"#, true),
+            (r#"{"spectatorDetails":{"email":"ada@x.org","email":"bob@x.org"}}"#, true),
+            (r#"{"spectatorDetails":{"email":"ada@x.orgs"}}"#, false),
+            (r#"{"spectatorDetails":{"email":["ada@x.org"]}}"#, false),
+            (r#"{"spectatorDetails":"ada@x.org"}"#, false),
+            (r#"{"holder":{"email":"ada@x.org"}}"#, false),
+            (r#"{"email":"ada@x.org"}"#, false),
+            (r#"["ada@x.org"]"#, false),
+            (r#""ada@x.org""#, false),
+        ] {
+            let erased = all(&page_of(&[item]));
+            assert_eq!(erased.blanked, usize::from(is_carried), "{item}");
+            let rest = erased.body.unwrap_or_default().to_lowercase();
+            assert!(!rest.contains("ada@x.org") && !rest.contains("bob@x.org"), "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_transfer_that_is_no_object_goes_whole() {
+        let erased = all(&page_of(&[r#"{"previousOwnerEmail":"ada@x.org","transfer":"from ada@x.org"}"#]));
+        assert_eq!(erased.body, Some(page_of(&[r#"{"previousOwnerEmail":null,"transfer":null}"#])));
+    }
+
+    #[test]
+    fn items_that_may_not_be_blanked_are_counted_and_left() {
+        let ada = r#"{"previousOwnerEmail":"ada@x.org"}"#;
+        let body = page_of(&[ada, "{}", ada, ada]);
+        let some = erase(body.as_bytes(), &email("ada@x.org"), |position| position == 2).expect("a page");
+        assert_eq!((some.blanked, some.kept), (1, 2));
+        assert_eq!(some.body, Some(page_of(&[ada, "{}", r#"{"previousOwnerEmail":null}"#, ada])));
+        let none = erase(body.as_bytes(), &email("ada@x.org"), |_| false).expect("a page");
+        assert_eq!(none, ErasedPage { body: None, blanked: 0, kept: 3 });
+    }
+
+    #[test]
+    fn what_is_no_page_is_refused_and_depth_costs_no_stack() {
+        assert_eq!(erase(b"\xff", &email("ada@x.org"), |_| true), Err(PageError::NotUtf8(0)));
+        assert_eq!(erase(b"[]", &email("ada@x.org"), |_| true), Err(PageError::NoResult));
+        let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+        let item = format!(r#"{{"previousOwnerEmail":"ada@x.org","holder":{deep},"attributes":{deep}}}"#);
+        let rest = format!(r#"{{"previousOwnerEmail":null,"holder":null,"attributes":{deep}}}"#);
+        assert_eq!(all(&page_of(&[&item])).body, Some(page_of(&[&rest])));
+        let marked = format!("\u{feff}{}", page_of(&[r#"{"previousOwnerEmail":"ada@x.org"}"#]));
+        let rest = format!("\u{feff}{}", page_of(&[r#"{"previousOwnerEmail":null}"#]));
+        assert_eq!(all(&marked).body, Some(rest));
+    }
+
+    fn text() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(json!("ada@x.org")),
+            Just(json!(" ADA@X.ORG")),
+            Just(json!("bob@x.org")),
+            Just(Value::Null),
+            Just(json!({"email": "ada@x.org"})),
+            any::<String>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+        ]
+    }
+
+    fn item() -> impl Strategy<Value = Value> {
+        let member = |name: &'static str| text().prop_map(move |value| (name.to_owned(), value));
+        let object = |names: [&'static str; 3]| {
+            proptest::collection::vec(prop_oneof![member(names[0]), member(names[1]), member(names[2])], 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect()))
+        };
+        let whole = (
+            object(["email", "firstName", "x"]),
+            object(["senderEmail", "recipientEmail", "initiatedAt"]),
+            object(["previousOwnerEmail", "holder", "surprise"]),
+            object(["ticketId", "status", "taxNumber"]),
+        );
+        let whole = whole.prop_map(|(owner, transfer, others, kept)| {
+            let mut item = json!({"spectatorDetails": owner, "transfer": transfer});
+            for part in [others, kept] {
+                let members = part.as_object().cloned().unwrap_or_default();
+                item.as_object_mut().expect("an object").extend(members);
+            }
+            item
+        });
+        prop_oneof![8 => whole, 1 => text()]
+    }
+
+    /// The rule, said once more on parsed JSON.
+    fn carries_it(item: &Value) -> bool {
+        let places =
+            ["/spectatorDetails/email", "/transfer/senderEmail", "/transfer/recipientEmail", "/previousOwnerEmail"];
+        let texts = places.iter().filter_map(|place| item.pointer(place)?.as_str());
+        texts.map(|text| text.trim().to_lowercase()).any(|text| text == "ada@x.org")
+    }
+
+    fn blanked(item: &Value) -> Value {
+        let mut item = item.clone();
+        for (name, value) in item.as_object_mut().expect("an object") {
+            if name == "transfer" {
+                for (name, value) in value.as_object_mut().expect("an object") {
+                    if name != "initiatedAt" {
+                        *value = Value::Null;
+                    }
+                }
+            } else if !KEPT.contains(&name.as_str()) {
+                *value = Value::Null;
+            }
+        }
+        item
+    }
+
+    proptest! {
+        #[test]
+        fn any_page_loses_the_person_and_nothing_else(
+            items in proptest::collection::vec(item(), 0..6),
+            left in any::<u8>(),
+        ) {
+            let may = |position: usize| left >> (position % 8) & 1 == 0;
+            let body = json!({"result": items, "x": "ada@x.org"}).to_string();
+            let erased = erase(body.as_bytes(), &email("ada@x.org"), may).expect("a page");
+            let is_hit = |position: usize| carries_it(&items[position]) && may(position);
+            let hits = (0..items.len()).filter(|position| is_hit(*position)).count();
+            let kept = items.iter().filter(|item| carries_it(item)).count() - hits;
+            prop_assert_eq!((erased.blanked, erased.kept), (hits, kept));
+            prop_assert_eq!(erased.body.is_some(), hits > 0);
+            let after = erased.body.unwrap_or(body);
+            let expected: Vec<_> = items
+                .iter()
+                .enumerate()
+                .map(|(position, item)| if is_hit(position) { blanked(item) } else { item.clone() })
+                .collect();
+            prop_assert_eq!(json!({"result": expected, "x": "ada@x.org"}).to_string(), after.clone());
+            let again = erase(after.as_bytes(), &email("ada@x.org"), may).expect("a page");
+            prop_assert_eq!(again, ErasedPage { body: None, blanked: 0, kept });
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(body in any::<Vec<u8>>(), tail in ".{0,40}") {
+            let _any = erase(&body, &email("ada@x.org"), |_| true);
+            let page = format!(r#"{{"result":[{{"previousOwnerEmail":"ada@x.org",{tail}"#);
+            let _any = erase(page.as_bytes(), &email("ada@x.org"), |_| true);
+        }
+    }
+}

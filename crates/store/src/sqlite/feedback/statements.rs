@@ -145,3 +145,82 @@ pub(super) const CLAIM_ERASE: &str = "DELETE FROM contact_claim WHERE email = ?1
 pub(super) const PAGES_KEPT: &str = "SELECT page FROM feedback_body WHERE page > ?1 ORDER BY page LIMIT ?2";
 /// Replaces a page's body.
 pub(super) const BODY_SET: &str = "UPDATE feedback_body SET body = ?2 WHERE page = ?1";
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    /// The steps of a statement's plan.
+    fn plan(store: &Connection, statement: &str) -> Vec<String> {
+        let mut plan = store.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+        let nulls = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(nulls), |row| row.get(3)).unwrap();
+        steps.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    /// The schema as it is now.
+    fn store() -> Connection {
+        let store = Connection::open_in_memory().unwrap();
+        for migration in crate::sqlite::migrate::MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
+        store
+    }
+
+    #[test]
+    fn no_statement_reads_a_whole_table_or_sorts() {
+        let store = store();
+        let all = [
+            super::LEASE,
+            super::LEASE_RENEW,
+            super::LEASE_FREE,
+            super::FENCE,
+            super::RUN_END,
+            super::RUNS_LOST,
+            super::KEY,
+            super::MOVE_LAST,
+            super::MOVE_OLD,
+            super::PAGES_OPEN,
+            super::ITEMS_OPEN,
+            super::PAGE_STATES,
+            super::PAGE_SET,
+            super::PAGE,
+            super::BODY,
+            super::WAITING,
+            super::WAITING_DROP,
+            super::FAILED_DROP,
+            super::CALL_SETTLE,
+            super::CALLS_ABANDON,
+            super::CLAIM,
+            super::CLAIM_SENT,
+            super::CLAIM_DROP,
+            super::CALLS_OF,
+            super::SKIPS,
+            super::PAGES_OLD,
+            super::CALLS_PURGE,
+            super::RUNS_PURGE,
+            super::TICKETS_ERASE,
+            super::CONTACTS_ERASE,
+            super::CLAIMS_UNSENT,
+            super::CLAIM_ERASE,
+            super::PAGES_KEPT,
+            super::BODY_SET,
+        ];
+        for statement in all {
+            for step in plan(&store, statement) {
+                assert!(!step.starts_with("SCAN") && !step.contains("TEMP B-TREE"), "{step}: {statement}");
+            }
+        }
+    }
+
+    #[test]
+    fn runs_without_end_and_calls_without_outcome_are_found_by_their_own_index() {
+        let store = store();
+        for (statement, index) in
+            [(super::RUNS_LOST, "feedback_run_open"), (super::CALLS_ABANDON, "feedback_call_open")]
+        {
+            let steps = plan(&store, statement);
+            assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
+        }
+    }
+}
