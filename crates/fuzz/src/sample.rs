@@ -1,5 +1,7 @@
 //! What answers are about: items, questions and transports that the targets of platforms share.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use ticketbridge_core::effect::{NoteLookUp, Query, TicketLookUp, WorkOrderLookUp};
@@ -9,6 +11,11 @@ use uuid::Uuid;
 
 /// Longest text of an outcome or a fault: a body's excerpt has 200 characters, an interpreter's error 300.
 pub(crate) const MAX_WORDS: usize = 2_000;
+
+/// Personal data that answers may hold, and faults never.
+pub(crate) const CANARY: &str = "ann@example.org";
+/// Longest `Retry-After` that is obeyed.
+pub(crate) const LONGEST_WISH: Duration = Duration::from_hours(24);
 
 /// Origin id `00000000-0000-7000-8000-00000000000N`.
 pub(crate) fn origin(number: u32) -> OriginId {

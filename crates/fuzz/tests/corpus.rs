@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use ticketbridge_engine::delivery::replay;
-use ticketbridge_fuzz::{cherwell, sfyc_look_ups, sfyc_writes};
+use ticketbridge_fuzz::{cherwell, s360, sfyc_look_ups, sfyc_writes};
 
 fn file(target: &str, name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target).join(name)).unwrap()
@@ -30,6 +30,23 @@ fn honest_look_ups_have_rows() {
         assert!(cherwell::measure(&file("cherwell", &format!("honest-{question}"))) > 0, "{question}");
     }
     assert!(cherwell::measure(&file("cherwell", "learning-an-honest-site")) > 20);
+}
+
+#[test]
+fn honest_answers_of_the_box_office_are_understood() {
+    let all = [
+        "create_contact",
+        "update_contact",
+        "upsert_distribution",
+        "set_cultural_contact",
+        "store_mobile",
+        "tickets",
+        "contacts",
+        "distributions",
+    ];
+    for name in all {
+        assert_eq!(s360::measure(&file("s360", &format!("honest-{name}"))), 3, "{name}");
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use ticketbridge_fuzz::driver::{Target, check};
 use ticketbridge_fuzz::{
-    cherwell, config, connector_file, filter, http, intake, mobile, network, recording, sfyc_look_ups, sfyc_writes,
-    text,
+    cherwell, config, connector_file, filter, http, intake, mobile, network, personal, recording, s360, sfyc_look_ups,
+    sfyc_writes, text, tixngo,
 };
 
 macro_rules! targets {
@@ -32,8 +32,11 @@ targets! {
     intake: 5_000,
     mobile: 1_500,
     network: 2_500,
+    personal: 3_000,
     recording: 1_000,
+    s360: 2_000,
     sfyc_look_ups: 3_000,
     sfyc_writes: 3_000,
     text: 5_000,
+    tixngo: 3_000,
 }
