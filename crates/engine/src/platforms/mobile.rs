@@ -7,7 +7,7 @@ use ticketbridge_config::sections::Platform as PlatformConfig;
 use ticketbridge_config::sections::platforms::PlatformSettings;
 use ticketbridge_core::mobile::MAX_PAGE_BYTES;
 use ticketbridge_core::ticket::PlatformName;
-use ticketbridge_platforms::http::{Auth, ClientSettings, ExchangeObserver, HttpClient, Secret};
+use ticketbridge_platforms::http::{Auth, Capture, ClientSettings, ExchangeObserver, HttpClient, Secret};
 
 use super::Environment;
 
@@ -44,5 +44,6 @@ pub(crate) fn load(
     client.connect_timeout = timeouts.connect.get();
     client.max_answer = max_answer.unwrap_or(client.max_answer);
     client.observer = observer.cloned();
+    client.capture = Capture::WithoutPersonalData;
     HttpClient::new(client).map_err(|error| error.to_string())
 }
