@@ -1,10 +1,14 @@
 //! The command line.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would be noise")]
 
+mod feedback;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use feedback::{Cursor, Failed, Feedback, Records, Rewind, Skip};
 
 /// Keeps tickets in step between systems that do not know each other, without losing one and without making one
 /// twice.
@@ -56,6 +60,9 @@ pub(crate) enum Command {
     /// Check a platform, accept a loss
     #[command(subcommand)]
     Platform(Platform),
+    /// Run the mobile-ticket job by hand, see and steer it
+    #[command(subcommand)]
+    Feedback(Feedback),
     /// Check a connector file
     #[command(subcommand)]
     Connector(Connector),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ticketbridge_config::DEFAULT_FILE;
+use ticketbridge_engine::check::unusable_mobile_platforms;
 use ticketbridge_engine::platforms::PlatformSet;
 
 use super::setup;
@@ -29,14 +30,15 @@ pub(crate) fn run(path: Option<&Path>, command: &arguments::Config, json: bool) 
             setup::warn(path, &loaded);
             let config = loaded.config;
             let platforms = PlatformSet::load(&config, &setup::environment, None);
-            let mut unusable = 0;
-            for (name, platform) in platforms.iter() {
-                if let Err(why) = platform {
-                    unusable += 1;
-                    output::talk(&format!("error: platform `{name}`: {why}"));
-                }
+            let mut unusable = unusable_mobile_platforms(&config, &setup::environment);
+            unusable.extend(
+                platforms.iter().filter_map(|(name, loaded)| Some((name.clone(), loaded.as_ref().err()?.clone()))),
+            );
+            unusable.sort();
+            for (name, why) in &unusable {
+                output::talk(&format!("error: platform `{name}`: {why}"));
             }
-            if unusable > 0 {
+            if !unusable.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }
             let from = setup::config_path(path)

@@ -6,6 +6,7 @@ mod config;
 mod connector;
 mod demo;
 mod error;
+mod feedback;
 mod offload;
 mod platform;
 mod sandbox;
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Tickets(tickets) => tickets::run(path, tickets, json).await,
         Command::Backends(backends) => backends::run(path, backends, json).await,
         Command::Platform(platform) => platform::run(path, platform, json).await,
+        Command::Feedback(command) => feedback::run(path, command, json).await,
         Command::Connector(connector) => connector::run(connector, json).await,
         Command::Config(config) => config::run(path, &config, json),
         Command::Store(store) => store::run(path, store, json).await,

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use ticketbridge_core::delivery::Stop;
 use ticketbridge_core::ticket::PlatformName;
-use ticketbridge_engine::check::check_platform;
+use ticketbridge_engine::check::{check_mobile_platform, check_platform, is_mobile};
+use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::delivery::stop_document;
 use ticketbridge_engine::platforms::PlatformSet;
 
@@ -23,11 +24,16 @@ pub(crate) async fn run(path: Option<&Path>, command: arguments::Platform, json:
             let platforms = PlatformSet::load(&config, &setup::environment, None);
             let names: Vec<PlatformName> = match name {
                 Some(name) => vec![PlatformName::new(&name)],
-                None => platforms.iter().map(|(name, _)| name.clone()).collect(),
+                None => config.platforms.keys().cloned().collect(),
             };
             let mut reports = BTreeMap::new();
             for name in names {
-                reports.insert(name.clone(), check_platform(&platforms, &name, &config.delivery.kinds).await);
+                let lines = if is_mobile(&config, &name) {
+                    check_mobile_platform(&config, &name, &setup::environment, Clock::start().now().wall).await
+                } else {
+                    check_platform(&platforms, &name, &config.delivery.kinds).await
+                };
+                reports.insert(name, lines);
             }
             let good = reports.values().flatten().all(|line| line.good);
             if json {
