@@ -1,6 +1,6 @@
 //! What operators do: failed items and the skip list.
 
-use ticketbridge_core::mobile::ItemState;
+use ticketbridge_core::mobile::ItemState::{self, Pending};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{FailedItem, FeedbackPage, FeedbackStore, ItemChange, PageId};
 
@@ -54,8 +54,7 @@ async fn a_retry_makes_failed_items_pending_again(store: &dyn FeedbackStore) {
     assert_eq!(store.pending_items("o").await, Ok(2));
     // During the run, too.
     assert_eq!(store.retry_failed("o", None).await, Ok(2));
-    use ItemState::{Done, Pending};
-    assert_eq!(page(store, id).await.states, [Pending, Pending, Done, Pending]);
+    assert_eq!(page(store, id).await.states, [Pending, Pending, ItemState::Done, Pending]);
     assert_eq!(page(store, id).await.waiting.len(), 1, "the other one still waits");
     assert_eq!(store.pending_items("o").await, Ok(3));
     assert_eq!(store.failed_items(None, ALL).await, Ok(vec![]));

@@ -1,6 +1,7 @@
 //! What a run decided (I3): items, calls, what is known of the box office, and what is refused.
 
-use ticketbridge_core::mobile::{ContactNumber, ItemState, RowStatus, Status, UtcInstant, WriteKind};
+use ticketbridge_core::mobile::ItemState::{self, Blocking, Done, Failed, Pending};
+use ticketbridge_core::mobile::{ContactNumber, RowStatus, Status, UtcInstant, WriteKind};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{
     BoxContact, BoxDistribution, CallOutcome, FeedbackFilter, FeedbackPage, FeedbackStore, FeedbackWrites, ItemChange,
@@ -71,7 +72,6 @@ async fn items_change_their_states_and_open_pages_are_told(store: &dyn FeedbackS
     for (position, of) in changes.into_iter().enumerate() {
         write(store, &grant.fence, change(item(first, position as u32), of)).await;
     }
-    use ItemState::{Blocking, Done, Failed, Pending};
     assert_eq!(page(store, first).await.states, [Done, Pending, Failed, Blocking]);
     assert_eq!(store.pending_items("o").await, Ok(3));
     write(store, &grant.fence, change(item(second, 0), ItemChange::Done)).await;
