@@ -3,6 +3,7 @@
 //!
 //! * [`offload`]: CSV files into the sample store.
 //! * [`delivery`]: tickets through their lifecycle on the platforms.
+//! * [`mail`]: telling people.
 //! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
 
 pub mod app;
@@ -12,6 +13,7 @@ pub mod delivery;
 pub mod feedback;
 pub mod identity;
 pub mod intake;
+pub mod mail;
 pub mod offload;
 pub mod open;
 pub mod platforms;
