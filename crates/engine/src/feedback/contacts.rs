@@ -74,7 +74,11 @@ impl Runner<'_> {
                     retry_after: None,
                 }),
                 ClaimAnswer::Granted { request_ref, sent_before } => {
-                    let earlier = sent_before.then(|| made.get(&*request_ref).cloned());
+                    let earlier = match made.get(&*request_ref) {
+                        _ if !sent_before => Earlier::None,
+                        Some(number) => Earlier::Made(number.clone()),
+                        None => Earlier::NotSeen,
+                    };
                     ready.extend(self.decide_claimed(one, &request_ref, earlier, view, tally, left));
                 }
             }
@@ -101,13 +105,12 @@ impl Runner<'_> {
         Ok(made)
     }
 
-    /// An item under its claim, on what the box office shows since. `earlier`: a try was sent before; its contact, if
-    /// there is one.
+    /// An item under its claim, on what the box office shows since.
     fn decide_claimed<'p>(
         &mut self,
         active: Active<'p>,
         request_ref: &str,
-        earlier: Option<Option<ContactNumber>>,
+        earlier: Earlier,
         view: &View,
         tally: &mut Tally,
         left: &mut Vec<Left<'p>>,
@@ -135,12 +138,12 @@ impl Runner<'_> {
         }
         active.plan.refer(request_ref);
         match earlier {
-            None => Some(active),
-            Some(Some(number)) => {
+            Earlier::None => Some(active),
+            Earlier::Made(number) => {
                 self.confirm(&mut active, Some(&number));
                 Some(active)
             }
-            Some(None) => {
+            Earlier::NotSeen => {
                 let sent_at = self.doubts.sent.get(&email).copied().unwrap_or(self.begun);
                 let until = sent_at.after(self.function.in_doubt_for);
                 if self.parts.time.now().mono >= until {
@@ -153,6 +156,16 @@ impl Runner<'_> {
             }
         }
     }
+}
+
+/// What is known of an earlier try to create a contact.
+enum Earlier {
+    /// None was sent.
+    None,
+    /// It has made this contact.
+    Made(ContactNumber),
+    /// One was sent, and no contact is there; it may still appear.
+    NotSeen,
 }
 
 /// E-mail and reference of the contact that an item creates next.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use sha2::{Digest, Sha256};
-use ticketbridge_core::mobile::{AfterWrite, ContactNumber, ItemOutcome, Write, WriteAnswer, WriteKind};
+use ticketbridge_core::mobile::{AfterWrite, ContactNumber, ItemOutcome, Name, Party, Write, WriteAnswer, WriteKind};
 use ticketbridge_platforms::s360::{self, WriteReading};
 use ticketbridge_platforms::{CallFaultKind, HttpCall, Transport};
 use ticketbridge_store::{BoxContact, BoxDistribution, CallId, CallIntent, CallOutcome, MobileTicket, StoreError};
@@ -33,7 +33,7 @@ impl Runner<'_> {
         let mut active: Vec<Option<Active<'p>>> = active.into_iter().map(Some).collect();
         loop {
             self.go_on()?;
-            let calls = self.form(&active)?;
+            let calls = form(&active)?;
             if calls.is_empty() {
                 return Ok(());
             }
@@ -49,28 +49,6 @@ impl Runner<'_> {
             }
             active.retain(Option::is_some);
         }
-    }
-
-    /// The next write of each item, those of one kind together. An item that failed in a call goes in a smaller one.
-    fn form(&self, active: &[Option<Active<'_>>]) -> Result<Vec<Outgoing>, Stop> {
-        let mut groups: BTreeMap<(WriteKind, usize), Vec<usize>> = BTreeMap::new();
-        for (place, one) in active.iter().enumerate() {
-            let Some(one) = one else { continue };
-            let Some(write) = one.plan.next() else { continue };
-            let size = s360::MAX_WRITES.checked_shr(one.one.attempts).unwrap_or(0).max(1);
-            groups.entry((write.kind(), size)).or_default().push(place);
-        }
-        let mut calls = Vec::new();
-        for ((kind, size), places) in groups {
-            for members in places.chunks(size) {
-                let writes = next_writes(active, members);
-                let call = s360::write_call(kind, &writes).map_err(|error| {
-                    Stop::Store(StoreError::Refused(format!("a call cannot be written ({kind}): {error}")))
-                })?;
-                calls.push(Outgoing { kind, members: members.to_vec(), call });
-            }
-        }
-        Ok(calls)
     }
 
     async fn commit_intents(&mut self, calls: &[Outgoing], active: &[Option<Active<'_>>]) -> Result<Vec<CallId>, Stop> {
@@ -195,7 +173,9 @@ impl Runner<'_> {
         let is_creation = matches!(active.plan.next(), Some(Write::CreateContact(_)));
         match active.plan.confirm(created) {
             Ok(effect) => {
-                effect.into_iter().for_each(|effect| self.counters.count_effect(effect));
+                if let Some(effect) = effect {
+                    self.counters.count_effect(effect);
+                }
                 if is_creation {
                     self.writes.released_claims.extend(active.claim.take());
                 }
@@ -232,8 +212,8 @@ impl Runner<'_> {
                 self.writes.contacts.push(noted);
             }
             Some(Write::UpsertDistribution(write)) => {
-                let number = |party: &Option<ticketbridge_core::mobile::Party>| match party {
-                    Some(ticketbridge_core::mobile::Party::Known(number)) => Some(Box::from(number.as_str())),
+                let number = |party: &Option<Party>| match party {
+                    Some(Party::Known(number)) => Some(Box::from(number.as_str())),
                     _ => None,
                 };
                 self.writes.distributions.push(BoxDistribution {
@@ -256,8 +236,8 @@ impl Runner<'_> {
         let item = one.item;
         let beneficiary = item.mobile.beneficiary.as_ref().map(|person| {
             let names = [person.first_name.as_ref(), person.last_name.as_ref()];
-            let names: Vec<&str> = names.into_iter().flatten().map(|name| name.as_str()).collect();
-            Box::from(names.join(" "))
+            let names: Vec<&str> = names.into_iter().flatten().map(Name::as_str).collect();
+            names.join(" ")
         });
         self.writes.tickets.push(MobileTicket {
             organizer: self.function.organizer.clone(),
@@ -266,7 +246,7 @@ impl Runner<'_> {
             status: item.mobile.status,
             status_date: item.mobile.status_date,
             owner_email: item.owner_email().map(|email| Box::from(email.as_str())),
-            beneficiary: beneficiary.filter(|names: &Box<str>| !names.is_empty()),
+            beneficiary: beneficiary.filter(|names| !names.is_empty()).map(Box::from),
             page: one.id.page,
             at: self.parts.time.now().wall,
         });
@@ -276,4 +256,26 @@ impl Runner<'_> {
 /// The next writes of these items, in their order.
 fn next_writes<'a, 'p>(active: &'a [Option<Active<'p>>], members: &[usize]) -> Vec<&'a Write<'p>> {
     members.iter().filter_map(|place| active.get(*place)?.as_ref()?.plan.next()).collect()
+}
+
+/// The next write of each item, those of one kind together. An item that failed in a call goes in a smaller one.
+fn form(active: &[Option<Active<'_>>]) -> Result<Vec<Outgoing>, Stop> {
+    let mut groups: BTreeMap<(WriteKind, usize), Vec<usize>> = BTreeMap::new();
+    for (place, one) in active.iter().enumerate() {
+        let Some(one) = one else { continue };
+        let Some(write) = one.plan.next() else { continue };
+        let size = s360::MAX_WRITES.checked_shr(one.one.attempts).unwrap_or(0).max(1);
+        groups.entry((write.kind(), size)).or_default().push(place);
+    }
+    let mut calls = Vec::new();
+    for ((kind, size), places) in groups {
+        for members in places.chunks(size) {
+            let writes = next_writes(active, members);
+            let call = s360::write_call(kind, &writes).map_err(|error| {
+                Stop::Store(StoreError::Refused(format!("a call cannot be written ({kind}): {error}")))
+            })?;
+            calls.push(Outgoing { kind, members: members.to_vec(), call });
+        }
+    }
+    Ok(calls)
 }
