@@ -17,6 +17,7 @@
 mod apply;
 mod backoff;
 mod contacts;
+mod dump;
 mod fetch;
 mod function;
 mod lease;
@@ -30,6 +31,7 @@ mod wave;
 mod wire;
 mod write;
 
+pub use dump::{DumpingWire, RunDump, dumps_folder, remove_old_dumps};
 pub use function::Function;
 pub use preview::{MAX_PREVIEW_PAGES, Preview, PreviewedChange};
 pub use report::{FailedTicket, MAX_NAMED, RunReport};
