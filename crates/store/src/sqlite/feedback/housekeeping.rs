@@ -48,9 +48,13 @@ impl SqliteStore {
         loop {
             let of = email.clone();
             let (last, found) = self.read(move |store| find_pages(store, after, &of)).await?;
-            for page in found {
+            for (page, seen) in found {
                 let of = email.clone();
-                let Some(result) = self.write(move |store| erase_in_page(store, page, &of)).await? else { continue };
+                let result = match seen.blanked {
+                    0 => Some(seen),
+                    _ => self.write(move |store| erase_in_page(store, page, &of)).await?,
+                };
+                let Some(result) = result else { continue };
                 erased.pages += u64::from(result.blanked > 0);
                 erased.items += result.blanked as u64;
                 if result.kept > 0 {
@@ -104,31 +108,38 @@ fn purge_runs(store: &Connection, before: Wall, most: usize) -> Result<usize, Fa
     Ok(store.prepare_cached(sql::RUNS_PURGE)?.execute([before.0, limit(most)])?)
 }
 
-/// Which of the next pages carry the e-mail, and the last page looked at; `None`: there are no more.
-fn find_pages(store: &Connection, after: PageId, email: &Email<'_>) -> Result<(Option<PageId>, Vec<PageId>), Fault> {
+/// A page that was looked at, and how many of its items are to be blanked.
+type Seen = (PageId, ErasedPage);
+
+/// Which of the next pages carry the e-mail, and the last page looked at; `None`: there are no more. Reading a body costs
+/// more than all else: it is done apart from the writer, for which only pages are left that are to be blanked.
+fn find_pages(store: &Connection, after: PageId, email: &Email<'_>) -> Result<(Option<PageId>, Vec<Seen>), Fault> {
     let mut find = store.prepare_cached(sql::PAGES_KEPT)?;
     let next: Vec<PageId> = find
         .query_map([after.0, limit(PAGES_AT_ONCE)], |row| row.get(0).map(PageId))?
         .collect::<rusqlite::Result<_>>()?;
     let mut found = Vec::new();
     for page in &next {
-        let body = pages::body(store, *page)?.unwrap_or_default();
-        // What cannot be read is looked at again, and named.
-        if erase(&body, email, |_| false).map_or(true, |result| result.kept > 0) {
-            found.push(*page);
+        let Some(seen) = look_at(store, *page, email)? else { continue };
+        if seen.blanked + seen.kept > 0 {
+            found.push((*page, ErasedPage { body: None, ..seen }));
         }
     }
     Ok((next.last().copied(), found))
 }
 
-/// Blanks a page's items; `None`: its body is gone.
-fn erase_in_page(store: &Connection, page: PageId, email: &Email<'_>) -> Result<Option<ErasedPage>, Fault> {
+/// What becomes of a page without the person; `None`: its body is gone.
+fn look_at(store: &Connection, page: PageId, email: &Email<'_>) -> Result<Option<ErasedPage>, Fault> {
     let Some(states) = PageStates::of(store, page)? else { return Ok(None) };
     let Some(body) = pages::body(store, page)? else { return Ok(None) };
-    let Ok(result) = erase(&body, email, |position| may_blank(&states.states, position)) else {
-        // No page: nothing in it can be told apart.
-        return Ok(Some(ErasedPage { body: None, blanked: 0, kept: 1 }));
-    };
+    let result = erase(&body, email, |position| may_blank(&states.states, position));
+    // No page: nothing in it can be told apart.
+    Ok(Some(result.unwrap_or(ErasedPage { body: None, blanked: 0, kept: 1 })))
+}
+
+/// Blanks a page's items as they are now; `None`: its body is gone.
+fn erase_in_page(store: &Connection, page: PageId, email: &Email<'_>) -> Result<Option<ErasedPage>, Fault> {
+    let Some(result) = look_at(store, page, email)? else { return Ok(None) };
     if let Some(body) = &result.body {
         store.prepare_cached(sql::BODY_SET)?.execute(params![page.0, body.as_bytes()])?;
     }

@@ -167,3 +167,20 @@ async fn a_body_that_is_no_page_is_named(store: &dyn FeedbackStore) {
     let erased = store.erase_person(ADA).await.unwrap();
     assert_eq!((erased.items, erased.kept_pages), (1, vec![id]));
 }
+
+#[tokio::test]
+async fn nothing_shows_a_person() {
+    let store = ticketbridge_store::MemoryStore::new(1);
+    let grant = begin(&store, "o").await;
+    let id = put(&store, &grant.fence, &[item_of("t0", ADA)]).await;
+    let writes = FeedbackWrites { tickets: vec![ticket("t0")], contacts: vec![contact("7")], ..nothing() };
+    let filter = FeedbackFilter { email: Some(ADA.into()), ..FeedbackFilter::default() };
+    let new = NewPage { body: body_of(&[item_of("t0", ADA)]).into(), ..new_file(1) };
+    let shown = [format!("{writes:?}"), format!("{filter:?}"), format!("{new:?}")];
+    write(&store, &grant.fence, writes).await;
+    let more = [format!("{:?}", page(&store, id).await), format!("{store:?}")];
+    for text in shown.iter().chain(&more) {
+        assert!(!text.contains("x.org") && !text.contains("Lovelace") && !text.contains("cats"), "{text}");
+        assert!(text.len() > 10);
+    }
+}
