@@ -1,6 +1,6 @@
 //! One session with the mail server: connection, protection, login, one transaction with all recipients.
 
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Mechanism;
@@ -46,6 +46,7 @@ impl Mailer {
         }
         let mut mail = builder
             .subject(clean::line(&message.subject, MAX_SUBJECT))
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
             .body(clean::lines(&message.text, MAX_TEXT))
             .map_err(|error| MailError::Unwritable { why: error.to_string() })?;

@@ -67,6 +67,7 @@ async fn a_mail_goes_to_all_recipients_in_one_transaction() {
         "To: noc@example.org, ops@example.org",
         "Subject: Hello",
         "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",
     ] {
         assert!(header.iter().any(|line| line == wanted), "{wanted}: {header:?}");
