@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use ticketbridge_config::DEFAULT_FILE;
 use ticketbridge_engine::check::unusable_mobile_platforms;
+use ticketbridge_engine::mail::Mailer;
 use ticketbridge_engine::platforms::PlatformSet;
 
 use super::setup;
@@ -38,7 +39,11 @@ pub(crate) fn run(path: Option<&Path>, command: &arguments::Config, json: bool) 
             for (name, why) in &unusable {
                 output::talk(&format!("error: platform `{name}`: {why}"));
             }
-            if !unusable.is_empty() {
+            let mail = Mailer::from_config(&config.mail, &setup::environment);
+            if let Err(error) = &mail {
+                output::talk(&format!("error: mail: {error}"));
+            }
+            if !unusable.is_empty() || mail.is_err() {
                 return Ok(ExitCode::FAILURE);
             }
             let from = setup::config_path(path)

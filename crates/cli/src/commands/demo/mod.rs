@@ -1,8 +1,10 @@
 //! `demo`: the whole job at work. A made-up plant's last day becomes aggregations, incidents and tickets, others come
 //! in by the API, and all of them travel to two platforms that misbehave: a note on those that exist there, ticket, work
 //! order and link for the rest. One backend keeps its tickets on Cherwell and its work orders on SFyC, the other keeps
-//! both on SFyC. Store, files and sandbox are of the demo alone and gone afterwards.
+//! both on SFyC. Meanwhile mobile tickets live in a wallet, and run after run carries their changes into a box office. Store,
+//! files and sandbox are of the demo alone and gone afterwards.
 
+mod mobile;
 mod plant;
 mod show;
 
@@ -32,6 +34,8 @@ use crate::output;
 const EXISTING_EVERY: usize = 5;
 /// The backend with its tickets on Cherwell, and the one that is wholly on SFyC.
 const BACKENDS: [&str; 2] = ["be-1", "be-2"];
+/// What the configuration takes from the environment.
+const SECRETS: [&str; 4] = ["SFYC_TOKEN", "CHERWELL_PASSWORD", "TIXNGO_KEY", "S360_TOKEN"];
 /// The demo's look at the counters.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -51,7 +55,7 @@ pub(crate) async fn run(arguments: arguments::Demo, json: bool) -> Result<ExitCo
     let outside = from_outside(arguments.tickets);
     prepare(&sandbox, &keys, &outside)?;
     let config = configuration(folder.path(), &sandbox, arguments.listen)?;
-    let environment = |name: &str| ["SFYC_TOKEN", "CHERWELL_PASSWORD"].contains(&name).then(|| TOKEN.to_owned());
+    let environment = |name: &str| SECRETS.contains(&name).then(|| TOKEN.to_owned());
     let options =
         ServiceOptions { config: Arc::new(config), environment: Box::new(environment), recorder: None, observer: None };
     let metrics = install_metrics().map_err(|error| Failure::new(error.to_string()))?;
@@ -69,14 +73,15 @@ pub(crate) async fn run(arguments: arguments::Demo, json: bool) -> Result<ExitCo
     let running = tokio::spawn(service.run(async move {
         let _closed = second.wait_for(|stop| *stop).await;
     }));
-    let result = watch(&app, &sandbox, &outside, keys.len(), json, arguments.once).await;
+    let result = watch(&app, &sandbox, &outside, keys.len(), json, &arguments).await;
     stop.send_replace(true);
     running.await.map_err(|error| Failure::new(error.to_string()))??;
     if let Err(error) = serving.await {
         output::talk(&format!("warning: the HTTP server ended unexpectedly: {error}"));
     }
     let complete = result?;
-    let duplicates = sandbox.sfyc_stats().duplicates.total + sandbox.cherwell_stats().duplicates.total;
+    let of_tickets = sandbox.sfyc_stats().duplicates.total + sandbox.cherwell_stats().duplicates.total;
+    let duplicates = of_tickets + sandbox.s360_stats().duplicates.total;
     sandbox.shutdown().await;
     Ok(if complete && duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -134,6 +139,7 @@ fn prepare(sandbox: &Running, keys: &[String], outside: &[Value]) -> Result<(), 
     for rule in faults(&["save_batch"]) {
         sandbox.add_cherwell_fault(rule).map_err(|error| fault(&error))?;
     }
+    mobile::prepare(sandbox).map_err(|error| fault(&error))?;
     Ok(())
 }
 
@@ -201,7 +207,8 @@ name = "{second}"
 tickets = "sfyc"
 work_orders = "sfyc"
 max_tickets_per_request = 20
-{sources}"#,
+{sources}{mobile}"#,
+        mobile = mobile::configuration(sandbox),
         store = folder.join("ticketbridge.db").display(),
         cherwell = sandbox.cherwell_url(),
         client = cherwell::CLIENT_ID,
@@ -221,7 +228,7 @@ async fn watch(
     outside: &[Value],
     built: usize,
     json: bool,
-    once: bool,
+    arguments: &arguments::Demo,
 ) -> Result<bool, Failure> {
     let started = app.clock.now().mono;
     for call in outside.chunks(ticketbridge_core::ticket::MAX_INTAKE_ITEMS) {
@@ -233,7 +240,9 @@ async fn watch(
     let mut bars = show::Bars::new(expected, json);
     let mut told = false;
     let interrupted = setup::shutdown();
-    tokio::pin!(interrupted);
+    let playing = mobile::play(app, sandbox, arguments.seed);
+    tokio::pin!(interrupted, playing);
+    let mut played = None;
     let counts = loop {
         let counts = show::Counts::read(app).await?;
         bars.update(&counts, &show::Platforms::of(sandbox));
@@ -243,10 +252,11 @@ async fn watch(
                 None => false,
             };
         }
-        if counts.received >= expected && counts.is_done() {
+        if counts.received >= expected && counts.is_done() && played.is_some() {
             break counts;
         }
         tokio::select! {
+            complete = &mut playing, if played.is_none() => played = Some(complete?),
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = &mut interrupted => break counts,
         }
@@ -258,10 +268,11 @@ async fn watch(
         output::json(&show::summary(&counts, &stats, seconds));
     } else {
         show::table(app, &counts, &stats, seconds).await?;
-        if !once {
+        if !arguments.once {
             output::talk("The API goes on answering. Ctrl-C ends the demo.");
             interrupted.await;
         }
     }
-    Ok(counts.states.get(&State::Error).copied().unwrap_or(0) == 0 && counts.is_done())
+    let failed = counts.states.get(&State::Error).copied().unwrap_or(0);
+    Ok(failed == 0 && counts.is_done() && played == Some(true))
 }

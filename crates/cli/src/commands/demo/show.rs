@@ -12,6 +12,7 @@ use ticketbridge_engine::app::App;
 use ticketbridge_sandbox::{Running, cherwell, sfyc};
 use ticketbridge_store::{MAX_PAGE, Page, TicketFilter};
 
+use super::mobile::Seen;
 use crate::failure::Failure;
 use crate::output;
 
@@ -70,12 +71,13 @@ impl Counts {
 pub(super) struct Platforms {
     cherwell: cherwell::Stats,
     sfyc: sfyc::Stats,
+    mobile: Seen,
 }
 
 impl Platforms {
     /// As they are now.
     pub(super) fn of(sandbox: &Running) -> Self {
-        Self { cherwell: sandbox.cherwell_stats(), sfyc: sandbox.sfyc_stats() }
+        Self { cherwell: sandbox.cherwell_stats(), sfyc: sandbox.sfyc_stats(), mobile: Seen::of(sandbox) }
     }
 }
 
@@ -85,7 +87,8 @@ pub(super) fn begin(api: SocketAddr, sandbox: &Running, groups: usize, outside: 
         "A day of made-up network data with trouble in {groups} places, and {outside} tickets from another system.\n\
          Backend be-1 keeps tickets on Cherwell, {},\n\
          and their work orders on SFyC, {}; backend be-2 keeps both on SFyC.\n\
-         Both are sandboxes: searches lag, they stall after commits, reset connections and answer short.\n\
+         Mobile tickets live in the wallet TIXNGO; their changes go into the box office S-360.\n\
+         All are sandboxes: searches lag, they stall after commits, reset connections and answer short.\n\
          API http://{api}/api/v1/tickets   metrics http://{api}/metrics\n",
         sandbox.cherwell_url(),
         sandbox.sfyc_url(),
@@ -99,6 +102,7 @@ pub(super) struct Bars {
     states: ProgressBar,
     cherwell: ProgressBar,
     sfyc: ProgressBar,
+    mobile: ProgressBar,
 }
 
 impl Bars {
@@ -125,9 +129,9 @@ impl Bars {
             bar.set_prefix(name);
             bar
         };
-        let (cherwell, sfyc) = (platform("Cherwell"), platform("SFyC"));
+        let (cherwell, sfyc, mobile) = (platform("Cherwell"), platform("SFyC"), platform("S-360"));
         completed.enable_steady_tick(Duration::from_millis(200));
-        Self { all, completed, states, cherwell, sfyc }
+        Self { all, completed, states, cherwell, sfyc, mobile }
     }
 
     /// Draws the state of things.
@@ -140,7 +144,7 @@ impl Bars {
             .map(|(state, count)| format!("{state} {count}"))
             .collect();
         self.states.set_message(if under_way.is_empty() { String::from("nothing") } else { under_way.join("  ") });
-        let Platforms { cherwell, sfyc } = stats;
+        let Platforms { cherwell, sfyc, mobile: Seen { wallet, box_office } } = stats;
         self.cherwell.set_message(format!(
             "open tickets {}  notes {}  faults {}  duplicates {}",
             cherwell.open_tickets,
@@ -156,6 +160,14 @@ impl Bars {
             sfyc.faults.values().sum::<u64>(),
             sfyc.duplicates.total,
         ));
+        self.mobile.set_message(format!(
+            "mobile tickets {}  contacts made {}  distributions {}  faults {}  duplicates {}",
+            box_office.mobile_tickets,
+            box_office.contacts_made,
+            box_office.distributions,
+            wallet.faults.values().chain(box_office.faults.values()).sum::<u64>(),
+            box_office.duplicates.total,
+        ));
     }
 
     /// Prints above the bars. Always true.
@@ -166,7 +178,7 @@ impl Bars {
 
     /// Leaves the last picture standing.
     pub(super) fn finish(&self) {
-        for bar in [&self.completed, &self.states, &self.cherwell, &self.sfyc] {
+        for bar in [&self.completed, &self.states, &self.cherwell, &self.sfyc, &self.mobile] {
             bar.abandon();
         }
     }
@@ -200,13 +212,15 @@ pub(super) async fn network(app: &App) -> Result<Option<String>, Failure> {
 
 /// The object that `demo --once --json` prints; its shape is kept stable (docs/cli.md).
 pub(super) fn summary(counts: &Counts, stats: &Platforms, seconds: f64) -> Value {
+    let mobile = &stats.mobile.box_office;
     json!({
         "tickets": {"received": counts.received, "completed": counts.of(State::Completed),
             "error": counts.of(State::Error), "noted": counts.noted, "created": counts.created},
         "platforms": {
             "cherwell": {"open_tickets": stats.cherwell.open_tickets, "duplicates": stats.cherwell.duplicates.total},
             "sfyc": {"work_orders": stats.sfyc.work_orders, "duplicates": stats.sfyc.duplicates.total}},
-        "mobile": {"tickets": 0, "contacts_created": 0, "distributions": 0, "duplicates": 0},
+        "mobile": {"tickets": mobile.mobile_tickets, "contacts_created": mobile.contacts_made,
+            "distributions": mobile.distributions, "duplicates": mobile.duplicates.total},
         "seconds": (seconds * 1000.0).round() / 1000.0,
     })
 }
@@ -240,11 +254,28 @@ pub(super) async fn table(app: &App, counts: &Counts, stats: &Platforms, seconds
     let faults = |fired: &BTreeMap<&'static str, u64>| {
         fired.iter().map(|(knob, count)| format!("{knob} {count}")).collect::<Vec<_>>().join("  ")
     };
-    let Platforms { cherwell, sfyc } = stats;
-    for (name, fired) in [("Cherwell", &cherwell.faults), ("SFyC", &sfyc.faults)] {
+    let Platforms { cherwell, sfyc, mobile } = stats;
+    let Seen { wallet, box_office } = mobile;
+    output::data(&format!(
+        "{} mobile tickets stored  {} contacts created  {} distributions  {} history entries  {} pages asked for",
+        box_office.mobile_tickets,
+        box_office.contacts_made,
+        box_office.distributions,
+        box_office.history,
+        mobile.pages(),
+    ));
+    let of_platforms = [
+        ("Cherwell", &cherwell.faults),
+        ("SFyC", &sfyc.faults),
+        ("TIXNGO", &wallet.faults),
+        ("S-360", &box_office.faults),
+    ];
+    for (name, fired) in of_platforms {
         output::data(&format!("faults of {name}: {}", faults(fired)));
     }
-    let doubles = (cherwell.duplicates.total, sfyc.duplicates.total);
-    output::data(&format!("duplicates: {} on Cherwell, {} on SFyC", doubles.0, doubles.1));
+    output::data(&format!(
+        "duplicates: {} on Cherwell, {} on SFyC, {} on S-360",
+        cherwell.duplicates.total, sfyc.duplicates.total, box_office.duplicates.total
+    ));
     Ok(())
 }

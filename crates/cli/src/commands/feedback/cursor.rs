@@ -13,6 +13,8 @@ use crate::commands::setup;
 use crate::failure::Failure;
 use crate::output;
 
+/// Tickets of a preview that are shown; `--json` has up to 100.
+const SHOWN: usize = 20;
 /// Pages that a preview reads if it is not told otherwise.
 const USUAL_PREVIEW: u32 = 10;
 
@@ -80,7 +82,7 @@ async fn set_back(desk: &Desk, rewind: &arguments::Rewind) -> Result<(), Failure
         None => String::from("the beginning of the stream"),
     };
     let question = format!(
-        "The key of {organizer} is {}; set it back to {place}? The next runs read again all that came after it.",
+        "The key of {organizer} is {}. Set it back to {place}, so that the next runs read again all that came after?",
         quoted(&view.key)
     );
     if !rewind.yes && !agreed(&question, "add --yes, or --preview to see what it would do")? {
@@ -144,11 +146,14 @@ fn say(preview: &Preview) {
     let failed = preview.failed.iter().map(|(code, count)| vec![format!("would fail: {code}"), count.to_string()]);
     let counts = counts.into_iter().map(|(what, count)| vec![what.to_owned(), count.to_string()]);
     let writes = preview.writes.iter().map(|(kind, count)| vec![format!("write: {kind}"), count.to_string()]);
-    output::table(&["what", "tickets"], counts.chain(failed).chain(writes));
+    output::table(&["what", "count"], counts.chain(failed).chain(writes));
     if !preview.changes.is_empty() {
         output::table(
             &["ticket", "writes"],
-            preview.changes.iter().map(|change| vec![change.ticket_id.clone(), change.writes.join(", ")]),
+            preview.changes.iter().take(SHOWN).map(|change| vec![change.ticket_id.clone(), change.writes.join(", ")]),
         );
+        if preview.updated > SHOWN as u64 {
+            output::talk(&format!("These are the first {SHOWN} of {}; --json has up to 100.", preview.updated));
+        }
     }
 }

@@ -156,7 +156,9 @@ fn more<T>(listing: &Listing<T>) {
 /// Whether a person at the terminal agrees; an error where nobody can be asked.
 fn agreed(question: &str, how: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(format!("{question} Nobody can be asked here; {how}. Nothing was changed")));
+        return Err(Failure::new(format!(
+            "nobody can be asked here; {how}. Nothing was changed. The question is: {question}"
+        )));
     }
     let asked = write!(std::io::stderr().lock(), "{question} [y/N] ");
     let mut answer = String::new();
