@@ -17,6 +17,7 @@ mod faults;
 mod hands;
 mod link;
 mod login;
+pub mod mobile;
 mod process;
 mod remote;
 mod run;
