@@ -7,7 +7,6 @@
 //!
 //! The only I/O is reading the file and, on demand, secret files. The environment is passed in.
 
-mod active;
 mod diff;
 mod load;
 mod schema;
@@ -22,7 +21,6 @@ use serde::Serialize;
 use ticketbridge_core::network::load::FileKind;
 use ticketbridge_core::ticket::PlatformName;
 
-pub use active::NoActiveFunction;
 pub use diff::Change;
 pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX, Loaded, MAX_FILE, Origin, Problem, Sources};
 pub use schema::schema;
