@@ -40,14 +40,14 @@ impl Feedback {
 
 async fn run_schedule(feedback: Feedback, organizer: String, schedule: Schedule) -> Result<(), StoreError> {
     let mut stopping = feedback.stopping();
-    let mut next = schedule.first_start(feedback.clock().now().wall);
+    let mut next = schedule.first_start(feedback.time().now().wall);
     while let Some(start) = next {
         tokio::select! {
             biased;
             _ = stopping.wait_for(|stop| *stop) => return Ok(()),
             () = sleep_until(&feedback, start) => {}
         }
-        let began = feedback.clock().now().wall;
+        let began = feedback.time().now().wall;
         match feedback.run(&organizer, RunRequest::by(Trigger::Schedule)).await {
             Ok(report) if report.result == RunResult::Refused => {
                 tracing::info!(organizer, text = report.text, "The scheduled run was refused.");
@@ -56,7 +56,7 @@ async fn run_schedule(feedback: Feedback, organizer: String, schedule: Schedule)
             Err(FeedbackError::Store(error)) if error.is_fatal() => return Err(error),
             Err(error) => tracing::error!(organizer, error = %error, "The scheduled run could not start."),
         }
-        next = schedule.next_start(began, feedback.clock().now().wall);
+        next = schedule.next_start(began, feedback.time().now().wall);
     }
     tracing::info!(organizer, "The schedule has ended; only people start runs from now on.");
     Ok(())
@@ -64,7 +64,7 @@ async fn run_schedule(feedback: Feedback, organizer: String, schedule: Schedule)
 
 async fn sleep_until(feedback: &Feedback, start: Wall) {
     loop {
-        let left = start.since(feedback.clock().now().wall);
+        let left = start.since(feedback.time().now().wall);
         if left.is_zero() {
             return;
         }

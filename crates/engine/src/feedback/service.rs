@@ -97,10 +97,13 @@ impl RunRequest {
     }
 }
 
+/// Wallet and box office.
+type Wires = (Arc<dyn Wire>, Arc<dyn Wire>);
+
 struct Loaded {
     function: Function,
     /// Wallet and box office, or why they cannot be used.
-    wires: Result<(Arc<dyn Wire>, Arc<dyn Wire>), String>,
+    wires: Result<Wires, String>,
     holder: Uuid,
 }
 
@@ -109,7 +112,7 @@ struct Loaded {
 pub struct Feedback {
     functions: Arc<Vec<Loaded>>,
     store: Arc<dyn FeedbackStore>,
-    clock: Clock,
+    time: Arc<dyn Time>,
     stopping: watch::Sender<bool>,
     /// Runs in progress in this process.
     active: watch::Sender<usize>,
@@ -129,8 +132,26 @@ impl Feedback {
             wires: wires(settings, config, environment, observer),
             holder: identity::holder(),
         };
-        let functions = Arc::new(config.feedback.iter().map(load).collect());
-        Self { functions, store, clock, stopping: watch::Sender::new(false), active: watch::Sender::new(0) }
+        Self::of(config.feedback.iter().map(load).collect(), store, Arc::new(clock))
+    }
+
+    /// Functions with the wires of their wallet and their box office, in a world of the caller's own.
+    pub fn with_wires(
+        functions: impl IntoIterator<Item = (Function, Arc<dyn Wire>, Arc<dyn Wire>)>,
+        store: Arc<dyn FeedbackStore>,
+        time: Arc<dyn Time>,
+    ) -> Self {
+        let load = |(function, wallet, box_office)| Loaded {
+            function,
+            wires: Ok((wallet, box_office)),
+            holder: identity::holder(),
+        };
+        Self::of(functions.into_iter().map(load).collect(), store, time)
+    }
+
+    fn of(functions: Vec<Loaded>, store: Arc<dyn FeedbackStore>, time: Arc<dyn Time>) -> Self {
+        let functions = Arc::new(functions);
+        Self { functions, store, time, stopping: watch::Sender::new(false), active: watch::Sender::new(0) }
     }
 
     /// The store.
@@ -269,8 +290,8 @@ impl Feedback {
         self.stopping.subscribe()
     }
 
-    pub(super) fn clock(&self) -> &Clock {
-        &self.clock
+    pub(super) fn time(&self) -> &dyn Time {
+        &*self.time
     }
 
     fn loaded(&self, organizer: &str) -> Result<&Loaded, FeedbackError> {
@@ -279,9 +300,10 @@ impl Feedback {
         active.or_else(|| of_organizer().next()).ok_or_else(|| {
             let names: Vec<String> =
                 self.functions.iter().map(|loaded| format!("`{}`", loaded.function.organizer)).collect();
-            let known = match names.is_empty() {
-                true => String::from("the configuration has no `[[feedback]]` section; add one"),
-                false => format!("configured are {}", names.join(", ")),
+            let known = if names.is_empty() {
+                String::from("the configuration has no `[[feedback]]` section; add one")
+            } else {
+                format!("configured are {}", names.join(", "))
             };
             FeedbackError::UnknownOrganizer { organizer: organizer.to_owned(), known }
         })
@@ -302,7 +324,7 @@ impl Feedback {
             store: Arc::clone(&self.store),
             wallet: Arc::clone(wallet),
             box_office: Arc::clone(box_office),
-            time: Arc::new(self.clock.clone()) as Arc<dyn Time>,
+            time: Arc::clone(&self.time),
         })
     }
 }
@@ -312,7 +334,7 @@ fn wires(
     config: &Config,
     environment: &Environment,
     observer: Option<&Arc<dyn ExchangeObserver>>,
-) -> Result<(Arc<dyn Wire>, Arc<dyn Wire>), String> {
+) -> Result<Wires, String> {
     let wire = |name| -> Result<Arc<dyn Wire>, String> {
         let platform = config.platforms.get(name).ok_or_else(|| format!("no platform `{name}` is configured"))?;
         let client =
