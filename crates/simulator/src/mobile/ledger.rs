@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use ticketbridge_core::mobile::{
-    Email, Item, KeyMove, MoveReason, Page, PaginationKey, Reading, SkipList, WriteKind,
-};
+use ticketbridge_core::mobile::{Email, Item, KeyMove, MoveReason, Page, PaginationKey, Reading, SkipList, WriteKind};
 use ticketbridge_platforms::HttpCall;
 use ticketbridge_platforms::s360::MAX_WRITES;
 use ticketbridge_store::{
@@ -163,7 +161,10 @@ impl Ledger {
         let lease = self.leases.get(World::place_of(&fence.organizer))?;
         let is_stale = lease.token != fence.token;
         (is_stale && !is_lost).then(|| {
-            let text = format!("run {} with the stale token {} {what}; the newest is {}", fence.run.0, fence.token, lease.token);
+            let text = format!(
+                "run {} with the stale token {} {what}; the newest is {}",
+                fence.run.0, fence.token, lease.token
+            );
             Violation::new("I9", None, text)
         })
     }
@@ -191,9 +192,8 @@ impl Ledger {
     /// An operator has fenced the last run off.
     pub(super) fn rewound(&mut self, organizer: usize, now: u64) -> Option<Violation> {
         let lease = &mut self.leases[organizer];
-        let wrong = (lease.open && lease.until > now).then(|| {
-            Violation::new("I9", None, format!("the key was rewound during run {}", lease.run))
-        });
+        let wrong = (lease.open && lease.until > now)
+            .then(|| Violation::new("I9", None, format!("the key was rewound during run {}", lease.run)));
         lease.token += 1;
         lease.open = false;
         wrong
@@ -239,12 +239,12 @@ impl Ledger {
         self.moves[organizer] = newest_first.first().map_or(seen, |step| step.n.max(seen));
         newest_first.iter().filter(|step| step.n > seen && step.reason == MoveReason::Page).find_map(|step| {
             let came = |one: &&Answered| one.sent == step.old && one.next.as_ref() == Some(&step.new);
-            let stored = |one: &Answered| {
-                self.pages.values().any(|page| page.organizer == organizer && page.hash == one.hash)
-            };
+            let stored =
+                |one: &Answered| self.pages.values().any(|page| page.organizer == organizer && page.hash == one.hash);
             let is_stored = self.answered[organizer].iter().filter(came).any(stored);
             (!is_stored).then(|| {
-                let text = format!("move {} of the key of {} passes a page that is not stored", step.n, ORGANIZERS[organizer]);
+                let text =
+                    format!("move {} of the key of {} passes a page that is not stored", step.n, ORGANIZERS[organizer]);
                 Violation::new("I8", None, text)
             })
         })
@@ -332,11 +332,6 @@ impl Ledger {
         self.created.get(email).is_some_and(|created| !created.is_known)
     }
 
-    pub(super) fn references_in_doubt(&self) -> impl Iterator<Item = (&str, &str)> {
-        let doubtful = self.created.iter().filter(|(_, created)| !created.is_known);
-        doubtful.map(|(email, created)| (email.as_str(), created.request_ref.as_str()))
-    }
-
     /// Of its end nothing can be said, nor of the contacts that it names.
     pub(super) fn give_up(&mut self, id: ItemId) {
         let Some(item) = self.item(id).cloned() else { return };
@@ -350,11 +345,16 @@ impl World {
         let now = self.now;
         let fence = &grant.fence;
         self.trace.mark(&[7, now, who.life, fence.token as u64]);
-        self.trace.mention(now, || (Vec::new(), format!("{who}: run {} begins, {} open pages", fence.run.0, grant.open_pages.len())));
+        self.trace.mention(now, || {
+            (Vec::new(), format!("{who}: run {} begins, {} open pages", fence.run.0, grant.open_pages.len()))
+        });
         let lease = &mut self.ledger.leases[who.organizer];
         let is_alive = lease.open && lease.until > now;
         let wrong = (is_alive || fence.token <= lease.token).then(|| {
-            let text = format!("run {} begins with token {} beside run {} with token {}", fence.run.0, fence.token, lease.run, lease.token);
+            let text = format!(
+                "run {} begins with token {} beside run {} with token {}",
+                fence.run.0, fence.token, lease.run, lease.token
+            );
             Violation::new("I9", None, text)
         });
         let took_over = lease.open && !is_alive;

@@ -69,10 +69,14 @@ impl Lives {
             }
         }
         told.contacts.retain(|contact| {
-            !contact.email.as_deref().is_some_and(|email| person_of(&email.trim().to_lowercase()).is_some_and(is_shared))
+            !contact
+                .email
+                .as_deref()
+                .is_some_and(|email| person_of(&email.trim().to_lowercase()).is_some_and(is_shared))
         });
         for ticket in &mut told.tickets {
-            self.tickets.push((ticket.ticket_id.to_string(), ticket.tax_number.as_deref().unwrap_or_default().to_owned()));
+            self.tickets
+                .push((ticket.ticket_id.to_string(), ticket.tax_number.as_deref().unwrap_or_default().to_owned()));
             // Some tickets were sold over the counter: nobody knows to whom.
             if dice.random_range(0..8) == 0 {
                 ticket.cultural_contact_number = None;
@@ -129,10 +133,17 @@ impl World {
         let now = self.now;
         self.trace.mark(&[8, now, organizer as u64, items.len() as u64]);
         for item in &items {
-            let text = || format!(
-                "{}: {} is {} at {} owner {} transfer {}", ORGANIZERS[organizer], item["ticketId"], item["status"],
-                item["updatedAt"], item["spectatorDetails"]["email"], item["transfer"]
-            );
+            let text = || {
+                format!(
+                    "{}: {} is {} at {} owner {} transfer {}",
+                    ORGANIZERS[organizer],
+                    item["ticketId"],
+                    item["status"],
+                    item["updatedAt"],
+                    item["spectatorDetails"]["email"],
+                    item["transfer"]
+                )
+            };
             self.trace.tell(now, || (vec![item["ticketId"].as_str().unwrap_or_default().to_owned()], text()));
         }
     }

@@ -254,7 +254,8 @@ async fn at_the_end(sim: &Arc<Sim>) -> Option<Violation> {
         return Some(Violation::new("I9", None, text));
     }
     let duplicates = world.box_office.stats().duplicates;
-    if duplicates.distributions_by_ref + duplicates.history_by_change_ref + duplicates.open_distributions_by_ticket > 0 {
+    if duplicates.distributions_by_ref + duplicates.history_by_change_ref + duplicates.open_distributions_by_ticket > 0
+    {
         return Some(Violation::new("rows", None, format!("something is there twice: {duplicates:?}")));
     }
     let foreign = world.box_office.distributions().iter().filter(|row| row.distribution_ref.is_none()).count();

@@ -95,13 +95,6 @@ impl Tally {
         }
     }
 
-    /// Adds counts of runs.
-    pub(super) fn sum(&mut self, other: &Self) {
-        for (sum, count) in self.0.iter_mut().zip(&other.0) {
-            *sum += count;
-        }
-    }
-
     pub(super) fn by_name(&self) -> BTreeMap<&'static str, u64> {
         Sometimes::ALL.iter().zip(&self.0).map(|(what, count)| (what.as_str(), *count)).collect()
     }

@@ -27,7 +27,8 @@ pub(super) fn keys_of(effect: &Effect) -> Vec<String> {
 pub(super) fn words(effect: &Effect) -> String {
     match effect {
         Effect::WriteMobile(items) => {
-            let words = items.iter().map(|(ticket, mobile)| format!("{ticket} {} {}", mobile.status, mobile.status_date));
+            let words =
+                items.iter().map(|(ticket, mobile)| format!("{ticket} {} {}", mobile.status, mobile.status_date));
             format!("store mobile: {}", words.collect::<Vec<_>>().join(", "))
         }
         Effect::CreateContacts(contacts) => {

@@ -11,9 +11,9 @@ use rand::Rng as _;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ticketbridge_core::mobile::{PaginationKey, Rules, SkipList};
+use ticketbridge_sandbox::StandIn;
 use ticketbridge_sandbox::s360::{Effect, PrintStatus, S360Model};
 use ticketbridge_sandbox::tixngo::TixngoModel;
-use ticketbridge_sandbox::StandIn;
 use ticketbridge_store::{MemoryStore, Trigger};
 use tokio::time::Instant;
 
