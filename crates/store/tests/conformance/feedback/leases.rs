@@ -195,3 +195,15 @@ async fn runs_are_listed_newest_first(store: &dyn FeedbackStore) {
     assert_eq!(ids(Some("nobody"), 0, 9).await, [0; 0]);
     assert_eq!(ids(None, 0, 0).await, [0; 0]);
 }
+
+#[tokio::test]
+async fn in_memory_leases_end_when_time_is_let_pass() {
+    let store = ticketbridge_store::MemoryStore::new(1);
+    let fence = begin_for(&store, "o", Duration::from_mins(1)).await.fence;
+    store.advance(Duration::from_secs(59));
+    assert_eq!(store.lease("o").await.unwrap().unwrap().remaining, Duration::from_secs(1));
+    assert!(matches!(try_begin(&store, beginning("o", 2, LONG)).await, BeginAnswer::Refused { .. }));
+    store.advance(Duration::from_secs(1));
+    assert!(matches!(try_begin(&store, beginning("o", 2, LONG)).await, BeginAnswer::Begun(_)));
+    assert_eq!(store.renew_lease(&fence, LONG).await, Ok(Held::Lost));
+}

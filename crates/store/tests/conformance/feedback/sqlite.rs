@@ -35,6 +35,23 @@ async fn two_processes_share_one_lease() {
 }
 
 #[tokio::test]
+async fn a_lease_runs_out_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("store.db"), OpenMode::Command);
+    let first = begin_for(&*store, "o", Duration::from_millis(300)).await.fence;
+    let mut last = Duration::from_millis(300);
+    loop {
+        let remaining = store.lease("o").await.unwrap().unwrap().remaining;
+        assert!(remaining <= last, "{remaining:?} after {last:?}");
+        if remaining.is_zero() {
+            break;
+        }
+        last = remaining;
+    }
+    assert!(begin(&*store, "o").await.fence.token > first.token);
+}
+
+#[tokio::test]
 async fn a_process_that_stood_still_is_fenced_off() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
