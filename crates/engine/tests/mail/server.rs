@@ -8,43 +8,43 @@ use tokio::task::JoinHandle;
 
 /// How the server behaves.
 #[derive(Clone, Default)]
-pub struct Behaviour {
+pub(crate) struct Behaviour {
     /// What follows the name in its answer to EHLO, such as `AUTH PLAIN LOGIN`.
-    pub offers: Vec<&'static str>,
+    pub(crate) offers: Vec<&'static str>,
     /// What it answers instead of the usual to a line that begins so.
-    pub answers: Vec<(&'static str, &'static str)>,
+    pub(crate) answers: Vec<(&'static str, &'static str)>,
     /// It never answers a line that begins so. Empty text: it does not even greet.
-    pub silent_at: Option<&'static str>,
+    pub(crate) silent_at: Option<&'static str>,
     /// It hangs up instead of answering a line that begins so.
-    pub hangs_up_at: Option<&'static str>,
+    pub(crate) hangs_up_at: Option<&'static str>,
 }
 
 /// What the server was told.
 #[derive(Debug, Clone, Default)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// Connections so far.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Every line outside of mails.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// Every mail, header and text, without the doubled dots.
-    pub mails: Vec<String>,
+    pub(crate) mails: Vec<String>,
 }
 
 impl Heard {
-    pub fn lines_with(&self, beginning: &str) -> usize {
+    pub(crate) fn lines_with(&self, beginning: &str) -> usize {
         self.lines.iter().filter(|line| line.starts_with(beginning)).count()
     }
 }
 
 /// A server that runs as long as this value lives.
-pub struct MailServer {
-    pub port: u16,
+pub(crate) struct MailServer {
+    pub(crate) port: u16,
     heard: Arc<Mutex<Heard>>,
     running: JoinHandle<()>,
 }
 
 impl MailServer {
-    pub async fn start(behaviour: Behaviour) -> Self {
+    pub(crate) async fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Heard::default()));
@@ -59,7 +59,7 @@ impl MailServer {
         Self { port, heard, running }
     }
 
-    pub fn heard(&self) -> Heard {
+    pub(crate) fn heard(&self) -> Heard {
         self.heard.lock().unwrap().clone()
     }
 }
@@ -116,10 +116,8 @@ async fn serve(stream: TcpStream, behaviour: Arc<Behaviour>, heard: Arc<Mutex<He
 fn usual(line: &str, behaviour: &Behaviour) -> String {
     match line.split([' ', ':']).next().unwrap_or_default() {
         "EHLO" => {
-            let mut answer = String::new();
-            for offer in &behaviour.offers {
-                answer.push_str(&format!("250-{offer}\r\n"));
-            }
+            let offers: Vec<String> = behaviour.offers.iter().map(|offer| format!("250-{offer}\r\n")).collect();
+            let answer = offers.concat();
             format!("250-sink.example.org\r\n{answer}250 HELP\r\n")
         }
         "AUTH" => String::from("235 welcome\r\n"),
