@@ -12,7 +12,7 @@ use ticketbridge_core::ticket::{OriginId, TicketReference};
 use super::filter::{MAX_PAGE_STEPS, sharing_steps};
 use super::load::{Operations, Read};
 use super::paging::Position;
-use super::write::text;
+use super::write::{MAX_NUMBER, is_too_long, text};
 use crate::fault::{excerpt, fault, misconfigured};
 use crate::{Dialogue, HttpCall, Transport};
 
@@ -318,6 +318,14 @@ impl Rows {
         let number = member("number").ok_or_else(|| unclear("a ticket has no number"))?;
         let status = member("status").ok_or_else(|| unclear("a ticket has no status"))?;
         let reference = TicketReference { number: number.clone(), record: member("record") };
+        let work_order = member("work_order");
+        if [Some(&number), reference.record.as_ref(), work_order.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|id| is_too_long(id))
+        {
+            return Err(unclear(&format!("a number has more than {MAX_NUMBER} characters")));
+        }
         let mut key = member("key");
         let mut adopted = false;
         if let (None, Some(adopt)) = (&key, &all.adopt) {
@@ -344,7 +352,7 @@ impl Rows {
             origin: member("origin"),
             open: all.open_states.contains(&status),
             status,
-            work_order: member("work_order"),
+            work_order,
             created_at: member("created_at"),
         };
         let name = (number.clone(), reference.record.clone());
@@ -373,6 +381,9 @@ impl Rows {
     fn work_order(&mut self, row: &Value) -> Result<String, String> {
         check_members(row, &["number", "origin", "ticket_number", "ticket_record"])?;
         let number = text(&row["number"]).ok_or("a work order has no number")?;
+        if is_too_long(&number) {
+            return Err(format!("a work order's number has more than {MAX_NUMBER} characters"));
+        }
         let order = RemoteWorkOrder {
             number: number.clone(),
             record: None,

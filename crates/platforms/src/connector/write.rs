@@ -173,7 +173,13 @@ fn outcome(write: &Write, operation: Operation, row: &[Value]) -> Outcome {
             if let Some(code) = code {
                 return unclear(format!("the result says that it worked, and gives the error {}", shorten(&code)));
             }
-            match ids(operation, text(field(2)), text(field(6))) {
+            let (id, record) = (text(field(2)), text(field(6)));
+            if [&id, &record].into_iter().flatten().any(|id| is_too_long(id)) {
+                return unclear(format!(
+                    "the result says that it worked, and gives a number of more than {MAX_NUMBER} characters"
+                ));
+            }
+            match ids(operation, id, record) {
                 Some(ids) => Outcome::Applied { ids },
                 None => unclear(String::from("the result says that it worked, but gives no number")),
             }
@@ -217,6 +223,14 @@ fn identity_of(identity: Identity, item: &Item) -> Option<String> {
         Identity::TicketRecord => item.ticket.as_ref().and_then(|ticket| ticket.record.clone()),
         Identity::WorkOrderNumber => item.work_order.clone(),
     }
+}
+
+/// Longest number or record id, in characters.
+pub(super) const MAX_NUMBER: usize = 256;
+
+/// Whether a number or record id is longer than any that a platform gives.
+pub(super) fn is_too_long(id: &str) -> bool {
+    id.chars().nth(MAX_NUMBER).is_some()
 }
 
 /// A text that says something, or a whole number as text. Blank is nothing.
