@@ -582,7 +582,7 @@ pub trait FeedbackStore: Send + Sync + 'static {
     /// Moves of the key, newest first.
     async fn key_history(&self, organizer: &str, page: FeedbackPage) -> Result<Vec<KeyMove>, StoreError>;
 
-    /// Sets the key back to the one that was stored before move `before`, or to empty for `None`, as a move of its own.
+    /// Sets the key back to the one that move `to` stored (its `new`), or to empty for `None`, as a move of its own.
     /// Refused during a run and if there is no such move.
     ///
     /// A run whose lease has run out is over: it is recorded as by [`FeedbackStore::begin_run`], and the token rises, so
@@ -590,7 +590,7 @@ pub trait FeedbackStore: Send + Sync + 'static {
     async fn rewind_key(
         &self,
         organizer: &str,
-        before: Option<u64>,
+        to: Option<u64>,
         who: &str,
         at: Wall,
     ) -> Result<RewindAnswer, StoreError>;

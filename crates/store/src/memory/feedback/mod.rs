@@ -80,11 +80,11 @@ impl FeedbackStore for MemoryStore {
     async fn rewind_key(
         &self,
         organizer: &str,
-        before: Option<u64>,
+        to: Option<u64>,
         who: &str,
         at: Wall,
     ) -> Result<RewindAnswer, StoreError> {
-        Ok(self.change(|model| model.feedback.rewind(organizer, before, who, at, model.clock)))
+        Ok(self.change(|model| model.feedback.rewind(organizer, to, who, at, model.clock)))
     }
 
     async fn write_feedback(&self, fence: &RunFence, writes: FeedbackWrites) -> Result<Held<Vec<CallId>>, StoreError> {

@@ -231,7 +231,7 @@ impl Feedback {
     pub(super) fn rewind(
         &mut self,
         organizer: &str,
-        before: Option<u64>,
+        to: Option<u64>,
         who: &str,
         at: Wall,
         clock: Duration,
@@ -239,10 +239,10 @@ impl Feedback {
         if self.lease(organizer, clock).is_some_and(|lease| !lease.remaining.is_zero()) {
             return RewindAnswer::Refused(RewindError::RunInProgress);
         }
-        let new = match before {
+        let new = match to {
             None => PaginationKey::default(),
             Some(n) => match self.moves.iter().find(|step| *step.organizer == *organizer && step.n == n) {
-                Some(step) => step.old.clone(),
+                Some(step) => step.new.clone(),
                 None => return RewindAnswer::Refused(RewindError::NotInHistory),
             },
         };

@@ -74,12 +74,12 @@ impl FeedbackStore for SqliteStore {
     async fn rewind_key(
         &self,
         organizer: &str,
-        before: Option<u64>,
+        to: Option<u64>,
         who: &str,
         at: Wall,
     ) -> Result<RewindAnswer, StoreError> {
         let (organizer, who) = (organizer.to_owned(), who.to_owned());
-        self.write(move |store| pages::rewind(store, &organizer, before, &who, at)).await
+        self.write(move |store| pages::rewind(store, &organizer, to, &who, at)).await
     }
 
     async fn write_feedback(&self, fence: &RunFence, writes: FeedbackWrites) -> Result<Held<Vec<CallId>>, StoreError> {

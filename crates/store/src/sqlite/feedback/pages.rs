@@ -95,20 +95,20 @@ pub(super) fn moves(store: &Connection, organizer: &str, page: &FeedbackPage) ->
 pub(super) fn rewind(
     store: &Connection,
     organizer: &str,
-    before: Option<u64>,
+    to: Option<u64>,
     who: &str,
     at: Wall,
 ) -> Result<RewindAnswer, Fault> {
     if lease::view(store, organizer)?.is_some_and(|lease| !lease.remaining.is_zero()) {
         return Ok(RewindAnswer::Refused(RewindError::RunInProgress));
     }
-    let new = match before {
+    let new = match to {
         None => PaginationKey::default(),
         Some(n) => {
             let n = i64::try_from(n).unwrap_or(i64::MAX);
-            let old = store.prepare_cached(sql::MOVE_OLD)?.query_row(params![organizer, n], |row| key_of(row, 0));
-            match old.optional()? {
-                Some(old) => old,
+            let new = store.prepare_cached(sql::MOVE_NEW)?.query_row(params![organizer, n], |row| key_of(row, 0));
+            match new.optional()? {
+                Some(new) => new,
                 None => return Ok(RewindAnswer::Refused(RewindError::NotInHistory)),
             }
         }

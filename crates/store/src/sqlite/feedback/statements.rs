@@ -38,8 +38,8 @@ pub(super) const MOVE_LAST: &str = "SELECT coalesce(max(n), 0) FROM feedback_key
 /// A move.
 pub(super) const MOVE_INSERT: &str = "INSERT INTO feedback_key_move(organizer, n, old, new, reason, page, run, who, at) \
      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-/// The key before a move.
-pub(super) const MOVE_OLD: &str = "SELECT old FROM feedback_key_move WHERE organizer = ?1 AND n = ?2";
+/// The key that a move stored.
+pub(super) const MOVE_NEW: &str = "SELECT new FROM feedback_key_move WHERE organizer = ?1 AND n = ?2";
 
 /// A new page.
 pub(super) const PAGE_INSERT: &str = "INSERT INTO feedback_page(organizer, run, source, open, at, touched_at, states) \
@@ -179,7 +179,7 @@ mod tests {
             super::RUNS_LOST,
             super::KEY,
             super::MOVE_LAST,
-            super::MOVE_OLD,
+            super::MOVE_NEW,
             super::PAGES_OPEN,
             super::ITEMS_OPEN,
             super::PAGE_STATES,

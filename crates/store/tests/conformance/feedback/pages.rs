@@ -149,10 +149,9 @@ async fn a_rewind_is_a_move_of_its_own(store: &dyn FeedbackStore) {
         done(store.store_page(&grant.fence, new_page(sent, Some(next), 1)).await);
     }
     end(store, &grant.fence).await;
-    for (number, (before, key)) in [(Some(3), "k2"), (Some(1), ""), (Some(4), "k3"), (None, "")].into_iter().enumerate()
-    {
+    for (number, (to, key)) in [(Some(2), "k2"), (Some(1), "k1"), (Some(4), "k2"), (None, "")].into_iter().enumerate() {
         let old = store.pagination_key("o").await.unwrap();
-        let RewindAnswer::Done(step) = store.rewind_key("o", before, "ana", Wall(7)).await.unwrap() else {
+        let RewindAnswer::Done(step) = store.rewind_key("o", to, "ana", Wall(7)).await.unwrap() else {
             panic!("refused")
         };
         assert_eq!((step.n, &step.old, step.new.as_str()), (4 + number as u64, &old, key));
