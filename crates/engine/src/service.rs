@@ -283,6 +283,11 @@ async fn purge_loop(app: App) -> Option<StoreError> {
                 }
             }
         }
+        match app.feedback.purge(before, app.config.retention.exchanges.get()).await {
+            Ok(()) => {}
+            Err(error) if error.is_fatal() => return Some(error),
+            Err(error) => tracing::warn!(error = %error, "Old pages could not be deleted; it is tried again later."),
+        }
         tokio::time::sleep(PURGE_EVERY).await;
     }
 }

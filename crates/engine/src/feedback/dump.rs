@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -113,8 +113,8 @@ pub struct DumpingWire {
     pub wire: Arc<dyn Wire>,
     /// The platform's name.
     pub platform: Box<str>,
-    /// Where it is noted.
-    pub dump: Arc<RunDump>,
+    /// Where it is noted, from the moment it is there.
+    pub dump: Arc<OnceLock<RunDump>>,
     /// The clocks.
     pub time: Arc<dyn Time>,
 }
@@ -123,7 +123,9 @@ pub struct DumpingWire {
 impl Wire for DumpingWire {
     async fn send(&self, call: &HttpCall, timeout: Duration, check: LastCheck) -> Transport {
         let transport = self.wire.send(call, timeout, check).await;
-        self.dump.record(self.time.now().wall, &self.platform, call, &transport);
+        if let Some(dump) = self.dump.get() {
+            dump.record(self.time.now().wall, &self.platform, call, &transport);
+        }
         transport
     }
 }

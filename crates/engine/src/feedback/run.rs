@@ -15,7 +15,7 @@ use ticketbridge_store::{
     BeginAnswer, BeginRun, FeedbackStore, FeedbackWrites, Held, NewPage, PageId, RunEnd, RunFence, RunGrant, RunId,
     StoreError, StoredPage, Trigger,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::apply::HeldBack;
@@ -125,7 +125,7 @@ pub(super) struct Runner<'a> {
 
 /// One whole run. Only a fatal error of the store is an error; all else is in the report.
 pub async fn run(function: &Function, parts: &Parts, options: RunOptions) -> Result<RunReport, StoreError> {
-    run_telling(function, parts, options, None).await
+    run_telling(function, parts, options, |_| {}).await
 }
 
 /// As [`run`]. `has_lease` is told as soon as the run has its lease, and dropped untold if it gets none.
@@ -133,7 +133,7 @@ pub(super) async fn run_telling(
     function: &Function,
     parts: &Parts,
     options: RunOptions,
-    has_lease: Option<oneshot::Sender<RunId>>,
+    has_lease: impl FnOnce(RunId) + Send,
 ) -> Result<RunReport, StoreError> {
     let begun = parts.time.now();
     let request = BeginRun {
@@ -151,8 +151,7 @@ pub(super) async fn run_telling(
         }
     };
     let fence = grant.fence.clone();
-    // Whoever wanted to know may be gone.
-    let _told = has_lease.map(|has_lease| has_lease.send(fence.run));
+    has_lease(fence.run);
     let life = LeaseLife::new(begun.mono, function.lease, Arc::clone(&parts.time));
     let mut runner = Runner::new(function, parts, &grant, life.clone(), &options).await?;
     let ended = {

@@ -2,23 +2,34 @@
 
 use std::sync::Arc;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use bytes::Bytes;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Feedback as FeedbackConfig;
-use ticketbridge_core::mobile::{Counters, PaginationKey};
-use ticketbridge_platforms::http::ExchangeObserver;
+use ticketbridge_core::mobile::{Counters, PaginationKey, tells_recipients};
+use ticketbridge_core::time::Wall;
+use ticketbridge_platforms::http::{ExchangeObserver, Redactor, Secret};
 use ticketbridge_store::{FeedbackPage, FeedbackStore, RunId, StoreError, Trigger};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::dump::{DumpingWire, RunDump, dumps_folder, remove_old_dumps};
 use super::function::Function;
 use super::report::RunReport;
 use super::run::{Parts, RunOptions, run, run_telling};
 use super::wire::{Time, Wire};
 use crate::clock::Clock;
 use crate::identity;
+use crate::mail::{FailedItem, FeedbackNews, Mailer, Notify, feedback_message};
 use crate::platforms::{Environment, mobile};
+
+/// Rows deleted in one transaction.
+const PURGE_STEP: usize = 500;
 
 /// Why something cannot be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +116,8 @@ struct Loaded {
     /// Wallet and box office, or why they cannot be used.
     wires: Result<Wires, String>,
     holder: Uuid,
+    /// Where dumps of its runs go, and what is masked in them.
+    dumps: Option<(PathBuf, Vec<Secret>)>,
 }
 
 /// All functions of a configuration. Cheap to clone.
@@ -113,6 +126,7 @@ pub struct Feedback {
     functions: Arc<Vec<Loaded>>,
     store: Arc<dyn FeedbackStore>,
     time: Arc<dyn Time>,
+    notify: Option<Arc<dyn Notify>>,
     stopping: watch::Sender<bool>,
     /// Runs in progress in this process.
     active: watch::Sender<usize>,
@@ -127,12 +141,36 @@ impl Feedback {
         clock: Clock,
         observer: Option<&Arc<dyn ExchangeObserver>>,
     ) -> Self {
-        let load = |settings: &FeedbackConfig| Loaded {
+        let mut accounts = BTreeMap::new();
+        let mut load = |settings: &FeedbackConfig| Loaded {
             function: Function::new(settings, config),
-            wires: wires(settings, config, environment, observer),
+            wires: own_account(settings, config, environment, &mut accounts)
+                .and_then(|()| wires(settings, config, environment, observer)),
             holder: identity::holder(),
+            dumps: (settings.max_dump_kib > 0).then(|| {
+                let platforms = [&settings.source, &settings.box_office];
+                let platforms = platforms.into_iter().filter_map(|name| config.platforms.get(name));
+                let secrets = platforms.filter_map(|platform| mobile::secrets(platform, environment));
+                (dumps_folder(&config.store.url), secrets.collect())
+            }),
         };
-        Self::of(config.feedback.iter().map(load).collect(), store, Arc::new(clock))
+        let mut functions = Vec::new();
+        for settings in &config.feedback {
+            functions.push(load(settings));
+        }
+        let mut feedback = Self::of(functions, store, Arc::new(clock));
+        match Mailer::from_config(&config.mail, environment) {
+            Ok(mailer) => feedback.notify = mailer.map(|mailer| Arc::new(mailer) as Arc<dyn Notify>),
+            Err(error) => tracing::error!(%error, "No mail can be sent: nobody is told of errors."),
+        }
+        feedback
+    }
+
+    /// Tells people by other means.
+    #[must_use]
+    pub fn notifying(mut self, notify: Arc<dyn Notify>) -> Self {
+        self.notify = Some(notify);
+        self
     }
 
     /// Functions with the wires of their wallet and their box office, in a world of the caller's own.
@@ -145,13 +183,15 @@ impl Feedback {
             function,
             wires: Ok((wallet, box_office)),
             holder: identity::holder(),
+            dumps: None,
         };
         Self::of(functions.into_iter().map(load).collect(), store, time)
     }
 
     fn of(functions: Vec<Loaded>, store: Arc<dyn FeedbackStore>, time: Arc<dyn Time>) -> Self {
         let functions = Arc::new(functions);
-        Self { functions, store, time, stopping: watch::Sender::new(false), active: watch::Sender::new(0) }
+        let (stopping, active) = (watch::Sender::new(false), watch::Sender::new(0));
+        Self { functions, store, time, notify: None, stopping, active }
     }
 
     /// The store.
@@ -171,7 +211,7 @@ impl Feedback {
 
     /// One run. A busy lease is no error: the report says REFUSED.
     pub async fn run(&self, organizer: &str, request: RunRequest) -> Result<RunReport, FeedbackError> {
-        self.run_telling(organizer, request, None).await
+        self.run_telling(organizer, request, |_| {}).await
     }
 
     /// Starts a run that does not end when the caller goes away, and answers as soon as it has its lease.
@@ -185,7 +225,11 @@ impl Feedback {
         let (feedback, organizer) = (self.clone(), organizer.to_owned());
         let ended = tokio::spawn(async move {
             let _active = active;
-            feedback.run_telling(&organizer, request, Some(has_lease)).await
+            let told = |run| {
+                // Whoever wanted to know may be gone.
+                let _told = has_lease.send(run);
+            };
+            feedback.run_telling(&organizer, request, told).await
         });
         if let Ok(run) = told.await {
             return Ok(Started::Begun { run, ended });
@@ -198,10 +242,11 @@ impl Feedback {
         &self,
         organizer: &str,
         request: RunRequest,
-        has_lease: Option<oneshot::Sender<RunId>>,
+        has_lease: impl FnOnce(RunId) + Send,
     ) -> Result<RunReport, FeedbackError> {
         let loaded = self.loaded(organizer)?;
-        let parts = self.parts(loaded)?;
+        let dump = Arc::new(OnceLock::new());
+        let parts = loaded.dumping(self.parts(loaded)?, &dump);
         let file = match (&request.file, &loaded.function.file_to_upload) {
             (Some(file), _) => Some(file.clone()),
             (None, Some(path)) => {
@@ -225,13 +270,70 @@ impl Feedback {
             progress: request.progress,
         };
         let _active = Active::new(&self.active);
-        let report = run_telling(&loaded.function, &parts, options, has_lease).await?;
+        let begun = |run| {
+            if let Some(opened) = loaded.open_dump(run) {
+                // Set once per run.
+                let _set = dump.set(opened);
+            }
+            has_lease(run);
+        };
+        let ended = run_telling(&loaded.function, &parts, options, begun).await;
+        drop(parts);
+        if let Some(dump) = Arc::into_inner(dump).and_then(OnceLock::into_inner) {
+            dump.close().await;
+        }
+        let report = ended?;
         tracing::info!(
             organizer, run = report.run.0, result = ?report.result, received = report.counters.received,
             updated = report.counters.updated, failed = report.counters.failed, pending = report.counters.pending,
             text = report.text, "Feedback run ended."
         );
+        self.tell(&loaded.function, &report).await;
         Ok(report)
+    }
+
+    /// One mail per run that ended with an error or has failed tickets. A mail that cannot be sent changes no run.
+    async fn tell(&self, function: &Function, report: &RunReport) {
+        let Some(notify) = &self.notify else { return };
+        if function.error_recipients.is_empty() || !tells_recipients(&report.counters, report.result) {
+            return;
+        }
+        let failed: Vec<FailedItem<'_>> = report
+            .failed
+            .iter()
+            .map(|failed| FailedItem { ticket_id: failed.ticket_id.as_deref(), code: &failed.code })
+            .collect();
+        let message = feedback_message(&FeedbackNews {
+            organizer: &report.organizer,
+            internal_name: &report.internal_name,
+            run: report.run.0,
+            result: report.result,
+            error: report.error,
+            text: report.text.as_deref(),
+            failed: &failed,
+            failed_count: report.counters.failed,
+            pending_count: report.counters.pending,
+        });
+        if let Err(error) = notify.send(&function.error_recipients, &message).await {
+            tracing::error!(organizer = %report.organizer, %error, "The error recipients could not be told.");
+        }
+    }
+
+    /// Deletes what is older than `before`: bodies of applied pages, calls, runs; and dumps that are older than `keep_dumps`.
+    pub(crate) async fn purge(&self, before: Wall, keep_dumps: Duration) -> Result<(), StoreError> {
+        while self.store.purge_feedback(before, PURGE_STEP).await? > 0 {
+            tokio::task::yield_now().await;
+        }
+        let now = self.time.now().wall;
+        let folders: BTreeSet<PathBuf> =
+            self.functions.iter().filter_map(|loaded| Some(loaded.dumps.as_ref()?.0.clone())).collect();
+        for folder in folders {
+            let removing = tokio::task::spawn_blocking(move || remove_old_dumps(&folder, keep_dumps, now));
+            if let Ok(Err(error)) = removing.await {
+                tracing::warn!(%error, "Old dumps of feedback runs could not be removed; it is tried again later.");
+            }
+        }
+        Ok(())
     }
 
     /// What setting the key back to the one that move `to` stored (`None`: to empty) would do. Reads at most `pages` pages; a
@@ -327,6 +429,56 @@ impl Feedback {
             time: Arc::clone(&self.time),
         })
     }
+}
+
+impl Loaded {
+    /// The parts, with a note of each exchange once the dump is there.
+    fn dumping(&self, parts: Parts, dump: &Arc<OnceLock<RunDump>>) -> Parts {
+        if self.dumps.is_none() {
+            return parts;
+        }
+        let note = |wire: &Arc<dyn Wire>, platform: &str| -> Arc<dyn Wire> {
+            Arc::new(DumpingWire {
+                wire: Arc::clone(wire),
+                platform: platform.into(),
+                dump: Arc::clone(dump),
+                time: Arc::clone(&parts.time),
+            })
+        };
+        Parts {
+            wallet: note(&parts.wallet, &self.function.source),
+            box_office: note(&parts.box_office, &self.function.box_office),
+            ..parts
+        }
+    }
+
+    fn open_dump(&self, run: RunId) -> Option<RunDump> {
+        let (folder, secrets) = self.dumps.as_ref()?;
+        let Function { organizer, max_dump_kib, .. } = &self.function;
+        RunDump::open(folder.clone(), organizer, run.0, *max_dump_kib, Redactor::new(secrets))
+    }
+}
+
+/// Refuses a second active function of one account of the wallet, whatever its organizer is called (TIXNGO contract §3). The
+/// configuration compares how keys are written down; here they are known.
+fn own_account(
+    settings: &FeedbackConfig,
+    config: &Config,
+    environment: &Environment,
+    accounts: &mut BTreeMap<[u8; 32], String>,
+) -> Result<(), String> {
+    let platform = config.platforms.get(&settings.source).filter(|_| settings.active);
+    let Some(account) = platform.and_then(|platform| mobile::account(platform, environment)) else {
+        return Ok(());
+    };
+    if let Some(active) = accounts.get(&account) {
+        return Err(format!(
+            "function `{active}` is active for the same account of the wallet (same address, same API key); set \
+             `active = false` for one of them"
+        ));
+    }
+    accounts.insert(account, settings.internal_name.clone());
+    Ok(())
 }
 
 fn wires(

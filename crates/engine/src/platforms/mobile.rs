@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderName;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
 use ticketbridge_config::sections::Platform as PlatformConfig;
 use ticketbridge_config::sections::platforms::PlatformSettings;
 use ticketbridge_core::mobile::MAX_PAGE_BYTES;
@@ -10,6 +12,24 @@ use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::http::{Auth, Capture, ClientSettings, ExchangeObserver, HttpClient, Secret};
 
 use super::Environment;
+
+/// What names the account of a wallet: SHA-256 of address and key. `None`: it is none, or its key cannot be had.
+pub(crate) fn account(platform: &PlatformConfig, environment: &Environment) -> Option<[u8; 32]> {
+    let PlatformSettings::Tixngo(settings) = &platform.settings else { return None };
+    let key = settings.api_key.resolve(environment).ok()?;
+    let address = settings.base_url.as_str().trim_end_matches('/');
+    Some(Sha256::digest(format!("{address}\n{}", key.expose_secret())).into())
+}
+
+/// The secrets of a platform, to be masked.
+pub(crate) fn secrets(platform: &PlatformConfig, environment: &Environment) -> Option<Secret> {
+    let reference = match &platform.settings {
+        PlatformSettings::Tixngo(settings) => &settings.api_key,
+        PlatformSettings::S360(settings) => &settings.token,
+        _ => return None,
+    };
+    reference.resolve(environment).ok().map(Secret::from)
+}
 
 /// The wire of one platform, or why there is none.
 pub(crate) fn load(

@@ -125,13 +125,15 @@ impl Time for Still {
 #[tokio::test]
 async fn a_wire_that_dumps_answers_as_the_one_below() {
     let folder = tempfile::tempdir().unwrap();
-    let dump = Arc::new(RunDump::open(folder.path().into(), "opera", 2, 10, Redactor::default()).unwrap());
+    let dump = Arc::new(OnceLock::new());
+    let opened = RunDump::open(folder.path().into(), "opera", 2, 10, Redactor::default()).unwrap();
+    assert!(dump.set(opened).is_ok());
     let wire = DumpingWire { wire: Arc::new(Echo), platform: "tixngo".into(), dump, time: Arc::new(Still) };
     let (call, timeout) = (call("/diff", None), Duration::from_secs(1));
     let check = || -> LastCheck { Box::new(|| true) };
     assert_eq!(wire.send(&call, timeout, check()).await, Echo.send(&call, timeout, check()).await);
     let DumpingWire { dump, .. } = wire;
-    Arc::into_inner(dump).unwrap().close().await;
+    Arc::into_inner(dump).and_then(OnceLock::into_inner).unwrap().close().await;
     let text = std::fs::read_to_string(folder.path().join("opera-2.txt")).unwrap();
     assert!(text.contains("GET /diff\n=> 200\n{\"ticketId\":\"/diff\"}\n"), "{text}");
 }
@@ -148,7 +150,7 @@ fn old_dumps_are_removed_and_nothing_else() {
         Wall(modified.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64)
     };
     let newest = written("opera-1.txt").max(written("opera-2.txt"));
-    let keep = Duration::from_secs(3_600);
+    let keep = Duration::from_hours(1);
     assert_eq!(remove_old_dumps(folder.path(), keep, Wall(newest.0)).unwrap(), 0);
     assert_eq!(remove_old_dumps(folder.path(), keep, Wall(newest.0 + 3_600_001)).unwrap(), 2);
     let mut left: Vec<_> = std::fs::read_dir(folder.path())
