@@ -348,3 +348,14 @@ impl From<FeedbackError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::encoded;
+
+    #[test]
+    fn an_organizer_is_one_segment_of_a_path() {
+        assert_eq!(encoded("org-1_a.b~C"), "org-1_a.b~C");
+        assert_eq!(encoded("a/b ?é%"), "a%2Fb%20%3F%C3%A9%25");
+    }
+}
