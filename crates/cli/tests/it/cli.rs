@@ -27,7 +27,8 @@ fn shown(ended: &Ended) -> String {
     format!("exit {}\n--- stdout\n{}--- stderr\n{}", ended.code, ended.stdout, ended.stderr)
 }
 
-fn snapshot(place: &Place, name: &str, ended: &Ended) {
+/// What a command printed, as a snapshot.
+pub(crate) fn snapshot(place: &Place, name: &str, ended: &Ended) {
     let mut settings = insta::Settings::clone_current();
     for (pattern, replacement) in filters(place) {
         settings.add_filter(&pattern, replacement);

@@ -12,6 +12,7 @@ mod disk;
 mod freeze;
 mod kill;
 mod mistakes;
+mod mobile;
 mod mobile_faults;
 mod place;
 mod recorder;

@@ -11,6 +11,11 @@ use crate::arguments;
 use crate::failure::Failure;
 use crate::output;
 
+/// What became of failed tickets that are to be tried again.
+const RETRIED: &str = "pending again, for the next run";
+/// What became of failed tickets that are given up.
+const DISMISSED: &str = "dismissed, not applied";
+
 /// Lists the skip list, after a change if one is wanted.
 pub(super) async fn skip(desk: &Desk, skip: &arguments::Skip) -> Result<(), Failure> {
     let changes = !(skip.add.is_empty() && skip.remove.is_empty());
@@ -43,14 +48,14 @@ pub(super) async fn failed(desk: &Desk, failed: &arguments::Failed) -> Result<()
     let organizer = &failed.organizer;
     let ids = |texts: &[String]| texts.iter().map(|text| mobile::item_id(text)).collect::<Result<Vec<ItemId>, _>>();
     let changed = if failed.retry_all {
-        Some(("pending again; the next run tries them", mobile::retry_failed(&desk.feedback, organizer, None).await?))
+        Some((RETRIED, mobile::retry_failed(&desk.feedback, organizer, None).await?))
     } else if !failed.retry.is_empty() {
         let ids = ids(&failed.retry)?;
         let changed = mobile::retry_failed(&desk.feedback, organizer, Some(&ids)).await?;
-        Some(("pending again; the next run tries them", changed))
+        Some((RETRIED, changed))
     } else if !failed.dismiss.is_empty() {
         let ids = ids(&failed.dismiss)?;
-        Some(("dismissed; they are not applied", mobile::dismiss_failed(&desk.feedback, organizer, &ids).await?))
+        Some((DISMISSED, mobile::dismiss_failed(&desk.feedback, organizer, &ids).await?))
     } else {
         None
     };
@@ -58,7 +63,7 @@ pub(super) async fn failed(desk: &Desk, failed: &arguments::Failed) -> Result<()
         if desk.json {
             output::json(&serde_json::json!({"changed": count}));
         } else {
-            output::talk(&format!("{count} tickets are {what}"));
+            output::talk(&format!("{count} {what}"));
         }
         return Ok(());
     }

@@ -131,11 +131,11 @@ async fn preview(desk: &Desk, rewind: &arguments::Rewind) -> Result<ExitCode, Fa
 
 fn say(preview: &Preview) {
     output::data(&format!(
-        "{} tickets on {} pages from key {}{}",
+        "tickets: {}  pages: {}  read from key: {}{}",
         preview.items,
         preview.pages,
         quoted(&preview.from),
-        if preview.complete { "; that is all there is" } else { "; there may be more behind: raise --pages" },
+        if preview.complete { "  (to the end of the stream)" } else { "  (there may be more behind: raise --pages)" },
     ));
     let counts = [
         ("would be written", preview.updated),
