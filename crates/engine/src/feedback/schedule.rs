@@ -48,6 +48,10 @@ async fn run_schedule(feedback: Feedback, organizer: String, schedule: Schedule)
             () = sleep_until(&feedback, start) => {}
         }
         let began = feedback.time().now().wall;
+        // It may be long past its start: the machine slept, or its clock was set.
+        if !schedule.is_open(began) {
+            break;
+        }
         match feedback.run(&organizer, RunRequest::by(Trigger::Schedule)).await {
             Ok(report) if report.result == RunResult::Refused => {
                 tracing::info!(organizer, text = report.text, "The scheduled run was refused.");
