@@ -155,3 +155,14 @@ fn a_function_is_found_by_name_in_the_environment() {
     assert_eq!(config.feedback[0].error_recipients.len(), 2);
     assert_eq!(config.mail.port(), 465);
 }
+
+#[test]
+fn a_file_for_mobile_tickets_alone_needs_no_backends() {
+    let (_, mobile) = REST.split_once("[platforms.tixngo]").expect("it is there");
+    let text = format!("[platforms.tixngo]{mobile}{}", function("day", "opera", ""));
+    assert!(load(&text).config.backends.is_empty());
+    // Whoever wants both jobs says on what the tickets go.
+    let both = format!("{}{}", REST.replacen("backends", "#", 1), function("day", "opera", ""));
+    let error = read(&both).unwrap_err();
+    assert!(error.contains("add `[[backends]]`"), "{error}");
+}

@@ -32,13 +32,26 @@ pub(crate) fn graft_defaults(root: &mut Node) {
     let mut defaults = file::parse(DEFAULT_FILE, &mut Vec::new());
     mark_default(&mut defaults);
     let (Some(table), Value::Table(defaults)) = (root.table_mut(), defaults.value) else { return };
+    let is_mobile_only = is_mobile_only(table);
     for (section, default) in defaults {
         match table.get_mut(&section) {
+            None if is_mobile_only && section == "backends" => {}
             None => drop(table.insert(section, default)),
             Some(given) if !WHOLE_SECTIONS.contains(&section.as_str()) => underlay(given, default),
             Some(_) => {}
         }
     }
+}
+
+/// Whether a file carries mobile tickets and nothing else: the default's backends are not meant for it then, since they
+/// work on platforms that it does not have.
+fn is_mobile_only(table: &Table) -> bool {
+    let is_of_mobile = |platform: &Node| {
+        let kind = platform.table().and_then(|table| table.get("type")).and_then(Node::text);
+        kind.is_some_and(|kind| [PlatformKind::Tixngo.name(), PlatformKind::S360.name()].contains(&kind))
+    };
+    let platforms = table.get("platforms").and_then(Node::table);
+    table.contains_key("feedback") && platforms.is_some_and(|platforms| platforms.values().all(is_of_mobile))
 }
 
 /// Adds what `given` does not say.

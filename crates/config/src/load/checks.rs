@@ -150,7 +150,8 @@ impl Checker<'_> {
     }
 
     fn backends(&mut self, config: &Config, all_platforms: &[String]) {
-        if config.backends.is_empty() && !self.problems.iter().any(|problem| problem.key.starts_with("backends")) {
+        let is_idle = config.backends.is_empty() && config.feedback.is_empty();
+        if is_idle && !self.problems.iter().any(|problem| problem.key.starts_with("backends")) {
             self.refuse("backends", "there is no backend, so no ticket could go anywhere; add `[[backends]]`");
         }
         if self.default_backends_without_platform(config, all_platforms) {

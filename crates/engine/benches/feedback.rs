@@ -1,0 +1,290 @@
+//! Draining 200,000 changes of mobile tickets, 1,000 per page: `cargo bench -p ticketbridge-engine --bench feedback`
+//! (`-- 20000` for fewer).
+//!
+//! Three ways over the very same pages, each in a process of its own, from one server process on loopback:
+//! * `floor`: a bare loop: fetch, typed parsing, one row per item upserted into SQLite (WAL, `synchronous=FULL`), one
+//!   transaction per page. What anybody's few lines would do; no lease, no key history, no exactly-once.
+//! * `store`: the product's run into its store; the box office is away, so that everything stays pending.
+//! * `through`: the product's run through to S-360's stand-in, each ticket looked up, decided and written.
+//!
+//! Printed: changes per second, CPU seconds of the client process, its peak memory, and the ratio to the floor. Nothing
+//! is asserted: timing decides no test.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use ticketbridge_config::Config;
+use ticketbridge_engine::clock::Clock;
+use ticketbridge_engine::feedback::{Feedback, RunRequest};
+use ticketbridge_sandbox::tixngo::play::PlaySettings;
+use ticketbridge_sandbox::{Sandbox, SandboxConfig};
+use ticketbridge_store::{FeedbackStore, OpenMode, SqliteStore, Trigger};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const PAGE: usize = 1_000;
+const KEY: &str = "sandbox-only";
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["serve", changes] => runtime.block_on(serve(changes.parse()?)),
+        [way, pages, box_office] => runtime.block_on(measure(way, pages, box_office)),
+        [changes] => compare(changes.parse()?),
+        [] => compare(200_000),
+        _ => Err("usage: cargo bench -p ticketbridge-engine --bench feedback [-- CHANGES]".into()),
+    }
+}
+
+/// What one way cost.
+#[derive(Debug, Serialize, Deserialize)]
+struct Figures {
+    changes: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+    peak_mib: f64,
+    text: String,
+}
+
+/// Runs all ways one after the other, each in its own process.
+#[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+fn compare(changes: usize) -> Result<(), Failure> {
+    let program = std::env::current_exe()?;
+    let mut server = Command::new(&program)
+        .args(["serve", &changes.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut addresses = String::new();
+    BufReader::new(server.stdout.take().ok_or("no output of the server")?).read_line(&mut addresses)?;
+    let (pages, box_office) = addresses.trim().split_once(' ').ok_or("the server did not start")?;
+    println!("{changes} changes, {PAGE} per page\n");
+    println!("{:<10}{:>14}{:>12}{:>12}{:>12}{:>12}", "way", "changes/s", "seconds", "CPU s", "peak MiB", "floor x");
+    let mut floor = None;
+    for way in ["floor", "store", "through"] {
+        let output = Command::new(&program).args([way, pages, box_office]).stderr(Stdio::inherit()).output()?;
+        let figures: Figures = serde_json::from_slice(&output.stdout)?;
+        let floor = *floor.get_or_insert(figures.seconds);
+        println!(
+            "{way:<10}{:>14.0}{:>12.2}{:>12.2}{:>12.1}{:>12.2}   {}",
+            figures.changes as f64 / figures.seconds,
+            figures.seconds,
+            figures.cpu_seconds,
+            figures.peak_mib,
+            figures.seconds / floor,
+            figures.text,
+        );
+    }
+    drop(server.stdin.take());
+    server.wait()?;
+    Ok(())
+}
+
+/// Serves the pages as they are, and S-360's stand-in, until its input ends.
+#[expect(clippy::print_stdout, reason = "tells its parent where it listens")]
+async fn serve(changes: usize) -> Result<(), Failure> {
+    let config = SandboxConfig { max_records: 2_000_000, ..SandboxConfig::default() };
+    let sandbox = Sandbox::start(SandboxConfig { listen: "127.0.0.1:0".parse()?, ..config }).await?;
+    sandbox.play("DEMO", &PlaySettings::new(7, changes, changes))?;
+    let pages = fetch_all(&sandbox.tixngo_url()).await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let router = Router::new().route("/organizer/tickets/diff", axum::routing::get(page)).with_state(Arc::new(pages));
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    println!("http://{address}/organizer/tickets {}", sandbox.s360_url());
+    std::io::stdout().flush()?;
+    tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
+    serving.abort();
+    Ok(())
+}
+
+async fn page(
+    State(pages): State<Arc<HashMap<String, Bytes>>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> ([(&'static str, &'static str); 1], Bytes) {
+    let empty = Bytes::from_static(br#"{"result":[]}"#);
+    let key = query.get("paginationKey").cloned().unwrap_or_default();
+    ([("content-type", "application/json")], pages.get(&key).cloned().unwrap_or(empty))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Pagination {
+    next_page_key: Option<String>,
+}
+
+async fn fetch_all(base: &str) -> Result<HashMap<String, Bytes>, Failure> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        pagination: Pagination,
+        result: Vec<serde::de::IgnoredAny>,
+    }
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let (mut pages, mut key) = (HashMap::new(), String::new());
+    loop {
+        let body = get(&client, base, &key).await?;
+        let envelope: Envelope = serde_json::from_slice(&body)?;
+        if envelope.result.is_empty() {
+            return Ok(pages);
+        }
+        let next = envelope.pagination.next_page_key.ok_or("a page without a key")?;
+        pages.insert(std::mem::replace(&mut key, next), body);
+    }
+}
+
+async fn get(client: &reqwest::Client, base: &str, key: &str) -> Result<Bytes, Failure> {
+    let mut url = url::Url::parse(&format!("{base}/diff"))?;
+    url.query_pairs_mut().append_pair("limit", &PAGE.to_string());
+    if !key.is_empty() {
+        url.query_pairs_mut().append_pair("paginationKey", key);
+    }
+    Ok(client.get(url).header("X-Tixngo-Key", KEY).send().await?.error_for_status()?.bytes().await?)
+}
+
+#[expect(clippy::print_stdout, reason = "tells its parent the figures")]
+async fn measure(way: &str, pages: &str, box_office: &str) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("bench.db");
+    let began = Instant::now();
+    let (changes, text) = match way {
+        "floor" => (floor(pages, &path).await?, String::new()),
+        "store" => product(pages, "http://127.0.0.1:9/s360/api/v1", &path).await?,
+        "through" => product(pages, box_office, &path).await?,
+        other => return Err(format!("no way `{other}`").into()),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let figures = Figures { changes, seconds, cpu_seconds: cpu_seconds()?, peak_mib: peak_mib()?, text };
+    println!("{}", serde_json::to_string(&figures)?);
+    Ok(())
+}
+
+/// The bare loop.
+async fn floor(pages: &str, path: &Path) -> Result<u64, Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Ticket<'a> {
+        #[serde(borrow)]
+        ticket_id: Cow<'a, str>,
+        #[serde(borrow)]
+        status: Cow<'a, str>,
+        #[serde(borrow)]
+        updated_at: Cow<'a, str>,
+        #[serde(borrow)]
+        spectator_details: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow)]
+        holder: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow)]
+        transfer: Option<&'a serde_json::value::RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        pagination: Option<Pagination>,
+        #[serde(borrow)]
+        result: Vec<Ticket<'a>>,
+    }
+    let mut store = rusqlite::Connection::open(path)?;
+    store.pragma_update(None, "journal_mode", "WAL")?;
+    store.pragma_update(None, "synchronous", "FULL")?;
+    store.execute_batch(
+        "CREATE TABLE ticket(id TEXT PRIMARY KEY, status TEXT, updated_at TEXT, owner TEXT, holder TEXT, transfer TEXT);
+         CREATE TABLE cursor(id INTEGER PRIMARY KEY, key TEXT);",
+    )?;
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let (mut key, mut changes) = (String::new(), 0);
+    loop {
+        let body = get(&client, pages, &key).await?;
+        let envelope: Envelope<'_> = serde_json::from_slice(&body)?;
+        if envelope.result.is_empty() {
+            return Ok(changes);
+        }
+        let transaction = store.transaction()?;
+        {
+            let mut upsert = transaction.prepare_cached(
+                "INSERT INTO ticket VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(id) DO UPDATE SET status = ?2, \
+                 updated_at = ?3, owner = ?4, holder = ?5, transfer = ?6",
+            )?;
+            for ticket in &envelope.result {
+                upsert.execute(rusqlite::params![
+                    ticket.ticket_id,
+                    ticket.status,
+                    ticket.updated_at,
+                    ticket.spectator_details.map(serde_json::value::RawValue::get),
+                    ticket.holder.map(serde_json::value::RawValue::get),
+                    ticket.transfer.map(serde_json::value::RawValue::get),
+                ])?;
+            }
+        }
+        key = envelope.pagination.and_then(|pagination| pagination.next_page_key).ok_or("a page without a key")?;
+        transaction.execute("INSERT INTO cursor VALUES (1, ?1) ON CONFLICT(id) DO UPDATE SET key = ?1", [&key])?;
+        transaction.commit()?;
+        changes += envelope.result.len() as u64;
+    }
+}
+
+/// The product's run.
+async fn product(pages: &str, box_office: &str, path: &Path) -> Result<(u64, String), Failure> {
+    let file = format!(
+        r#"
+        [platforms.tixngo]
+        type = "tixngo"
+        base_url = "{pages}"
+        api_key = "env:KEY"
+        bypass_proxy = true
+        [platforms.s360]
+        type = "s360"
+        base_url = "{box_office}"
+        token = "env:KEY"
+        bypass_proxy = true
+        retry = {{ initial = "1ms", max = "1ms" }}
+        [[feedback]]
+        internal_name = "bench"
+        organizer = "DEMO"
+        source = "tixngo"
+        box_office = "s360"
+        pages_per_run = 1000
+        "#
+    );
+    let config = Config::parse(&file, "bench", Vec::new())?.config;
+    let opened = SqliteStore::open(path, OpenMode::Command)?;
+    let store: Arc<dyn FeedbackStore> = opened.store;
+    let environment = |_: &str| Some(String::from(KEY));
+    let feedback = Feedback::load(&config, &environment, store, Clock::start(), None);
+    let report = feedback.run("DEMO", RunRequest::by(Trigger::Manual)).await?;
+    let counters = &report.counters;
+    let text = format!(
+        "{:?}: {} pages, {} updated, {} pending, {} failed, {} contacts, {} rows",
+        report.result,
+        counters.pages,
+        counters.updated,
+        counters.pending,
+        counters.failed,
+        counters.contacts_created,
+        counters.rows_inserted,
+    );
+    Ok((counters.received, text))
+}
+
+fn cpu_seconds() -> Result<f64, Failure> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let after_name = stat.rsplit_once(')').ok_or("no name in the process's figures")?.1;
+    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    Ok(ticks / 100.0)
+}
+
+fn peak_mib() -> Result<f64, Failure> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak in the process's figures")?;
+    let kib: f64 = line.split_whitespace().next().ok_or("no figure")?.parse()?;
+    Ok(kib / 1024.0)
+}
