@@ -1,5 +1,4 @@
 //! `feedback`: the arguments of the mobile-ticket job.
-#![expect(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would be noise")]
 
 use std::path::PathBuf;
 

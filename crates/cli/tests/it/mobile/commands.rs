@@ -131,8 +131,8 @@ async fn a_run_that_is_asked_to_stop_ends_cleanly_and_the_next_goes_on() {
     assert!(done < 400, "it was in the middle");
     stage.sandbox.clear_faults();
     stage.json(0, &["run", ORGANIZER]).await;
-    let stats = stage.sandbox.s360_stats();
-    assert_eq!((stats.mobile_tickets, stats.duplicates.total), (400, 0));
+    let held = stage.sandbox.s360_stats();
+    assert_eq!((held.mobile_tickets, held.duplicates.total), (400, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
