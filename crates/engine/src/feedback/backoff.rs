@@ -29,6 +29,12 @@ impl Pauses {
         Some(pause)
     }
 
+    /// One of `places`, at random.
+    pub(super) fn draw(&mut self, places: Vec<usize>) -> Option<usize> {
+        let last = places.len().checked_sub(1)?;
+        places.into_iter().nth(self.dice.random_range(0..=last))
+    }
+
     /// A pause that is no part of the run: until the next try of an item that waits.
     pub(super) fn length(&mut self, tries: u32) -> Duration {
         let factor = 2_u32.saturating_pow(tries.saturating_sub(1).min(20));

@@ -2,13 +2,17 @@
 //!
 //! Per item the writes follow each other strictly, storing `mobile` last; over all items those of one kind travel together.
 //! Before each round of calls its intents are committed. An item without a clear answer is decided anew, up to three
-//! times in a run, in calls of half the size each time: a poison ends up alone and holds back nobody.
+//! times in a run. A call that failed whole is sent again in halves: a poison ends up alone and holds back nobody.
+//!
+//! Whether a poison fails all calls or the box office is away is told by one item that is tried alone. An item that
+//! failed in earlier runs tells nothing of the box office, so that a few of them never keep others waiting.
 
 use std::time::Duration;
 
 use ticketbridge_core::mobile::{
     Decision, FailureCode, Item, ItemOutcome, ItemState, Plan, Reading, RunStep, View, settle,
 };
+use ticketbridge_platforms::s360;
 use ticketbridge_store::{Failure, ItemChange, ItemId, ItemWrite};
 
 use super::apply::Work;
@@ -27,6 +31,10 @@ pub(super) struct Try<'p> {
     pub(super) id: ItemId,
     pub(super) item: &'p Item<'p>,
     pub(super) attempts: u32,
+    /// The most items that its next call may have.
+    pub(super) together: usize,
+    /// No earlier run tried it in vain.
+    pub(super) is_fresh: bool,
 }
 
 /// An item with writes to be done.
@@ -55,7 +63,7 @@ pub(super) struct Tally {
     pub(super) fruitful: bool,
     /// A call failed.
     pub(super) failed: bool,
-    /// A call that failed carried more than a single item.
+    /// A call that failed last carried more than a single item.
     pub(super) failed_together: bool,
 }
 
@@ -67,7 +75,9 @@ impl Runner<'_> {
         for (place, work) in wave.iter().enumerate() {
             match work.reading {
                 Reading::Item(item) => {
-                    todo.push(Try { place, id: work.id, item, attempts: work.attempts });
+                    let attempts = work.attempts;
+                    let together = s360::MAX_WRITES.checked_shr(attempts).unwrap_or(0).max(1);
+                    todo.push(Try { place, id: work.id, item, attempts, together, is_fresh: attempts == 0 });
                 }
                 Reading::Skipped { ticket_id } => {
                     tracing::info!(ticket = %ticket_id, "Skipped: it is on the skip list.");
@@ -79,6 +89,7 @@ impl Runner<'_> {
             }
         }
         for tries in 1.. {
+            tally.failed_together = false;
             let left = self.pass(todo, &mut tally).await?;
             self.flush_if_any().await?;
             if let Some(why) = tally.strict.take() {
@@ -91,7 +102,8 @@ impl Runner<'_> {
             let asked = left.iter().filter_map(|left| left.retry_after).max();
             let pause = if tries < TRIES { self.pauses.after(tries, asked) } else { None };
             let Some(pause) = pause else {
-                self.leave(left, &tally)?;
+                let left = self.probe(left, &mut tally).await?;
+                self.leave(&left, &tally)?;
                 self.flush_if_any().await?;
                 break;
             };
@@ -171,25 +183,47 @@ impl Runner<'_> {
         }
     }
 
+    /// Nothing came through, and calls of several items failed: tries one of them alone, drawn at random. Only this one is
+    /// charged with the attempt if it fails, too. Answers what is left.
+    async fn probe<'p>(&mut self, mut left: Vec<Left<'p>>, tally: &mut Tally) -> Result<Vec<Left<'p>>, Stop> {
+        let fresh = left.iter().zip(0..).filter(|(left, _)| left.one.is_fresh).map(|(_, place)| place);
+        let drawn = self.pauses.draw(fresh.collect()).filter(|_| tally.failed_together && !tally.fruitful);
+        let Some(drawn) = drawn else { return Ok(left) };
+        let alone = left.swap_remove(drawn).one;
+        let again = self.pass(vec![alone], tally).await?;
+        tally.fruitful |= again.is_empty();
+        if !tally.fruitful {
+            for left in &again {
+                self.wait(left);
+            }
+        }
+        left.extend(again);
+        Ok(left)
+    }
+
     /// What is left waits for a later run; or, if nothing at all came through, for the box office.
-    fn leave(&mut self, left: Vec<Left<'_>>, tally: &Tally) -> Result<(), Stop> {
+    fn leave(&mut self, left: &[Left<'_>], tally: &Tally) -> Result<(), Stop> {
         if tally.fruitful {
             self.fruitless = 0;
-        } else if tally.failed {
+        } else if tally.failed && left.iter().any(|left| left.one.is_fresh) {
             self.fruitless += if tally.failed_together { FRUITLESS } else { 1 };
         }
         if self.fruitless >= FRUITLESS {
             let reason = left.first().map_or_else(String::new, |left| left.reason.to_string());
             return Err(Stop::Down(reason));
         }
-        let now = self.parts.time.now().wall;
-        for Left { one, reason, .. } in left {
-            tracing::info!(ticket = %one.item.ticket_id, why = %reason, "Not done: it is tried again later.");
-            let due_at = now.after(self.pauses.length(one.attempts.max(1)));
-            let change = ItemChange::Waits { attempts: one.attempts, due_at, reason };
-            self.writes.items.push(ItemWrite { item: one.id, change });
+        for left in left {
+            self.wait(left);
         }
         Ok(())
+    }
+
+    /// Notes that an item waits for a later run.
+    fn wait(&mut self, Left { one, reason, .. }: &Left<'_>) {
+        tracing::info!(ticket = %one.item.ticket_id, why = %reason, "Not done: it is tried again later.");
+        let due_at = self.parts.time.now().wall.after(self.pauses.length(one.attempts.max(1)));
+        let change = ItemChange::Waits { attempts: one.attempts, due_at, reason: reason.clone() };
+        self.writes.items.push(ItemWrite { item: one.id, change });
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 use ticketbridge_core::mobile::{AfterWrite, ContactNumber, ItemOutcome, Name, Party, Write, WriteAnswer, WriteKind};
-use ticketbridge_platforms::s360::{self, WriteReading};
+use ticketbridge_platforms::s360::{self, WriteReading, WriteResult};
 use ticketbridge_platforms::{CallFaultKind, HttpCall, Transport};
 use ticketbridge_store::{BoxContact, BoxDistribution, CallId, CallIntent, CallOutcome, MobileTicket, StoreError};
 
@@ -106,6 +106,8 @@ impl Runner<'_> {
         if unmatched > 0 {
             tracing::warn!(call = id.0, unmatched, "The box office answered for writes that it was not sent.");
         }
+        let is_unclear = |result: &WriteResult| matches!(result.answer, WriteAnswer::Ambiguous);
+        let is_fruitless = !not_sent && results.iter().all(is_unclear);
         let mut set_up = None;
         for (place, result) in call.members.iter().zip(results) {
             let Some(slot) = active.get_mut(*place) else { continue };
@@ -131,6 +133,9 @@ impl Runner<'_> {
                 }
                 AfterWrite::GoOn | AfterWrite::Wait => {
                     one.one.attempts += u32::from(!not_sent);
+                    if is_fruitless {
+                        one.one.together = (call.members.len() / 2).max(1);
+                    }
                     let reason = code.unwrap_or_else(|| why.into());
                     left.push(Left { one: one.one, reason, retry_after });
                 }
@@ -264,8 +269,7 @@ fn form(active: &[Option<Active<'_>>]) -> Result<Vec<Outgoing>, Stop> {
     for (place, one) in active.iter().enumerate() {
         let Some(one) = one else { continue };
         let Some(write) = one.plan.next() else { continue };
-        let size = s360::MAX_WRITES.checked_shr(one.one.attempts).unwrap_or(0).max(1);
-        groups.entry((write.kind(), size)).or_default().push(place);
+        groups.entry((write.kind(), one.one.together)).or_default().push(place);
     }
     let mut calls = Vec::new();
     for ((kind, size), places) in groups {
