@@ -47,7 +47,7 @@ type = "s360"
 base_url = "{box_office}"
 token = "env:S360_TOKEN"
 bypass_proxy = true
-in_doubt_for = "300ms"
+in_doubt_for = "1s"
 retry = {{ initial = "20ms", max = "100ms" }}
 [[feedback]]
 internal_name = "demo"
@@ -56,7 +56,7 @@ source = "tixngo"
 box_office = "s360"
 pages_per_run = 20
 batch_size = 50
-timeout = "300ms"
+timeout = "500ms"
 "#,
         wallet = sandbox.tixngo_url(),
         box_office = sandbox.s360_url(),
