@@ -51,6 +51,7 @@ impl Runner<'_> {
     /// Applies the open items of a page.
     pub(super) async fn apply_page(&mut self, stored: StoredPage) -> Result<(), Stop> {
         let Some(body) = &stored.body else { return Ok(()) };
+        self.read_skip_list().await?;
         let page = Page::read(body).map_err(|error| {
             let text = format!("the stored page {} cannot be read any more: {error}", stored.id.0);
             Stop::Store(StoreError::Refused(text))
@@ -91,6 +92,13 @@ impl Runner<'_> {
         if left.is_empty() && works.len() == readings.len() {
             self.page_is_done(stored.id);
         }
+        Ok(())
+    }
+
+    /// Reads what people have added to the skip list: it counts when an item is applied (TIXNGO contract §2.2).
+    pub(super) async fn read_skip_list(&mut self) -> Result<(), Stop> {
+        let entries = self.parts.store.skip_entries(&self.function.organizer).await?;
+        self.rules = self.function.rules(&entries);
         Ok(())
     }
 

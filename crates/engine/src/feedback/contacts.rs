@@ -1,10 +1,10 @@
 //! Creating contacts: the one write of this job that must not be sent twice (TIXNGO contract §7.1, S-360 contract).
 //!
 //! 1. The e-mail is claimed, in a transaction of its own: from then on nobody else creates a contact for it.
-//! 2. Only then is it looked up, once more, and the item decided anew.
-//! 3. The claim keeps the `requestRef` of its first try. If that try was sent and has no clear answer, the reference is
-//!    looked up as well; and a contact that is not there is created again only when the earlier try can no longer take
-//!    effect: `in_doubt_for` after it was sent, or after this run began if an earlier run sent it.
+//! 2. The claim keeps the `requestRef` of its first try. Only under the claim are reference and e-mail looked up, in this
+//!    order, and the item decided anew. A contact with the reference is the item's, whatever its e-mail is by now.
+//! 3. If a try was sent and has no clear answer, a contact that is not there is created again only when that try can no
+//!    longer take effect: `in_doubt_for` after its call was over, or after this run began if an earlier run sent it.
 
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ impl Doubts {
         self.over_at
     }
 
-    /// A creation is sent now.
+    /// A creation was sent, at `at` or before.
     pub(super) fn sent(&mut self, email: ClaimedEmail, at: Mono) {
         self.sent.insert(email, at);
     }
@@ -63,9 +63,10 @@ impl Runner<'_> {
         let box_office = &self.function.box_office;
         let answers = self.parts.store.claim_contacts(&self.fence, box_office, claims.collect()).await?;
         let answers = held(answers)?;
+        // In this order: what appears in between is found by its e-mail, and decided upon like any other contact.
+        let made = self.look_up_earlier(&answers).await?;
         let emails = creating.iter().filter_map(|one| to_create(one).map(|(email, _)| email));
         self.look_up_contacts(emails, view).await?;
-        let made = self.look_up_earlier(&answers).await?;
         for (one, answer) in creating.into_iter().zip(answers) {
             match answer {
                 ClaimAnswer::Busy => left.push(Left {
@@ -75,9 +76,9 @@ impl Runner<'_> {
                 }),
                 ClaimAnswer::Granted { request_ref, sent_before } => {
                     let earlier = match made.get(&*request_ref) {
-                        _ if !sent_before => Earlier::None,
                         Some(number) => Earlier::Made(number.clone()),
-                        None => Earlier::NotSeen,
+                        None if sent_before => Earlier::NotSeen,
+                        None => Earlier::None,
                     };
                     ready.extend(self.decide_claimed(one, &request_ref, earlier, view, tally, left));
                 }
@@ -86,14 +87,15 @@ impl Runner<'_> {
         Ok(ready)
     }
 
-    /// The contacts that earlier tries have made after all, by reference.
+    /// The contacts that earlier tries have made, by reference. Also where no try is known: a try of this item may have
+    /// been settled before its process died, and people may have changed the e-mail since.
     async fn look_up_earlier(&mut self, answers: &[ClaimAnswer]) -> Result<HashMap<Box<str>, ContactNumber>, Stop> {
-        let sent_before = answers.iter().filter_map(|answer| match answer {
-            ClaimAnswer::Granted { request_ref, sent_before: true } => Some(&**request_ref),
-            _ => None,
+        let granted = answers.iter().filter_map(|answer| match answer {
+            ClaimAnswer::Granted { request_ref, .. } => Some(&**request_ref),
+            ClaimAnswer::Busy => None,
         });
         let mut made: HashMap<Box<str>, ContactNumber> = HashMap::new();
-        let references: Vec<&str> = sent_before.collect();
+        let references: Vec<&str> = granted.collect();
         for part in LookUp::ContactsByRequestRef(&references).parts() {
             let found = self.read(&part, s360::read_contacts).await?;
             for Contact { contact_number, request_ref, .. } in found {
@@ -160,7 +162,7 @@ impl Runner<'_> {
 
 /// What is known of an earlier try to create a contact.
 enum Earlier {
-    /// None was sent.
+    /// None is known, and it has made no contact.
     None,
     /// It has made this contact.
     Made(ContactNumber),

@@ -153,7 +153,7 @@ pub(super) async fn run_telling(
     let fence = grant.fence.clone();
     has_lease(fence.run);
     let life = LeaseLife::new(begun.mono, function.lease, Arc::clone(&parts.time));
-    let mut runner = Runner::new(function, parts, &grant, life.clone(), &options).await?;
+    let mut runner = Runner::new(function, parts, &grant, life.clone(), &options);
     let ended = {
         let work = runner.work(grant.open_pages, &options);
         tokio::pin!(work);
@@ -167,23 +167,16 @@ pub(super) async fn run_telling(
 }
 
 impl<'a> Runner<'a> {
-    async fn new(
-        function: &'a Function,
-        parts: &'a Parts,
-        grant: &RunGrant,
-        life: LeaseLife,
-        options: &RunOptions,
-    ) -> Result<Self, StoreError> {
-        let skip_entries = parts.store.skip_entries(&function.organizer).await?;
+    fn new(function: &'a Function, parts: &'a Parts, grant: &RunGrant, life: LeaseLife, options: &RunOptions) -> Self {
         let now = parts.time.now();
         let counters = Counters { key_before: grant.key.clone(), key_after: grant.key.clone(), ..Counters::default() };
-        Ok(Self {
+        Self {
             function,
             parts,
             fence: grant.fence.clone(),
             life,
             begun: now.mono,
-            rules: function.rules(&skip_entries),
+            rules: function.rules(&[]),
             ignore_waits: options.ignore_waits,
             counters,
             pauses: Pauses::new(options.seed, function.retry),
@@ -199,11 +192,12 @@ impl<'a> Runner<'a> {
             stopping: options.stopping.clone(),
             progress: options.progress.clone(),
             preview: None,
-        })
+        }
     }
 
     async fn work(&mut self, open_pages: Vec<PageId>, options: &RunOptions) -> Result<(), Stop> {
         if let Some((from, pages)) = options.preview.clone() {
+            self.read_skip_list().await?;
             self.preview = Some(self.preview(from, pages).await?);
             return Ok(());
         }
@@ -382,7 +376,15 @@ impl<'a> Runner<'a> {
             Err(Stop::File(why)) => (Some(RunError::UnreadableFile), Some(why)),
             Err(Stop::Down(why)) => (None, Some(why)),
         };
-        self.counters.pending = self.parts.store.pending_items(&self.function.organizer).await?;
+        let (error, text) = match self.parts.store.pending_items(&self.function.organizer).await {
+            Ok(pending) => {
+                self.counters.pending = pending;
+                (error, text)
+            }
+            Err(fatal @ StoreError::Fatal(_)) => return Err(fatal),
+            // The lease is given back all the same.
+            Err(StoreError::Refused(why)) => (error.or(Some(RunError::Store)), text.or(Some(why))),
+        };
         let report = self.report(error, text);
         let end = RunEnd {
             at: report.ended_at,

@@ -52,14 +52,10 @@ impl Runner<'_> {
     }
 
     async fn commit_intents(&mut self, calls: &[Outgoing], active: &[Option<Active<'_>>]) -> Result<Vec<CallId>, Stop> {
-        let now = self.parts.time.now().mono;
         for call in calls {
             let members = || call.members.iter().filter_map(|place| active.get(*place)?.as_ref());
             if call.kind == WriteKind::CreateContact {
-                for email in members().filter_map(|one| one.claim) {
-                    self.writes.sent_claims.push(email);
-                    self.doubts.sent(email, now);
-                }
+                self.writes.sent_claims.extend(members().filter_map(|one| one.claim));
             }
             self.writes.intents.push(CallIntent {
                 box_office: self.function.box_office.clone(),
@@ -90,9 +86,9 @@ impl Runner<'_> {
         tally: &mut Tally,
         left: &mut Vec<Left<'p>>,
     ) -> Option<String> {
-        let wall = self.parts.time.now().wall;
+        let now = self.parts.time.now();
         let WriteReading { results, fault, unmatched } =
-            s360::read_write(call.kind, &next_writes(active, &call.members), transport, wall);
+            s360::read_write(call.kind, &next_writes(active, &call.members), transport, now.wall);
         let not_sent = matches!(&fault, Some(fault) if fault.kind == CallFaultKind::NotSent);
         let retry_after = match &fault {
             Some(fault) => match fault.kind {
@@ -126,6 +122,10 @@ impl Runner<'_> {
                 not_sent || matches!(&result.answer, WriteAnswer::Refused { .. } | WriteAnswer::CallRefused);
             if surely_not && call.kind == WriteKind::CreateContact {
                 self.writes.released_claims.extend(one.claim.take());
+            }
+            // Not at its intent: between that and its sending it may have waited for the store, and for its turn.
+            if let Some(email) = one.claim {
+                self.doubts.sent(email, now.mono);
             }
             match result.answer.judge() {
                 AfterWrite::GoOn if self.confirm(&mut one, result.created.as_ref()) => {
