@@ -87,6 +87,10 @@ cargo build --locked --release -p ticketbridge-simulator --example sweep
 "${CARGO_TARGET_DIR:-target}/release/examples/sweep" --seeds 10000
 "${CARGO_TARGET_DIR:-target}/release/examples/sweep" --teeth
 
+say "Simulator, mobile tickets: 3,000 harsh seeds, and its teeth"
+"${CARGO_TARGET_DIR:-target}/release/examples/sweep" --mobile --seeds 3000
+"${CARGO_TARGET_DIR:-target}/release/examples/sweep" --mobile --teeth
+
 # Clients written by others, in Python.
 if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

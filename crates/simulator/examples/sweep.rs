@@ -132,7 +132,7 @@ fn sweep_mobile(wish: &Wish) -> bool {
     let is_calm = wish.profile == Profile::Calm;
     let profile = if is_calm { mobile::Profile::Calm } else { mobile::Profile::Harsh };
     let scenario = mobile::Scenario { profile, ..mobile::Scenario::default() };
-    let summary = mobile::run_all(range, wish.threads, &scenario);
+    let summary = mobile::run_all(range, wish.threads, scenario);
     for failure in &summary.failures {
         println!("seed {}: {}: {}", failure.seed, failure.violation.invariant, failure.violation.text);
         for line in &failure.story {

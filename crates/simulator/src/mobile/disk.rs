@@ -104,9 +104,10 @@ impl Disk {
 
     async fn store(&self, fence: &RunFence, page: NewPage) -> Result<Held<PageId>, StoreError> {
         let shown = self.fence(fence);
-        let answer = match self.lacks(Guard::PageAndKey) && page.source == PageSource::Diff {
-            true => self.key_first(&shown, page.clone()).await?,
-            false => self.sim.store.store_page(&shown, page.clone()).await?,
+        let answer = if self.lacks(Guard::PageAndKey) && page.source == PageSource::Diff {
+            self.key_first(&shown, page.clone()).await?
+        } else {
+            self.sim.store.store_page(&shown, page.clone()).await?
         };
         let mut world = self.sim.world();
         let now = world.now;
@@ -212,26 +213,31 @@ impl FeedbackStore for Disk {
     }
 
     async fn end_run(&self, fence: &RunFence, end: RunEnd) -> Result<Held<()>, StoreError> {
-        self.transact(async {
-            let is_whole = end.error.is_none() && end.text.is_none();
-            let answer = self.sim.store.end_run(&self.fence(fence), end).await?;
-            let held_back = match answer {
-                Held::Done(()) if is_whole => self.holds_back().await,
-                _ => false,
-            };
-            let mut world = self.sim.world();
-            if held_back {
-                world.tally.saw(Sometimes::HeldBack);
-            }
-            let wrong = world.ledger.check_fence(fence, answer == Held::Lost, "ended a run");
-            world.judge(wrong);
-            match answer {
-                Held::Done(()) => world.ledger.ended(fence),
-                Held::Lost => world.tally.saw(Sometimes::StaleFencedOff),
-            }
-            Ok(answer)
-        })
-        .await
+        let ended = self
+            .transact(async {
+                let is_whole = end.error.is_none() && end.text.is_none();
+                let answer = self.sim.store.end_run(&self.fence(fence), end).await?;
+                let held_back = match answer {
+                    Held::Done(()) if is_whole => self.holds_back().await,
+                    _ => false,
+                };
+                let mut world = self.sim.world();
+                if held_back {
+                    world.tally.saw(Sometimes::HeldBack);
+                }
+                let wrong = world.ledger.check_fence(fence, answer == Held::Lost, "ended a run");
+                world.judge(wrong);
+                match answer {
+                    Held::Done(()) => world.ledger.ended(fence),
+                    Held::Lost => world.tally.saw(Sometimes::StaleFencedOff),
+                }
+                Ok(answer)
+            })
+            .await;
+        if ended.is_err() {
+            self.sim.world().ledger.end_refused(fence);
+        }
+        ended
     }
 
     async fn store_page(&self, fence: &RunFence, page: NewPage) -> Result<Held<PageId>, StoreError> {
@@ -262,7 +268,11 @@ impl FeedbackStore for Disk {
     }
 
     async fn skip_entries(&self, organizer: &str) -> Result<Vec<Box<str>>, StoreError> {
-        let entries = self.transact(self.sim.store.skip_entries(organizer)).await?;
+        let read = async {
+            self.sim.world().list_read(self.who);
+            self.sim.store.skip_entries(organizer).await
+        };
+        let entries = self.transact(read).await?;
         Ok(if self.lacks(Guard::SkipList) { Vec::new() } else { entries })
     }
 

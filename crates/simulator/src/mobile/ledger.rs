@@ -30,7 +30,11 @@ struct Lease {
     run: i64,
     until: u64,
     open: bool,
-    began: u64,
+    /// When the run read the skip list last.
+    list_read: u64,
+    life: u64,
+    /// Its end was refused, so that the lease must run out.
+    end_refused: bool,
 }
 
 #[derive(Debug)]
@@ -171,9 +175,10 @@ impl Ledger {
 
     pub(super) fn newest_fence(&self, fence: &RunFence) -> RunFence {
         let lease = &self.leases[World::place_of(&fence.organizer)];
-        match lease.open {
-            true => RunFence { organizer: fence.organizer.clone(), run: RunId(lease.run), token: lease.token },
-            false => fence.clone(),
+        if lease.open {
+            RunFence { organizer: fence.organizer.clone(), run: RunId(lease.run), token: lease.token }
+        } else {
+            fence.clone()
         }
     }
 
@@ -187,6 +192,21 @@ impl Ledger {
     pub(super) fn ended(&mut self, fence: &RunFence) {
         let lease = &mut self.leases[World::place_of(&fence.organizer)];
         lease.open &= lease.token != fence.token;
+    }
+
+    pub(super) fn end_refused(&mut self, fence: &RunFence) {
+        let lease = &mut self.leases[World::place_of(&fence.organizer)];
+        lease.end_refused |= lease.token == fence.token;
+    }
+
+    /// A process is done with a run: the lease is given back, unless the store would not have it.
+    pub(super) fn check_release(&self, who: Who) -> Option<Violation> {
+        let lease = &self.leases[who.organizer];
+        let is_kept = lease.open && lease.life == who.life && !lease.end_refused;
+        is_kept.then(|| {
+            let text = format!("run {} of {} is over, and keeps its lease", lease.run, ORGANIZERS[who.organizer]);
+            Violation::new("release", None, text)
+        })
     }
 
     /// An operator has fenced the last run off.
@@ -291,8 +311,8 @@ impl Ledger {
     }
 
     fn check_skip(&self, organizer: usize, items: &[ItemId]) -> Option<Violation> {
-        let began = self.leases[organizer].began;
-        let skips = || self.skips.iter().filter(|one| one.organizer == organizer && one.since <= began);
+        let read = self.leases[organizer].list_read;
+        let skips = || self.skips.iter().filter(|one| one.organizer == organizer && one.since <= read);
         items.iter().filter_map(|id| self.item(*id)).find_map(|item| {
             let ticket = item.ticket.as_deref()?;
             let is_skipped = skips().any(|one| one.list.contains(ticket, item.tax_number.as_deref()));
@@ -304,7 +324,8 @@ impl Ledger {
 
     /// No contact of ours is created for an e-mail that has one.
     pub(super) fn check_creation(&mut self, email: &str, request_ref: &str) -> Option<Violation> {
-        let known = self.created.get(email).filter(|known| !(known.is_moved && known.is_known));
+        let is_over = |known: &&Created| known.is_moved && known.is_known && known.request_ref != request_ref;
+        let known = self.created.get(email).filter(|known| !is_over(known));
         let wrong = known.map(|known| {
             let text = format!("a second contact is created for {email}: {request_ref} after {}", known.request_ref);
             Violation::new("once", Some(email), text)
@@ -358,13 +379,29 @@ impl World {
             Violation::new("I9", None, text)
         });
         let took_over = lease.open && !is_alive;
-        *lease = Lease { token: fence.token, run: fence.run.0, until: now + life, open: true, began: now };
+        *lease = Lease {
+            token: fence.token,
+            run: fence.run.0,
+            until: now + life,
+            open: true,
+            list_read: now,
+            life: who.life,
+            end_refused: false,
+        };
         if took_over {
             self.tally.saw(Sometimes::LeaseTakenOver);
         }
         self.judge(wrong);
         if self.without == Some(Guard::Order) {
             self.keep_beginning(who.organizer);
+        }
+    }
+
+    /// A process reads the skip list.
+    pub(super) fn list_read(&mut self, who: Who) {
+        let lease = &mut self.ledger.leases[who.organizer];
+        if lease.life == who.life {
+            lease.list_read = self.now;
         }
     }
 

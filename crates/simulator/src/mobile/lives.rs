@@ -45,11 +45,6 @@ impl Lives {
         }
     }
 
-    /// Whether the e-mail is one of those that all organizers have in common.
-    pub(super) fn shares(&self, email: &str) -> bool {
-        person_of(email).is_some_and(is_shared)
-    }
-
     /// Plays on; answers what the box office must know, and the items that changed.
     fn play(&mut self, tickets: usize, steps: usize, dice: &mut dyn Rng) -> (State, Vec<Value>) {
         let settings = PlaySettings::new(self.play, tickets, steps);
@@ -149,6 +144,11 @@ impl World {
     }
 }
 
+/// Whether the e-mail is that of a customer of all organizers.
+pub(super) fn is_shared_email(email: &str) -> bool {
+    person_of(email).is_some_and(is_shared)
+}
+
 /// Some of the customers without a contact are those of all organizers.
 fn is_shared(person: usize) -> bool {
     person % 6 == 2
@@ -194,6 +194,6 @@ mod tests {
         assert_eq!(share_text(" PERSON8.77@EXAMPLE.ORG ", 77), " PERSON8@EXAMPLE.ORG ");
         assert_eq!(share_text("person9.77@example.org", 77), "person9.77@example.org");
         assert_eq!(share_text("DOWNLOADED", 77), "DOWNLOADED");
-        assert!(Lives::new(77).shares("person8@example.org"));
+        assert!(is_shared_email("person8@example.org"));
     }
 }

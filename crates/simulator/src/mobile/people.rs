@@ -30,7 +30,7 @@ pub(super) async fn live_on(sim: Arc<Sim>) {
             return;
         }
         let organizer = world.dice.random_range(0..sim.setting.organizers.len());
-        let tickets = if world.dice.random_range(0..6) == 0 { 1 } else { 0 };
+        let tickets = usize::from(world.dice.random_range(0..6) == 0);
         let steps = world.dice.random_range(1..=6);
         world.live_on(organizer, tickets, steps);
     }
@@ -141,7 +141,9 @@ pub(super) async fn dismiss_failed(sim: &Sim, organizer: usize) {
     if sim.store.dismiss_failed(name, &items).await.unwrap_or_default() > 0 {
         let mut world = sim.world();
         world.tally.saw(Sometimes::Dismissed);
-        items.iter().for_each(|item| world.ledger.give_up(*item));
+        for item in items {
+            world.ledger.give_up(item);
+        }
     }
 }
 
@@ -164,7 +166,7 @@ impl World {
                     self.create_by_hand(&email);
                 }
             }
-            58..66 => self.lock(&ticket, contact.as_ref()),
+            58..66 => self.lock(&ticket, contact.as_deref()),
             66..74 => self.unlock(),
             74..79 => {
                 let act = TicketAct::SetCulturalContact { contact_number: contact.map(|number| number.to_string()) };
@@ -221,7 +223,7 @@ impl World {
         }
     }
 
-    fn lock(&mut self, ticket: &str, contact: Option<&Box<str>>) {
+    fn lock(&mut self, ticket: &str, contact: Option<&str>) {
         let now = START + self.now as i64;
         self.tally.saw(Sometimes::Locked);
         if self.dice.random_bool(0.6) {

@@ -155,9 +155,15 @@ async fn serve(sim: Arc<Sim>, who: Who, stopping: watch::Receiver<bool>) {
             () = sleep(Duration::from_millis(pause)) => {}
         }
         let (trigger, file, preview) = sim.world().choose_run(who.organizer);
-        if run_once(&sim, who, RunWish { trigger, file, preview, stopping: stopping.clone() }).await.is_err() {
-            sim.world().tally.saw(Sometimes::StoreRefused);
+        let wish = RunWish { trigger, file, preview, stopping: stopping.clone() };
+        if let Err(error) = run_once(&sim, who, wish).await {
+            let mut world = sim.world();
+            let now = world.now;
+            world.trace.mention(now, || (Vec::new(), format!("{who}: a run broke off: {error}")));
         }
+        let mut world = sim.world();
+        let wrong = world.ledger.check_release(who);
+        world.judge(wrong);
     }
 }
 

@@ -124,12 +124,12 @@ pub struct Summary {
 /// Runs one seed; it tells its story if it fails.
 pub fn run(seed: u64, profile: Profile) -> Outcome {
     let scenario = Scenario { profile, without: None };
-    let outcome = run_one(seed, &scenario, false);
-    if outcome.violation.is_some() { run_one(seed, &scenario, true) } else { outcome }
+    let outcome = run_one(seed, scenario, false);
+    if outcome.violation.is_some() { run_one(seed, scenario, true) } else { outcome }
 }
 
 /// Runs one seed, with its story if `telling`. A panic is a violation like any other.
-pub fn run_one(seed: u64, scenario: &Scenario, telling: bool) -> Outcome {
+pub fn run_one(seed: u64, scenario: Scenario, telling: bool) -> Outcome {
     let mut dice = ChaCha8Rng::seed_from_u64(seed ^ SETTING_SALT);
     let setting = Setting::generated(scenario.profile, scenario.without, &mut dice);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -188,6 +188,19 @@ pub(super) fn spawn(sim: &Arc<Sim>, work: impl Future<Output = ()> + Send + 'sta
 /// A world from beginning to end.
 async fn play(sim: Arc<Sim>) {
     sim.world().begin(&sim.setting);
+    let setting = &sim.setting;
+    sim.world().trace.tell(0, || {
+        let function = &setting.organizers[0].function;
+        let text = format!(
+            "{} organizers, {} processes, time-out {:?}, in doubt for {:?}, {:?}",
+            setting.organizers.len(),
+            setting.processes,
+            function.timeout,
+            setting.promise,
+            setting.rates
+        );
+        (Vec::new(), text)
+    });
     for process in 0..sim.setting.processes {
         spawn(&sim, live(Arc::clone(&sim), process));
     }
@@ -284,7 +297,7 @@ fn on_threads(seeds: Range<u64>, threads: usize, each: impl Fn(u64) -> bool + Sy
 }
 
 /// Runs all seeds of a range on so many threads. The summary does not depend on the number of threads.
-pub fn run_all(seeds: Range<u64>, threads: usize, scenario: &Scenario) -> Summary {
+pub fn run_all(seeds: Range<u64>, threads: usize, scenario: Scenario) -> Summary {
     let sum = Mutex::new((Summary::default(), Tally::default()));
     on_threads(seeds, threads, |seed| {
         let outcome = run_one(seed, scenario, false);
@@ -308,7 +321,7 @@ pub fn run_all(seeds: Range<u64>, threads: usize, scenario: &Scenario) -> Summar
 pub(super) fn first_violation(
     seeds: Range<u64>,
     threads: usize,
-    scenario: &Scenario,
+    scenario: Scenario,
     invariant: &str,
 ) -> Option<(u64, Violation)> {
     let best: Mutex<Option<(u64, Violation)>> = Mutex::new(None);

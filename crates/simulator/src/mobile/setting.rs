@@ -68,6 +68,8 @@ pub(super) struct Setting {
     pub(super) span: u64,
     /// Between two changes of lives, on average, in milliseconds.
     pub(super) lives: u64,
+    /// How long after it left a creation may still take effect; functions that wait less break their promise.
+    pub(super) promise: Duration,
     /// Between two runs of one process and organizer, at most, in milliseconds.
     pub(super) pause: u64,
     pub(super) rates: Rates,
@@ -88,6 +90,7 @@ impl Setting {
             processes: dice.random_range(2..=3),
             span: if harsh { span } else { span.min(360_000) },
             lives: dice.random_range(4_000..=40_000),
+            promise: common.promise,
             pause: dice.random_range(5_000..=60_000),
             rates: if harsh { Rates::harsh(dice) } else { Rates::default() },
         }
@@ -102,6 +105,7 @@ impl Setting {
 /// What functions of one box office have in common.
 struct Common {
     timeout: Duration,
+    promise: Duration,
     in_doubt_for: Duration,
     max_in_flight: usize,
     distribute: bool,
@@ -109,10 +113,11 @@ struct Common {
 
 impl Common {
     fn generated(without: Option<Guard>, dice: &mut dyn Rng) -> Self {
-        let in_doubt_for = Duration::from_secs(dice.random_range(20..=120));
+        let promise = Duration::from_secs(dice.random_range(20..=120));
         Self {
             timeout: Duration::from_secs(dice.random_range(4..=20)),
-            in_doubt_for: if without == Some(Guard::InDoubt) { Duration::ZERO } else { in_doubt_for },
+            promise,
+            in_doubt_for: if without == Some(Guard::InDoubt) { Duration::ZERO } else { promise },
             max_in_flight: dice.random_range(1..=4),
             distribute: dice.random_bool(0.95),
         }

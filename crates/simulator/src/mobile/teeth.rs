@@ -99,7 +99,7 @@ impl Tooth {
 /// threads.
 pub fn bite(tooth: &Tooth, seeds: Range<u64>, threads: usize) -> Option<Bite> {
     let first = seeds.start;
-    let (seed, violation) = first_violation(seeds, threads, &tooth.scenario(), tooth.expected)?;
+    let (seed, violation) = first_violation(seeds, threads, tooth.scenario(), tooth.expected)?;
     Some(Bite { seeds: seed - first + 1, text: violation.text })
 }
 

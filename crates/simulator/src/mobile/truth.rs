@@ -105,14 +105,13 @@ impl World {
         let Ok(json) = std::str::from_utf8(json) else { return None };
         let Reading::Item(item) = Item::read(json, &SkipList::default()) else { return None };
         let emails = || [item.target_email(), item.sender_email(), item.owner_email()].into_iter().flatten();
-        let is_shared = |email: &Email<'_>| self.lives.iter().all(|lives| lives.shares(email.as_str()));
         let by_people = emails().any(|email| self.ledger.loose_emails.contains(email.as_str()));
         let is_loose = by_people || self.ledger.loose.contains(ticket) || self.ledger.out.contains(ticket);
         match decide_on(&self.box_office, &item, &self.rules) {
             Some(Decision::Update(plan)) => {
                 let matters = |write: &&Write<'_>| match write {
                     Write::StoreMobile(_) => false,
-                    Write::UpdateContact(_) => !emails().any(is_shared),
+                    Write::UpdateContact(_) => !emails().any(|email| self.is_common(email.as_str())),
                     _ => true,
                 };
                 let left = plan.writes().find(matters).filter(|_| !is_loose)?;

@@ -30,9 +30,7 @@ pub(super) async fn change(sim: Arc<Sim>) {
             return;
         }
         let mut dice = super::world::fork(&mut world.dice);
-        let doubt = sim.setting.organizers[0].function.in_doubt_for.as_millis() as u64;
-        // With the guard off nothing waits; the box office is what it was.
-        let doubt = if doubt == 0 { 60_000 } else { doubt };
+        let doubt = sim.setting.promise.as_millis() as u64;
         let tickets = &world.lives[dice.random_range(0..world.lives.len())].tickets;
         let poison = tickets.get(dice.random_range(0..tickets.len().max(1))).map(|(ticket, _)| ticket.clone());
         let now = world.now;
@@ -66,7 +64,8 @@ fn of_wallet(dice: &mut dyn Rng) -> Rule {
 }
 
 fn of_box_office(dice: &mut dyn Rng, doubt: u64, poison: Option<String>) -> Rule {
-    let late = |dice: &mut dyn Rng| dice.random_range(1_000..doubt.saturating_sub(1_000).max(2_000));
+    // As late as it may be, one time in three; the wire cuts it to the promise.
+    let late = |dice: &mut dyn Rng| if dice.random_bool(0.33) { doubt } else { dice.random_range(1_000..doubt) };
     let upsert = UPSERTS[dice.random_range(0..UPSERTS.len())];
     let write = if dice.random_bool(0.4) { CREATE } else { upsert };
     let read = READS[dice.random_range(0..READS.len())];

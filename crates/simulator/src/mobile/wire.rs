@@ -46,6 +46,7 @@ struct Travelling {
     call: Call,
     sent: HttpCall,
     key: PaginationKey,
+    departed: Instant,
     deadline: Instant,
     /// The longest way there.
     most: u64,
@@ -111,7 +112,7 @@ impl Line {
         let now = world.now;
         world.trace.mark(&[3, now, self.who.life]);
         world.trace.mark_bytes(call.target.as_bytes());
-        world.trace.mention(now, || (Vec::new(), format!("{}: sends {}", self.who, told(call))));
+        world.trace.mention(now, || (keys_of(call), format!("{}: sends {}", self.who, told(call))));
         let wrong = match (self.platform, call.body.is_some()) {
             (Platform::Wallet, _) => world.ledger.diff_leaves(self.who.organizer),
             (Platform::BoxOffice, true) => world.check_departure(self.who, call),
@@ -125,6 +126,7 @@ impl Line {
             call: self.call(call, reused),
             sent: call.clone(),
             key: key_of(&self.call(call, reused)),
+            departed: Instant::now(),
             deadline,
             most: (timeout.as_millis() as u64 / 2).min(6_000),
         };
@@ -160,7 +162,9 @@ impl Line {
         let body: Value = serde_json::from_slice(call.body.as_ref()?).ok()?;
         let result = |item: &Value| {
             let mut result = json!({"ok": true});
-            keys.iter().for_each(|key| result[*key] = item[*key].clone());
+            for key in keys {
+                result[*key] = item[*key].clone();
+            }
             result
         };
         let results: Vec<Value> = body["items"].as_array()?.iter().map(result).collect();
@@ -227,7 +231,7 @@ fn at_wallet(sim: &Sim, who: Who, call: &Call, key: &PaginationKey) -> Option<(I
 }
 
 async fn to_box_office(sim: Arc<Sim>, travelling: Travelling, sender: oneshot::Sender<Transport>) {
-    let Travelling { who, call, sent, deadline, most, .. } = travelling;
+    let Travelling { who, call, sent, departed, deadline, most, .. } = travelling;
     let lost = sim.world().chance(sim.setting.rates.loses_request);
     sleep(Duration::from_millis(way(&sim, most))).await;
     let mut sender = Some(sender);
@@ -243,7 +247,7 @@ async fn to_box_office(sim: Arc<Sim>, travelling: Travelling, sender: oneshot::S
             acts.into_iter().map(move |(at, act)| (begun + Duration::from_millis((at - now).max(0) as u64), at, act))
         };
         for (when, at, act) in acts {
-            sleep_until(when).await;
+            sleep_until(when.min(departed + sim.setting.promise)).await;
             let answer = match act {
                 Act::Commit(effect) => {
                     sim.world().take_effect(effect, Instant::now() >= deadline);
@@ -281,6 +285,14 @@ async fn deliver(sim: &Sim, answer: Option<Transport>, most: u64, mut sender: on
 fn key_of(call: &Call) -> PaginationKey {
     let key = call.query.iter().find(|(name, _)| name == "paginationKey");
     key.map(|(_, key)| PaginationKey::from(key.as_str())).unwrap_or_default()
+}
+
+/// Tickets and e-mails that a write is about.
+fn keys_of(call: &HttpCall) -> Vec<String> {
+    let body: Value = call.body.as_ref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    let items = body["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let keys = items.iter().flat_map(|item| [&item["ticketId"], &item["email"]]);
+    keys.filter_map(|key| key.as_str().map(str::to_owned)).collect()
 }
 
 fn told(call: &HttpCall) -> String {

@@ -210,7 +210,6 @@ impl World {
         self.runs += 1;
         let is_harsh = !self.calm;
         match self.dice.random_range(0..100) {
-            0..70 => (Trigger::Schedule, None, None),
             70..90 => (Trigger::Manual, None, None),
             90..97 if is_harsh => match self.ledger.any_answer(organizer, self.dice.next_u64()) {
                 Some(body) if self.dice.random_range(0..6) > 0 => (Trigger::Replay, Some(body), None),
