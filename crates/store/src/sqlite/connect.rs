@@ -1,14 +1,15 @@
 //! Opening connections: flags, pragmas, and reading back that they are in force.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use ticketbridge_core::network::kind_key;
 
-use super::SqliteOptions;
 use super::fault::{Fault, store_error};
 use super::migrate::identify;
+use super::{SqliteOptions, TURN};
 use crate::StoreError;
 use crate::sqlite::migrate::Identity;
 
@@ -49,7 +50,7 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection
         )));
     }
     let identity = identify(&connection, path)?;
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(say)?;
+    let mode = keep_log(&connection, options.busy_timeout).map_err(say)?;
     require(path, "journal_mode", &mode, "wal")?;
     connection.execute_batch("PRAGMA synchronous = FULL").map_err(say)?;
     let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(say)?;
@@ -68,6 +69,20 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection
     }
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok((connection, identity))
+}
+
+/// Switches the file to a write-ahead log. SQLite does not wait by itself while another process does the same.
+fn keep_log(connection: &Connection, patience: Duration) -> rusqlite::Result<String> {
+    let mut waits = patience.as_millis() / TURN.as_millis();
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
+            Err(error) if waits > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(TURN);
+                waits -= 1;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Opens a read-only connection to a store that exists.

@@ -33,7 +33,9 @@ pub(super) enum Identity {
 /// Looks what the file is, without changing it.
 pub(super) fn identify(connection: &Connection, path: &Path) -> Result<Identity, StoreError> {
     let at = path.display();
+    // One moment: somebody else may be making the store.
     let read = || -> rusqlite::Result<(i32, i32, i64)> {
+        let connection = connection.unchecked_transaction()?;
         Ok((
             connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
             connection.pragma_query_value(None, "user_version", |row| row.get(0))?,

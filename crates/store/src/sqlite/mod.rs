@@ -37,6 +37,9 @@ use writer::{Verdict, Writer};
 /// Read-only connections.
 const READERS: usize = 3;
 
+/// Pause between two looks whether another process is done with making or migrating the store.
+const TURN: Duration = Duration::from_millis(20);
+
 /// What the process is going to do with the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenMode {
@@ -90,6 +93,25 @@ pub struct SqliteStore {
     _lock: Option<HostLock>,
 }
 
+/// Waits until nobody else holds the store, or somebody else has made or migrated it (`None`): commands that start together
+/// on a new store are no mistake. Whoever holds it for longer than the busy time-out is named in the error.
+fn turn_to_migrate(
+    connection: &Connection,
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<Option<HostLock>, StoreError> {
+    let mut waits = options.busy_timeout.as_millis() / TURN.as_millis();
+    loop {
+        match HostLock::take(path) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err(_) if migrate::identify(connection, path)? == Identity::Ours(migrate::VERSION) => return Ok(None),
+            Err(error) if waits == 0 => return Err(error),
+            Err(_) => std::thread::sleep(TURN),
+        }
+        waits -= 1;
+    }
+}
+
 impl SqliteStore {
     /// Opens the store at `path`, making it if there is none. Blocks: it reads and may migrate.
     pub fn open(path: &Path, mode: OpenMode) -> Result<Opened, StoreError> {
@@ -107,7 +129,7 @@ impl SqliteStore {
         let (mut connection, identity) = connect::writer(path, options)?;
         if identity != Identity::Ours(migrate::VERSION) {
             // A command must not change the schema under a serving process of an older version.
-            let guard = if lock.is_none() { Some(HostLock::take(path)?) } else { None };
+            let guard = if lock.is_none() { turn_to_migrate(&connection, path, options)? } else { None };
             migrate::migrate(&mut connection, path, options.lanes.max(1))?;
             drop(guard);
         }

@@ -148,3 +148,16 @@ async fn a_damaged_store_stops_for_good() {
     assert_eq!(store.reserve_numbers("n", 1).await.unwrap_err(), error, "every later call answers the same");
     assert_eq!(store.change_mark().await.unwrap_err(), error);
 }
+
+#[test]
+fn commands_that_start_together_make_one_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.db");
+    std::thread::scope(|scope| {
+        let opened: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| SqliteStore::open(&path, OpenMode::Command).map(|_| ()))).collect();
+        for opened in opened {
+            assert_eq!(opened.join().unwrap(), Ok(()));
+        }
+    });
+}
