@@ -12,6 +12,8 @@ use super::record::{Change, Contact, Distribution, Effect, History, Ticket};
 
 /// The number after which new contacts are numbered if nothing greater is stored.
 const FIRST_CONTACT: u128 = 1_000;
+/// Numbers of contacts that a play makes.
+const PLAYED_CONTACTS: std::ops::Range<u128> = 800_000_000_000_000..900_000_000_000_000;
 
 /// The sorts of records that can be locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +119,10 @@ impl Shelves {
 
     pub(super) fn insert_contact(&mut self, contact: Contact) {
         let place = self.contacts.len();
-        self.last_contact = self.last_contact.max(contact.contact_number.parse().unwrap_or(0));
+        let number = contact.contact_number.parse().unwrap_or(0);
+        if !PLAYED_CONTACTS.contains(&number) {
+            self.last_contact = self.last_contact.max(number);
+        }
         self.contacts_by_number.insert(contact.contact_number.clone(), place);
         if let Some(email) = &contact.email {
             self.contacts_by_email.entry(normalised(email)).or_default().push(place);
