@@ -11,6 +11,7 @@ use ticketbridge_engine::feedback::run;
 use ticketbridge_sandbox::s360::{Form, State};
 use ticketbridge_sandbox::tixngo::DEFAULT_ORGANIZER;
 
+use crate::wire::Lost;
 use crate::world::World;
 
 const PAGES: [&str; 2] = [
@@ -20,18 +21,18 @@ const PAGES: [&str; 2] = [
 const BEFORE: &str = include_str!("../../../core/tests/mobile/data/s360-before.json");
 const AFTER: &str = include_str!("../../../core/tests/mobile/data/s360-after.json");
 
+static START: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(BEFORE).unwrap());
+static STATE: LazyLock<State> = LazyLock::new(|| serde_json::from_value(START.clone()).unwrap());
 /// What [`comparable`] makes of the sample's end.
 static EXPECTED: LazyLock<Value> = LazyLock::new(|| comparable(&serde_json::from_str(AFTER).unwrap()));
 
 /// The sample as it begins.
 fn prepare(mut world: World) -> World {
-    let before: Value = serde_json::from_str(BEFORE).unwrap();
-    let settings = &before["settings"];
+    let settings = &START["settings"];
     let organizations = settings["organizations"].as_array().unwrap();
     world.function.organizations = organizations.iter().map(|code| code.as_str().unwrap().into()).collect();
     world.function.skip_tickets = settings["skip"].as_str().unwrap().into();
-    let state: State = serde_json::from_value(before).unwrap();
-    world.office.model().load(state).unwrap();
+    world.office.model().load(STATE.clone()).unwrap();
     let pages = PAGES.iter().map(|page| Bytes::from_static(page.as_bytes())).collect();
     world.wallet.model().add_pages(DEFAULT_ORGANIZER, pages).unwrap();
     world
@@ -45,7 +46,7 @@ fn sample() -> World {
 fn comparable(state: &Value) -> Value {
     let sorted = |list: &Value| {
         let mut list = list.as_array().cloned().unwrap();
-        list.sort_by_key(ToString::to_string);
+        list.sort_by_cached_key(ToString::to_string);
         list
     };
     json!({"tickets": sorted(&state["tickets"]), "contacts": sorted(&state["contacts"]),
@@ -134,13 +135,13 @@ async fn places(pages_per_run: u32) -> Vec<String> {
     world.gates.passed()
 }
 
-/// Runs to the end with a crash at one place. False: there is no such place.
-async fn crash_at(world: &World, place: usize) -> bool {
+/// Runs to the end with a crash at one place, and a wait after it. False: there is no such place.
+async fn crash_at(world: &World, place: usize, wait: impl AsyncFn()) -> bool {
     let mut left = place;
     for _ in 0..3 {
         world.gates.hold_at(usize::MAX);
         if world.run_dying_at(left).await {
-            world.later().await;
+            wait().await;
             world.run_to_the_end().await;
             return true;
         }
@@ -176,7 +177,7 @@ async fn a_crash_before_or_after_any_request_or_transaction_leads_to_the_same_st
         for (place, name) in places.iter().enumerate().step_by(step) {
             let mut world = sample();
             world.function.pages_per_run = pages_per_run;
-            assert!(crash_at(&world, place).await, "place {place}: {name}");
+            assert!(crash_at(&world, place, || world.later()).await, "place {place}: {name}");
             assert_is_after(&world, &format!("crash at place {place}, {name}"));
         }
     }
@@ -242,6 +243,78 @@ async fn a_run_that_stood_still_anywhere_is_fenced_off() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_or_an_answer_that_gets_lost_leads_to_the_same_state() {
+    for lost in [Lost::Request, Lost::Answer] {
+        for place in 0.. {
+            let world = sample();
+            world.office.lose_after(place, lost);
+            world.run_to_the_end().await;
+            if world.office.is_to_lose() {
+                assert!(place > 30, "only {place} requests");
+                break;
+            }
+            assert_is_after(&world, &format!("{lost:?} {place}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_is_refused_ends_the_run_and_the_next_goes_on() {
+    let places = places(1).await;
+    let transactions = places.iter().filter(|name| name.starts_with("before") && !name.contains('/')).count();
+    for refused in 0..transactions {
+        let world = sample();
+        world.store.refuse_after(refused);
+        let parts = world.parts_of(DEFAULT_ORGANIZER);
+        let mut errors = 0;
+        for _ in 0..3 {
+            match run(&world.function, &parts, world.by_hand()).await {
+                Ok(report) => errors += usize::from(report.error == Some(RunError::Store)),
+                // A run that cannot begin or end has no report.
+                Err(error) => errors += usize::from(!error.is_fatal()),
+            }
+        }
+        assert_eq!(errors, 1, "transaction {refused}: {:?}", world.runs().await);
+        // What was under way when it was refused may be in doubt.
+        world.later().await;
+        world.run_to_the_end().await;
+        assert_is_after(&world, &format!("transaction {refused} was refused"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_anywhere_settles_what_is_in_flight_and_the_next_run_goes_on() {
+    let places = places(5).await;
+    for (place, name) in places.iter().enumerate().step_by(3) {
+        let mut world = sample();
+        world.function.pages_per_run = 5;
+        let parts = world.parts_of(DEFAULT_ORGANIZER);
+        world.gates.hold_at(place);
+        let mut stopped = Box::pin(run(&world.function, &parts, world.by_hand()));
+        let ended = tokio::select! {
+            biased;
+            () = world.gates.reached() => None,
+            report = &mut stopped => Some(report.unwrap()),
+        };
+        // If the first run never comes there, no later one is held either.
+        world.gates.open();
+        if ended.is_none() {
+            world.stopping.send_replace(true);
+            world.gates.release();
+            let report = stopped.await.unwrap();
+            assert_eq!(report.error, None, "place {place}, {name}: {report:?}");
+            assert_eq!(world.store.inner().lease(DEFAULT_ORGANIZER).await.unwrap(), None);
+            for record in world.store.inner().run_calls(report.run).await.unwrap() {
+                assert!(record.outcome.is_some(), "place {place}, {name}: a call without its outcome");
+            }
+            world.stopping.send_replace(false);
+        }
+        world.run_to_the_end().await;
+        assert_is_after(&world, &format!("stopped at place {place}, {name}"));
+    }
+}
+
 #[tokio::test]
 async fn in_a_file_as_in_memory() {
     let folder = tempfile::tempdir().unwrap();
@@ -252,13 +325,15 @@ async fn in_a_file_as_in_memory() {
     assert_is_after(&world, "in a file");
     let places = world.gates.passed();
     drop(world);
-    for place in (0..places.len()).step_by(17) {
+    for place in (0..places.len()).step_by(23) {
         let folder = tempfile::tempdir().unwrap();
         let mut world = prepare(World::in_file(&folder));
         world.function.pages_per_run = 5;
         // Here what was not done at once never will be.
         world.function.in_doubt_for = Duration::ZERO;
-        assert!(crash_at(&world, place).await);
+        world.function.retry = (Duration::from_millis(1), Duration::from_millis(1));
+        // Its leases end at once.
+        assert!(crash_at(&world, place, async || ()).await);
         assert_is_after(&world, &format!("crash at place {place}, {}", places[place]));
     }
 }

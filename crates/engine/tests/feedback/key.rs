@@ -279,3 +279,34 @@ async fn unknown_members_of_a_page_change_nothing() {
     assert_eq!(world.run().await.counters.updated, 1);
     assert_eq!(world.key().await, PaginationKey::from("k"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_preview_says_what_a_rewind_would_do_and_writes_nothing() {
+    let mut world = World::new().with_tickets(5);
+    world.function.batch_size = 2;
+    world.change(&injected(1, 4));
+    world.run_to_the_end().await;
+    let (key, state, runs) = (world.key().await, world.office_state(), world.runs().await.len());
+    world.change(&[
+        item(1, "DOWNLOADED", 2),
+        item(9, "INJECTED", 1),
+        crate::world::transferred(5, 1, "bo@example.org"),
+    ]);
+    world.office.take_sent();
+    let mut options = world.by(ticketbridge_store::Trigger::Preview);
+    options.preview = Some((PaginationKey::default(), 100));
+    let report = world.run_with(&world.function, options).await;
+    let preview = report.preview.as_ref().unwrap();
+    assert_eq!((report.result, report.error), (RunResult::Ok, None), "{report:?}");
+    assert_eq!((preview.pages, preview.items, preview.complete), (3, 6, true));
+    assert_eq!((preview.unchanged, preview.updated, preview.failed["UNKNOWN_TICKET"]), (3, 2, 1));
+    assert!(world.office.take_sent().iter().all(|sent| sent.name.starts_with("GET")));
+    assert_eq!((world.key().await, world.office_state()), (key, state));
+    assert!(world.page(3).await.is_none() && world.failed_items().await.is_empty());
+    assert_eq!(world.runs().await.len(), runs + 1, "it is recorded");
+    // And this is what a rewind then does.
+    world.rewind(None).await;
+    world.function.batch_size = 100;
+    let report = world.run().await;
+    assert_eq!((report.counters.unchanged, report.counters.updated, report.counters.failed), (3, 2, 1));
+}

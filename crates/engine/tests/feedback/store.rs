@@ -1,5 +1,6 @@
 //! A store between the run and the real one: gates at each transaction, and leases that run on the test's time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use ticketbridge_store::{
 use tokio::time::Instant;
 
 use crate::gates::Gates;
+
+/// More transactions than a test makes.
+const NEVER: usize = usize::MAX / 2;
 
 /// How leases end.
 enum Leases {
@@ -30,23 +34,25 @@ pub(crate) struct TestStore {
     inner: Arc<dyn FeedbackStore>,
     leases: Leases,
     gates: Arc<Gates>,
+    /// Transactions until one is refused.
+    refuse_after: AtomicUsize,
 }
 
 impl TestStore {
     pub(crate) fn in_memory(gates: Arc<Gates>) -> Self {
         let memory = Arc::new(MemoryStore::new(1));
         let inner = Arc::clone(&memory) as Arc<dyn FeedbackStore>;
-        Self { inner, leases: Leases::InTime(memory, Mutex::new(Instant::now())), gates }
+        Self { inner, leases: Leases::InTime(memory, Mutex::new(Instant::now())), gates, refuse_after: NEVER.into() }
     }
 
     /// `inner` with leases that anyone may take at once.
     pub(crate) fn with_free_leases(inner: Arc<dyn FeedbackStore>, gates: Arc<Gates>) -> Self {
-        Self { inner, leases: Leases::AtOnce, gates }
+        Self { inner, leases: Leases::AtOnce, gates, refuse_after: NEVER.into() }
     }
 
     /// `inner` as it is.
     pub(crate) fn over(inner: Arc<dyn FeedbackStore>, gates: Arc<Gates>) -> Self {
-        Self { inner, leases: Leases::OnTheHost, gates }
+        Self { inner, leases: Leases::OnTheHost, gates, refuse_after: NEVER.into() }
     }
 
     /// The real store, without gates.
@@ -71,10 +77,22 @@ impl TestStore {
         }
     }
 
+    /// Refuses one transaction, after so many others, as if the disk were full.
+    pub(crate) fn refuse_after(&self, transactions: usize) {
+        self.refuse_after.store(transactions, Ordering::SeqCst);
+    }
+
     /// A transaction between its two gates.
-    async fn gated<T>(&self, name: &str, transaction: impl Future<Output = T>) -> T {
+    async fn gated<T>(
+        &self,
+        name: &str,
+        transaction: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         self.gates.pass(format!("before {name}")).await;
         self.tell_time();
+        if self.refuse_after.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return Err(StoreError::Refused(String::from("the disk is full")));
+        }
         let answer = transaction.await;
         self.gates.pass(format!("after {name}")).await;
         answer

@@ -59,6 +59,13 @@ pub(crate) struct Sent {
     pub(crate) body: Value,
 }
 
+/// What gets lost on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Request,
+    Answer,
+}
+
 type Tamper = Box<dyn FnMut(&HttpCall, Transport) -> Transport + Send>;
 
 /// A stand-in with what was sent to it.
@@ -69,6 +76,7 @@ pub(crate) struct Platform<M> {
     away: AtomicBool,
     latency: AtomicI64,
     tamper: Mutex<Option<Tamper>>,
+    lose: Mutex<Option<(usize, Lost)>>,
     time: Arc<TestTime>,
     gates: Arc<Gates>,
     /// Where the intents are.
@@ -84,6 +92,7 @@ impl<M: StandIn> Platform<M> {
             away: AtomicBool::new(false),
             latency: AtomicI64::new(LATENCY.as_millis() as i64),
             tamper: Mutex::default(),
+            lose: Mutex::default(),
             time,
             gates,
             intents: OnceLock::new(),
@@ -107,6 +116,24 @@ impl<M: StandIn> Platform<M> {
     /// Requests take no time of their own.
     pub(crate) fn without_latency(&self) {
         self.latency.store(0, Ordering::SeqCst);
+    }
+
+    /// Loses one request, or the answer to it, after so many others.
+    pub(crate) fn lose_after(&self, requests: usize, lost: Lost) {
+        *self.lose.lock().unwrap() = Some((requests, lost));
+    }
+
+    /// Whether that one has not come yet.
+    pub(crate) fn is_to_lose(&self) -> bool {
+        self.lose.lock().unwrap().is_some()
+    }
+
+    /// A request comes; what of it gets lost.
+    fn lost(&self) -> Option<Lost> {
+        let mut lose = self.lose.lock().unwrap();
+        let (left, what) = (*lose)?;
+        *lose = left.checked_sub(1).map(|left| (left, what));
+        (left == 0).then_some(what)
     }
 
     /// Changes answers on their way.
@@ -200,7 +227,9 @@ impl<M: StandIn> Wire for Line<M> {
             return Transport::NotSent { why: String::from("no connection"), login: None };
         }
         platform.note(call).await;
-        let transport = self.exchange(call, timeout).await;
+        let lost = platform.lost();
+        let transport = if lost == Some(Lost::Request) { broken() } else { self.exchange(call, timeout).await };
+        let transport = if lost.is_some() { broken() } else { transport };
         let transport = match &mut *platform.tamper.lock().unwrap() {
             Some(tamper) => tamper(call, transport),
             None => transport,
@@ -248,11 +277,15 @@ impl<M: StandIn> Line<M> {
                 }
                 match reply.filter(|reply| reply.closed_after.is_none()) {
                     Some(reply) => Transport::Answered(answered(reply)),
-                    None => Transport::NoAnswer { why: String::from("the connection broke off"), timed_out: false },
+                    None => broken(),
                 }
             }
         }
     }
+}
+
+fn broken() -> Transport {
+    Transport::NoAnswer { why: String::from("the connection broke off"), timed_out: false }
 }
 
 /// Takes effect whether or not anybody waits for the answer.
