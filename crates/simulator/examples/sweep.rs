@@ -144,7 +144,7 @@ fn sweep_mobile(wish: &Wish) -> bool {
     }
     println!(
         "{} seeds of mobile tickets, {} failed; {} virtual hours, {} runs, {} pages, {} items, {} requests, {} effects, \
-         {} crashes",
+         {} crashes; {} tickets, {} of them compared whole",
         summary.seeds,
         summary.failed,
         summary.span.as_secs() / 3_600,
@@ -154,6 +154,8 @@ fn sweep_mobile(wish: &Wish) -> bool {
         summary.requests,
         summary.effects,
         summary.crashes,
+        summary.tickets,
+        summary.compared,
     );
     let never: Vec<&str> = summary.sometimes.iter().filter(|(_, seeds)| **seeds == 0).map(|(what, _)| *what).collect();
     let all_met = never.is_empty() || is_calm;

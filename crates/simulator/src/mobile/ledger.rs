@@ -222,8 +222,13 @@ impl Ledger {
     // ---- diff calls (I9) and answers ----
 
     /// A diff call leaves.
-    pub(super) fn diff_leaves(&mut self, organizer: usize) -> Option<Violation> {
+    pub(super) fn diff_leaves(&mut self, who: Who, now: u64) -> Option<Violation> {
+        let organizer = who.organizer;
         self.in_flight[organizer] += 1;
+        let lease = &self.leases[organizer];
+        if lease.life != who.life || !lease.open || lease.until <= now {
+            return Some(Violation::new("I9", None, format!("{who} sends a diff call although its lease is over")));
+        }
         (self.in_flight[organizer] > 1).then(|| {
             let text = format!("{} diff calls of {} are in flight", self.in_flight[organizer], ORGANIZERS[organizer]);
             Violation::new("I9", None, text)

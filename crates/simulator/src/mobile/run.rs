@@ -65,6 +65,10 @@ pub struct Outcome {
     pub pages: u64,
     /// Items in them.
     pub items: u64,
+    /// Tickets at the end.
+    pub tickets: u64,
+    /// Those of them that were compared whole; of the others people had touched something.
+    pub compared: u64,
     /// Requests sent.
     pub requests: u64,
     /// Changes that the box office made.
@@ -113,6 +117,10 @@ pub struct Summary {
     pub pages: u64,
     /// Items in them.
     pub items: u64,
+    /// Tickets at the end.
+    pub tickets: u64,
+    /// Those of them that were compared whole; of the others people had touched something.
+    pub compared: u64,
     /// Requests sent.
     pub requests: u64,
     /// Changes that the box office made.
@@ -142,6 +150,7 @@ pub fn run_one(seed: u64, scenario: Scenario, telling: bool) -> Outcome {
     let span = Duration::from_millis(runtime.block_on(async { sim.now() }));
     drop(runtime);
     let mut world = sim.into_world();
+    let (tickets, compared) = world.compared();
     let key = world.violation.as_ref().and_then(|wrong| wrong.key.clone());
     Outcome {
         fingerprint: world.trace.fingerprint(),
@@ -149,6 +158,8 @@ pub fn run_one(seed: u64, scenario: Scenario, telling: bool) -> Outcome {
         runs: world.runs,
         pages: world.ledger.pages.len() as u64,
         items: world.ledger.pages.values().map(|page| page.items.len() as u64).sum(),
+        tickets,
+        compared,
         requests: world.requests,
         effects: world.effects,
         crashes: world.crashes,
@@ -167,6 +178,8 @@ fn no_runtime() -> Outcome {
         runs: 0,
         pages: 0,
         items: 0,
+        tickets: 0,
+        compared: 0,
         requests: 0,
         effects: 0,
         crashes: 0,
@@ -349,6 +362,8 @@ impl Summary {
         self.runs += outcome.runs;
         self.pages += outcome.pages;
         self.items += outcome.items;
+        self.tickets += outcome.tickets;
+        self.compared += outcome.compared;
         self.requests += outcome.requests;
         self.effects += outcome.effects;
         self.crashes += outcome.crashes;

@@ -165,6 +165,15 @@ impl World {
         self.lives.len() > 1 && is_shared_email(email)
     }
 
+    /// How many tickets there are, and how many of them are compared whole.
+    pub(super) fn compared(&self) -> (u64, u64) {
+        let left = Left::of(self);
+        let is_whole = |id: &str| !self.ledger.out.contains(id) && !left.tickets.contains(id);
+        let tickets = self.box_office.tickets();
+        let whole = tickets.iter().filter(|ticket| is_whole(&ticket.ticket_id)).count();
+        (tickets.len() as u64, whole as u64)
+    }
+
     /// What differs from the serial application, if anything does.
     pub(super) fn compare(&self) -> Option<Violation> {
         let (is, ought) = (&self.box_office, &serial(self));

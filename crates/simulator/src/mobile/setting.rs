@@ -159,7 +159,7 @@ impl Rates {
         let mut chance = |most: u32| if dice.random_bool(0.5) { dice.random_range(1..=most) } else { 0 };
         let (store_refuses, dies_before_commit, dies_after_commit) = (chance(20), chance(10), chance(15));
         let (store_is_slow, dies_before_request, dies_after_request) = (chance(30), chance(10), chance(20));
-        let (stalls, refuses_connection, loses_request) = (chance(15), chance(20), chance(20));
+        let (stalls, refuses_connection, loses_request) = (chance(30), chance(20), chance(20));
         let (loses_answer, long_way) = (chance(40), chance(60));
         Self {
             store_refuses,

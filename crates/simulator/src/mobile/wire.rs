@@ -61,7 +61,7 @@ impl Wire for Line {
             let mut world = self.sim.world();
             if world.chance(rates.stalls) {
                 let lease = self.sim.setting.lease();
-                let span = world.dice.random_range(1_000..lease * 2);
+                let span = world.dice.random_range(lease / 3..lease * 2);
                 world.stall(self.who.process, span, lease);
             }
             let wait = world.dice.random_range(1..40);
@@ -114,7 +114,7 @@ impl Line {
         world.trace.mark_bytes(call.target.as_bytes());
         world.trace.mention(now, || (keys_of(call), format!("{}: sends {}", self.who, told(call))));
         let wrong = match (self.platform, call.body.is_some()) {
-            (Platform::Wallet, _) => world.ledger.diff_leaves(self.who.organizer),
+            (Platform::Wallet, _) => world.ledger.diff_leaves(self.who, now),
             (Platform::BoxOffice, true) => world.check_departure(self.who, call),
             (Platform::BoxOffice, false) => None,
         };
