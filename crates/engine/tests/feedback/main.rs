@@ -22,5 +22,6 @@ mod scale;
 mod schedule;
 mod skip;
 mod store;
+mod telling;
 mod wire;
 mod world;
