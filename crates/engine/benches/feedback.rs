@@ -16,7 +16,6 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -156,14 +155,15 @@ async fn get(client: &reqwest::Client, base: &str, key: &str) -> Result<Bytes, F
 async fn measure(way: &str, pages: &str, box_office: &str) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("bench.db");
-    let began = Instant::now();
+    let clock = Clock::start();
+    let began = clock.now().mono;
     let (changes, text) = match way {
         "floor" => (floor(pages, &path).await?, String::new()),
         "store" => product(pages, "http://127.0.0.1:9/s360/api/v1", &path).await?,
         "through" => product(pages, box_office, &path).await?,
         other => return Err(format!("no way `{other}`").into()),
     };
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = clock.now().mono.since(began).as_secs_f64();
     let figures = Figures { changes, seconds, cpu_seconds: cpu_seconds()?, peak_mib: peak_mib()?, text };
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
@@ -173,7 +173,7 @@ async fn measure(way: &str, pages: &str, box_office: &str) -> Result<(), Failure
 async fn floor(pages: &str, path: &Path) -> Result<u64, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Ticket<'a> {
+    struct Item<'a> {
         #[serde(borrow)]
         ticket_id: Cow<'a, str>,
         #[serde(borrow)]
@@ -191,7 +191,7 @@ async fn floor(pages: &str, path: &Path) -> Result<u64, Failure> {
     struct Envelope<'a> {
         pagination: Option<Pagination>,
         #[serde(borrow)]
-        result: Vec<Ticket<'a>>,
+        result: Vec<Item<'a>>,
     }
     let mut store = rusqlite::Connection::open(path)?;
     store.pragma_update(None, "journal_mode", "WAL")?;
