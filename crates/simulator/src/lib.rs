@@ -17,6 +17,7 @@ mod faults;
 mod hands;
 mod link;
 mod login;
+#[cfg(feature = "mobile")]
 pub mod mobile;
 mod process;
 mod remote;
