@@ -1,5 +1,5 @@
 //! Draining 200,000 changes of mobile tickets, 1,000 per page: `cargo bench -p ticketbridge-engine --bench feedback`
-//! (`-- 20000` for fewer).
+//! (`-- 50000 10000`: 50,000 changes, 10,000 per page).
 //!
 //! Three ways over the very same pages, each in a process of its own, from one server process on loopback:
 //! * `floor`: a bare loop: fetch, typed parsing, one row per item upserted into SQLite (WAL, `synchronous=FULL`), one
@@ -30,6 +30,7 @@ use ticketbridge_store::{FeedbackStore, OpenMode, SqliteStore, Trigger};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+const CHANGES: usize = 200_000;
 const PAGE: usize = 1_000;
 const KEY: &str = "sandbox-only";
 
@@ -38,11 +39,12 @@ fn main() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["serve", changes] => runtime.block_on(serve(changes.parse()?)),
-        [way, pages, box_office] => runtime.block_on(measure(way, pages, box_office)),
-        [changes] => compare(changes.parse()?),
-        [] => compare(200_000),
-        _ => Err("usage: cargo bench -p ticketbridge-engine --bench feedback [-- CHANGES]".into()),
+        ["serve", changes, page] => runtime.block_on(serve(changes.parse()?, page.parse()?)),
+        ["measure", way, pages, box_office] => runtime.block_on(measure(way, pages, box_office)),
+        [changes, page] => compare(changes.parse()?, page.parse()?),
+        [changes] => compare(changes.parse()?, PAGE),
+        [] => compare(CHANGES, PAGE),
+        _ => Err("usage: cargo bench -p ticketbridge-engine --bench feedback [-- CHANGES [PER_PAGE]]".into()),
     }
 }
 
@@ -58,21 +60,22 @@ struct Figures {
 
 /// Runs all ways one after the other, each in its own process.
 #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
-fn compare(changes: usize) -> Result<(), Failure> {
+fn compare(changes: usize, page: usize) -> Result<(), Failure> {
     let program = std::env::current_exe()?;
     let mut server = Command::new(&program)
-        .args(["serve", &changes.to_string()])
+        .args(["serve", &changes.to_string(), &page.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let mut addresses = String::new();
     BufReader::new(server.stdout.take().ok_or("no output of the server")?).read_line(&mut addresses)?;
     let (pages, box_office) = addresses.trim().split_once(' ').ok_or("the server did not start")?;
-    println!("{changes} changes, {PAGE} per page\n");
+    println!("{changes} changes, {page} per page\n");
     println!("{:<10}{:>14}{:>12}{:>12}{:>12}{:>12}", "way", "changes/s", "seconds", "CPU s", "peak MiB", "floor x");
     let mut floor = None;
     for way in ["floor", "store", "through"] {
-        let output = Command::new(&program).args([way, pages, box_office]).stderr(Stdio::inherit()).output()?;
+        let output =
+            Command::new(&program).args(["measure", way, pages, box_office]).stderr(Stdio::inherit()).output()?;
         let figures: Figures = serde_json::from_slice(&output.stdout)?;
         let floor = *floor.get_or_insert(figures.seconds);
         println!(
@@ -92,11 +95,11 @@ fn compare(changes: usize) -> Result<(), Failure> {
 
 /// Serves the pages as they are, and S-360's stand-in, until its input ends.
 #[expect(clippy::print_stdout, reason = "tells its parent where it listens")]
-async fn serve(changes: usize) -> Result<(), Failure> {
+async fn serve(changes: usize, page_size: usize) -> Result<(), Failure> {
     let config = SandboxConfig { max_records: 2_000_000, ..SandboxConfig::default() };
     let sandbox = Sandbox::start(SandboxConfig { listen: "127.0.0.1:0".parse()?, ..config }).await?;
     sandbox.play("DEMO", &PlaySettings::new(7, changes, changes))?;
-    let pages = fetch_all(&sandbox.tixngo_url()).await?;
+    let pages = fetch_all(&sandbox.tixngo_url(), page_size).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let router = Router::new().route("/organizer/tickets/diff", axum::routing::get(page)).with_state(Arc::new(pages));
@@ -123,7 +126,7 @@ struct Pagination {
     next_page_key: Option<String>,
 }
 
-async fn fetch_all(base: &str) -> Result<HashMap<String, Bytes>, Failure> {
+async fn fetch_all(base: &str, page: usize) -> Result<HashMap<String, Bytes>, Failure> {
     #[derive(Deserialize)]
     struct Envelope {
         pagination: Pagination,
@@ -132,7 +135,7 @@ async fn fetch_all(base: &str) -> Result<HashMap<String, Bytes>, Failure> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let (mut pages, mut key) = (HashMap::new(), String::new());
     loop {
-        let body = get(&client, base, &key).await?;
+        let body = get(&client, base, &key, page).await?;
         let envelope: Envelope = serde_json::from_slice(&body)?;
         if envelope.result.is_empty() {
             return Ok(pages);
@@ -142,9 +145,9 @@ async fn fetch_all(base: &str) -> Result<HashMap<String, Bytes>, Failure> {
     }
 }
 
-async fn get(client: &reqwest::Client, base: &str, key: &str) -> Result<Bytes, Failure> {
+async fn get(client: &reqwest::Client, base: &str, key: &str, page: usize) -> Result<Bytes, Failure> {
     let mut url = url::Url::parse(&format!("{base}/diff"))?;
-    url.query_pairs_mut().append_pair("limit", &PAGE.to_string());
+    url.query_pairs_mut().append_pair("limit", &page.to_string());
     if !key.is_empty() {
         url.query_pairs_mut().append_pair("paginationKey", key);
     }
@@ -203,7 +206,7 @@ async fn floor(pages: &str, path: &Path) -> Result<u64, Failure> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let (mut key, mut changes) = (String::new(), 0);
     loop {
-        let body = get(&client, pages, &key).await?;
+        let body = get(&client, pages, &key, PAGE).await?;
         let envelope: Envelope<'_> = serde_json::from_slice(&body)?;
         if envelope.result.is_empty() {
             return Ok(changes);
