@@ -105,3 +105,8 @@ fn a_run_gives_its_lease_back_although_the_store_refused_it_something() {
     holds(4);
     holds(9);
 }
+
+#[test]
+fn a_claim_that_comes_from_another_organizer_is_in_doubt_from_then_on() {
+    holds(19_113);
+}

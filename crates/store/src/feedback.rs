@@ -483,6 +483,17 @@ pub struct Claim {
     pub request_ref: Box<str>,
 }
 
+/// Whether a creation was sent under a claim, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentBefore {
+    /// No.
+    No,
+    /// By this run or an earlier one of its organizer.
+    Ours,
+    /// By a run of another organizer, which had the claim until now and may have sent it at any time before.
+    Others,
+}
+
 /// The answer to a [`Claim`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimAnswer {
@@ -490,8 +501,8 @@ pub enum ClaimAnswer {
     Granted {
         /// The reference to be used: that of an earlier try, if there was one.
         request_ref: Box<str>,
-        /// An earlier try was sent and has no clear answer: look it up, and wait, before it is sent again.
-        sent_before: bool,
+        /// Whether an earlier try was sent and has no clear answer: look it up, and wait, before it is sent again.
+        sent_before: SentBefore,
     },
     /// A run of another organizer that is alive has it.
     Busy,

@@ -4,7 +4,8 @@
 //! 2. The claim keeps the `requestRef` of its first try. Only under the claim are reference and e-mail looked up, in this
 //!    order, and the item decided anew. A contact with the reference is the item's, whatever its e-mail is by now.
 //! 3. If a try was sent and has no clear answer, a contact that is not there is created again only when that try can no
-//!    longer take effect: `in_doubt_for` after its call was over, or after this run began if an earlier run sent it.
+//!    longer take effect: `in_doubt_for` after its call was over, after this run began if an earlier run sent it, or after
+//!    the claim came over from a run of another organizer.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 use ticketbridge_core::mobile::{Contact, ContactNumber, Decision, Email, Item, View, Write, decide};
 use ticketbridge_core::time::Mono;
 use ticketbridge_platforms::s360::{self, LookUp};
-use ticketbridge_store::{Claim, ClaimAnswer};
+use ticketbridge_store::{Claim, ClaimAnswer, SentBefore};
 
 use super::run::{Runner, Stop, held};
 use super::wave::{Active, Left, Tally};
@@ -75,10 +76,16 @@ impl Runner<'_> {
                     retry_after: None,
                 }),
                 ClaimAnswer::Granted { request_ref, sent_before } => {
-                    let earlier = match made.get(&*request_ref) {
-                        Some(number) => Earlier::Made(number.clone()),
-                        None if sent_before => Earlier::NotSeen,
-                        None => Earlier::None,
+                    let earlier = match (made.get(&*request_ref), sent_before) {
+                        (Some(number), _) => Earlier::Made(number.clone()),
+                        (None, SentBefore::No) => Earlier::None,
+                        (None, SentBefore::Ours) => Earlier::NotSeen,
+                        (None, SentBefore::Others) => {
+                            // Its holder may have sent it a moment ago.
+                            let now = self.parts.time.now().mono;
+                            self.doubts.sent.extend(to_create(&one).map(|(email, _)| (hash(email), now)));
+                            Earlier::NotSeen
+                        }
                     };
                     ready.extend(self.decide_claimed(one, &request_ref, earlier, view, tally, left));
                 }

@@ -13,7 +13,7 @@ use ticketbridge_core::time::Wall;
 use ticketbridge_store::{
     BeginAnswer, BeginRun, BoxContact, BoxDistribution, CallId, CallRecord, Claim, ClaimAnswer, Erased, FailedItem,
     FeedbackFilter, FeedbackPage, FeedbackRun, FeedbackStore, FeedbackWrites, Held, ItemId, LeaseView, MobileTicket,
-    NewPage, PageId, RewindAnswer, RunEnd, RunFence, RunId, StoreError, StoredPage,
+    NewPage, PageId, RewindAnswer, RunEnd, RunFence, RunId, SentBefore, StoreError, StoredPage,
 };
 use tokio::time::sleep;
 
@@ -160,7 +160,8 @@ impl Disk {
         claims: Vec<Claim>,
     ) -> Result<Held<Vec<ClaimAnswer>>, StoreError> {
         if self.lacks(Guard::Claim) {
-            let granted = |claim: Claim| ClaimAnswer::Granted { request_ref: claim.request_ref, sent_before: false };
+            let granted =
+                |claim: Claim| ClaimAnswer::Granted { request_ref: claim.request_ref, sent_before: SentBefore::No };
             return Ok(Held::Done(claims.into_iter().map(granted).collect()));
         }
         let answer = self.sim.store.claim_contacts(&self.fence(fence), box_office, claims.clone()).await?;
@@ -172,7 +173,9 @@ impl Disk {
                 if self.lacks(Guard::RequestRef) {
                     *request_ref = format!("tng:{:032x}", world.dice.random::<u128>()).into();
                 }
-                *sent_before &= !self.lacks(Guard::LookUp);
+                if self.lacks(Guard::LookUp) {
+                    *sent_before = SentBefore::No;
+                }
             }
         }
         Ok(Held::Done(answers))

@@ -11,6 +11,7 @@ use ticketbridge_platforms::HttpCall;
 use ticketbridge_platforms::s360::MAX_WRITES;
 use ticketbridge_store::{
     CallId, Claim, ClaimAnswer, FeedbackWrites, ItemChange, ItemId, NewPage, PageId, RunFence, RunGrant, RunId,
+    SentBefore,
 };
 
 use super::process::Who;
@@ -470,7 +471,7 @@ impl World {
     pub(super) fn claimed(&mut self, organizer: usize, claim: &Claim, answer: &ClaimAnswer) {
         match answer {
             ClaimAnswer::Busy => self.tally.saw(Sometimes::ClaimBusy),
-            ClaimAnswer::Granted { sent_before: true, .. } => {
+            ClaimAnswer::Granted { sent_before: SentBefore::Ours | SentBefore::Others, .. } => {
                 let doubt = self.ledger.doubts.entry(claim.email).or_insert(Doubt { organizer, sent_again: false });
                 doubt.sent_again = false;
                 if doubt.organizer != organizer {
@@ -478,7 +479,7 @@ impl World {
                     self.tally.saw(Sometimes::ClaimInherited);
                 }
             }
-            ClaimAnswer::Granted { sent_before: false, .. } => {
+            ClaimAnswer::Granted { sent_before: SentBefore::No, .. } => {
                 self.ledger.doubts.remove(&claim.email);
             }
         }

@@ -7,7 +7,7 @@ use ticketbridge_core::mobile::{
 };
 use ticketbridge_core::time::Wall;
 
-use crate::{CallId, FeedbackWrites, ItemChange, ItemId, NewPage, PageId, RunEnd, RunFence, RunId};
+use crate::{CallId, FeedbackWrites, ItemChange, ItemId, NewPage, PageId, RunEnd, RunFence, RunId, SentBefore};
 
 /// What is recorded of a call whose run ended without its answer.
 pub(crate) const NO_ANSWER: &str = "no answer was recorded";
@@ -186,4 +186,13 @@ pub(crate) fn may_blank(states: &[Stored], position: usize) -> bool {
 /// A stored page has a state that is none.
 pub(crate) fn damaged_states(page: PageId) -> String {
     format!("page {} is damaged: the state of an item is unknown", page.0)
+}
+
+/// What a claim says of an earlier try, to the run that gets it.
+pub(crate) fn sent_before(sent: bool, organizer: &str, fence: &RunFence) -> SentBefore {
+    match sent {
+        true if *organizer == *fence.organizer => SentBefore::Ours,
+        true => SentBefore::Others,
+        false => SentBefore::No,
+    }
 }

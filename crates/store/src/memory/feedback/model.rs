@@ -10,11 +10,11 @@ use ticketbridge_core::mobile::{KeyMove, MoveReason, PageSource, PaginationKey, 
 use ticketbridge_core::time::Wall;
 
 use super::latest::Latest;
-use crate::rules::feedback::{NO_ANSWER, Stored, check_page, lost_end, only_a_preview, refused_end};
+use crate::rules::feedback::{NO_ANSWER, Stored, check_page, lost_end, only_a_preview, refused_end, sent_before};
 use crate::{
     BeginAnswer, BeginRun, BoxContact, BoxDistribution, CallId, CallRecord, Claim, ClaimAnswer, FailedItem,
     FeedbackRun, Held, ItemId, LeaseView, MobileTicket, NewPage, PageId, RewindAnswer, RunEnd, RunFence, RunGrant,
-    RunId, StoredPage, Trigger, Waiting,
+    RunId, SentBefore, StoredPage, Trigger, Waiting,
 };
 
 /// A lease; `run`: who holds it.
@@ -281,16 +281,16 @@ impl Feedback {
 
     fn claim_one(&mut self, fence: &RunFence, box_office: &str, claim: Claim, clock: Duration) -> ClaimAnswer {
         let place = (claim.email, Box::from(box_office));
-        let (request_ref, sent) = match self.claims.get(&place) {
-            None => (claim.request_ref, false),
+        let (request_ref, sent, before) = match self.claims.get(&place) {
+            None => (claim.request_ref, false, SentBefore::No),
             Some(row) if row.organizer != fence.organizer && self.is_alive(&row.organizer, row.token, clock) => {
                 return ClaimAnswer::Busy;
             }
-            Some(row) => (row.request_ref.clone(), row.sent),
+            Some(row) => (row.request_ref.clone(), row.sent, sent_before(row.sent, &row.organizer, fence)),
         };
         let organizer = fence.organizer.clone();
         let row = ClaimRow { request_ref: request_ref.clone(), organizer, token: fence.token, sent };
         self.claims.insert(place, row);
-        ClaimAnswer::Granted { request_ref, sent_before: sent }
+        ClaimAnswer::Granted { request_ref, sent_before: before }
     }
 }

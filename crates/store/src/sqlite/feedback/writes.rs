@@ -11,12 +11,12 @@ use super::pages::{self, PageStates};
 use super::words::{pack_items, text, word};
 use super::{lease, statements as sql};
 use crate::rules::feedback::{
-    Stored, check_intent_item, check_writes, no_claim, no_open_call, no_such_item, only_a_preview,
+    Stored, check_intent_item, check_writes, no_claim, no_open_call, no_such_item, only_a_preview, sent_before,
 };
 use crate::sqlite::fault::Fault;
 use crate::{
     BoxContact, BoxDistribution, CallId, CallIntent, Claim, ClaimAnswer, FeedbackWrites, Held, ItemChange, ItemId,
-    ItemWrite, MobileTicket, PageId, RunFence,
+    ItemWrite, MobileTicket, PageId, RunFence, SentBefore,
 };
 
 /// The pages that a transaction has looked at.
@@ -202,13 +202,13 @@ fn claim_one(store: &Connection, fence: &RunFence, box_office: &str, claim: &Cla
         })
         .optional()?;
     let (request_ref, sent_before) = match stored {
-        None => (claim.request_ref.clone(), false),
+        None => (claim.request_ref.clone(), SentBefore::No),
         Some((_, organizer, token, _))
             if organizer != fence.organizer && lease::is_alive(store, &organizer, token)? =>
         {
             return Ok(ClaimAnswer::Busy);
         }
-        Some((request_ref, _, _, sent)) => (request_ref, sent),
+        Some((request_ref, organizer, _, sent)) => (request_ref, sent_before(sent, &organizer, fence)),
     };
     let values = params![claim.email, box_office, request_ref, fence.organizer, fence.token];
     store.prepare_cached(sql::CLAIM_PUT)?.execute(values)?;
