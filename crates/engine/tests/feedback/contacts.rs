@@ -10,6 +10,7 @@ use ticketbridge_core::time::Mono;
 use ticketbridge_engine::feedback::{Function, Time, run};
 use ticketbridge_platforms::{Answer, Transport};
 use ticketbridge_sandbox::faults::{EarlyAnswer, Knob, Rule};
+use ticketbridge_sandbox::s360::ContactAct;
 
 use crate::wire::Sent;
 use crate::world::{World, contact, transfer, transferred};
@@ -295,4 +296,38 @@ async fn a_creation_in_doubt_holds_back_what_shares_the_e_mail_and_nothing_else(
     assert_eq!(seen, (None, None, Some(String::from("INJECTED"))));
     assert_eq!((report.result, report.counters.updated, world.contacts_with(BO).len()), (RunResult::Ok, 3, 1));
     world.assert_nothing_twice();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_comes_from_another_organizer_is_in_doubt_from_that_moment_however_old_the_run_is() {
+    let (world, mut other) = two_organizers();
+    // The other run begins long before, and comes to its page only now.
+    (other.timeout, other.lease) = (Duration::from_hours(1), Duration::from_hours(3));
+    world.wallet_fault(Rule::from(Knob::AnswerDelay { ms: 330_000, max_ms: None }).times(1));
+    let knob = Knob::DelayedEffect { effect_after_ms: 100_000, answer: EarlyAnswer::Stall };
+    world.office_fault(Rule::from(knob).on("create_contacts").times(1));
+    let dying = async {
+        tokio::time::sleep(Duration::from_secs(240)).await;
+        world.run_dying_there("after POST /contacts").await;
+    };
+    let (report, ()) = join(world.run_with(&other, world.by_hand()), dying).await;
+    assert_eq!((report.result, report.counters.updated), (RunResult::Ok, 1), "{report:?}");
+    assert_eq!((creations(&world).len(), world.contacts_with(BO).len()), (1, 1));
+    world.assert_nothing_twice();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_whose_e_mail_people_corrected_is_found_by_its_reference_after_a_crash() {
+    for gate in ["before POST /distributions", "before POST /tickets/cultural-contact", "before POST /tickets/mobile"] {
+        let world = to_bo();
+        world.run_dying_there(gate).await;
+        let number = world.contacts_with(BO)[0].clone();
+        let corrected = ContactAct::SetEmail { email: Some(String::from("bob@example.org")) };
+        world.office.model().operate_contact(&number, &corrected).unwrap();
+        world.later().await;
+        world.run_to_the_end().await;
+        assert_eq!(creations(&world).len(), 1, "{gate}");
+        assert_eq!(world.status_of("T1").as_deref(), Some("TRANSFERRED"));
+        world.assert_nothing_twice();
+    }
 }
