@@ -307,7 +307,7 @@ async fn a_claim_that_comes_from_another_organizer_is_in_doubt_from_that_moment_
     let knob = Knob::DelayedEffect { effect_after_ms: 100_000, answer: EarlyAnswer::Stall };
     world.office_fault(Rule::from(knob).on("create_contacts").times(1));
     let dying = async {
-        tokio::time::sleep(Duration::from_secs(240)).await;
+        tokio::time::sleep(Duration::from_mins(4)).await;
         world.run_dying_there("after POST /contacts").await;
     };
     let (report, ()) = join(world.run_with(&other, world.by_hand()), dying).await;
