@@ -1,7 +1,7 @@
 //! A process: the real state machine, its lanes and leases. It dies, stands still, wakes and goes down in order; what it
 //! has not committed goes with it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -38,6 +38,8 @@ pub(crate) struct Process {
     pub(crate) lanes: BTreeMap<LaneId, Fence>,
     pub(crate) jobs: BTreeMap<LaneId, VecDeque<Job>>,
     pub(crate) prepared: BTreeMap<BatchId, Prepared>,
+    /// Batches that it has formed, also those whose commit is still tried.
+    pub(crate) formed: BTreeSet<BatchId>,
     pub(crate) seen: usize,
     pub(crate) look_due: bool,
     /// Events on their way to it.
@@ -62,6 +64,7 @@ impl Process {
             lanes: BTreeMap::new(),
             jobs: BTreeMap::new(),
             prepared: BTreeMap::new(),
+            formed: BTreeSet::new(),
             seen: 0,
             look_due: false,
             coming: 0,

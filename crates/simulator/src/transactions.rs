@@ -36,7 +36,9 @@ impl World {
     pub(crate) fn queue_commit(&mut self, process: usize, job: Job) {
         let lane = job.writes.lane;
         let Some(one) = self.processes.get_mut(process) else { return };
-        let too_large = job.writes.intents.iter().find_map(|intent| batch_size::check(intent, &one.settings));
+        // A commit that is tried again carries what was formed before, whatever the limit is by now.
+        let formed = job.writes.intents.iter().filter(|intent| one.formed.insert(intent.batch));
+        let too_large = formed.filter_map(|intent| batch_size::check(intent, &one.settings)).last();
         let queue = one.jobs.entry(lane).or_default();
         queue.push_back(job);
         let (first, life) = (queue.len() == 1, one.life);

@@ -57,3 +57,9 @@ fn a_double_that_people_took_away_before_the_audit_looked_is_nobodys_fault() {
 fn an_audit_goes_on_after_a_look_that_failed() {
     holds_in(Profile::Outside, 2_161);
 }
+
+#[test]
+fn a_commit_that_is_tried_again_carries_the_batch_that_was_formed_before_the_limit_was_lowered() {
+    holds(150_684);
+    holds(155_441);
+}
