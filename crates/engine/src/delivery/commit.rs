@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::exchange::Prepared;
 use super::shell::Shared;
+use crate::platforms::PlatformHandle;
 
 /// One decision to commit.
 pub(super) struct Job {
@@ -82,9 +83,9 @@ async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Write
         };
         let items = items(shared, intent, &rows, &bodies);
         match encode(shared, intent, &items).await {
-            Ok(call) => {
+            Ok((platform, call)) => {
                 intent.body_hash = Sha256::digest(call.body.as_deref().unwrap_or_default()).into();
-                let prepared = Prepared { call, items };
+                let prepared = Prepared { platform, call, items };
                 shared.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(intent.batch, prepared);
             }
             Err(EncodeFault { item, why }) => {
@@ -95,11 +96,12 @@ async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Write
     Ok((transaction, writes))
 }
 
-async fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<HttpCall, EncodeFault> {
+async fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<(PlatformHandle, HttpCall), EncodeFault> {
     let fault = |why: String| EncodeFault { item: None, why };
     let platform = shared.platforms.usable(&intent.platform).map_err(fault)?;
     platform.prepare().await.map_err(|unprepared| fault(unprepared.why))?;
-    platform.platform.encode(intent.operation, items)
+    let call = platform.platform.encode(intent.operation, items)?;
+    Ok((platform, call))
 }
 
 /// Whether the work orders of a row live on the platform that an intent is for.

@@ -5,13 +5,16 @@ use std::sync::{Arc, PoisonError};
 use ticketbridge_core::delivery::{Event, ProbeId, SendPermit};
 use ticketbridge_core::effect::{CallClass, LookUpFault, Query};
 use ticketbridge_core::ticket::PlatformName;
-use ticketbridge_platforms::http::SendOptions;
+use ticketbridge_platforms::http::{Purpose, SendOptions};
 use ticketbridge_platforms::{Decoded, HttpCall, Item, Verdict};
 
 use super::shell::Shared;
+use crate::platforms::PlatformHandle;
 
 /// An encoded request whose intent is being committed.
 pub(super) struct Prepared {
+    /// Who encoded it, and so sends it and reads its answer, whatever the configuration says by then.
+    pub(super) platform: PlatformHandle,
     pub(super) call: HttpCall,
     pub(super) items: Vec<Item>,
 }
@@ -20,8 +23,7 @@ pub(super) struct Prepared {
 pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
     let batch = permit.batch();
     let prepared = shared.prepared.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
-    let platform = shared.platforms.usable(permit.platform());
-    let (Some(prepared), Ok(platform)) = (prepared, platform) else {
+    let Some(Prepared { platform, call, items }) = prepared else {
         let why = String::from("nothing was sent: its request is not at hand any more");
         let call = CallClass::Unavailable { why, retry_after: None, throttled: false, configuration: false };
         let latency = std::time::Duration::ZERO;
@@ -32,23 +34,26 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
     // The last look at the lease, right before the write: who takes the lane over must not find us sending.
     let options = || {
         let clock = clock.clone();
-        SendOptions::within(platform.write_timeout).checked(move || clock.now().mono < not_after)
+        SendOptions::within(platform.write_timeout)
+            .about(Purpose::Write(batch))
+            .checked(move || clock.now().mono < not_after)
     };
-    let exchange = platform.send(&prepared.call, options).await;
+    let exchange = platform.send(&call, options).await;
     let (operation, latency) = (permit.operation(), exchange.latency);
     let adapter = Arc::clone(&platform.platform);
-    let verdict =
-        tokio::task::spawn_blocking(move || adapter.decode(operation, &prepared.items, &exchange.transport)).await;
+    let verdict = tokio::task::spawn_blocking(move || adapter.decode(operation, &items, &exchange.transport)).await;
     let unknown = |why: String, retry_after| {
         let call = CallClass::Unknown { why, timed_out: false, retry_after };
         Decoded { call, outcomes: Vec::new() }
     };
     let Decoded { call, outcomes } = match verdict {
         Ok(Verdict::Done(decoded)) => decoded,
-        Ok(Verdict::More(dialogue)) => match platform.converse(dialogue, platform.write_timeout).await {
-            Ok(decoded) => decoded,
-            Err(fault) => unknown(fault.why, fault.retry_after),
-        },
+        Ok(Verdict::More(dialogue)) => {
+            match platform.converse(dialogue, platform.write_timeout, Purpose::Write(batch)).await {
+                Ok(decoded) => decoded,
+                Err(fault) => unknown(fault.why, fault.retry_after),
+            }
+        }
         Err(panic) => unknown(format!("the answer could not be read: {panic}"), None),
     };
     shared.event(Event::Answered { batch, call, outcomes, latency }).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticketbridge_core::effect::{Found, LookUpFault, Query};
 use ticketbridge_core::ticket::PlatformName;
-use ticketbridge_platforms::http::{Exchange, HttpClient, SendOptions};
+use ticketbridge_platforms::http::{Exchange, HttpClient, Purpose, SendOptions};
 use ticketbridge_platforms::{Dialogue, HttpCall, Learned, Platform, Transport};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -50,7 +50,7 @@ impl PlatformHandle {
             *prepared_at = None;
         }
         let Some(dialogue) = self.platform.prepare() else { return Ok(Vec::new()) };
-        let learned = self.converse(dialogue, self.read_timeout).await?;
+        let learned = self.converse(dialogue, self.read_timeout, Purpose::Other).await?;
         *prepared_at = Some(Instant::now());
         for one in learned.iter().filter(|one| one.warning) {
             tracing::warn!(what = one.what, seen = one.seen, "The platform works, but look at this.");
@@ -66,27 +66,30 @@ impl PlatformHandle {
     /// As [`PlatformHandle::ask`]; `leaves` is called right before each of its requests.
     pub async fn ask_telling(&self, query: &Query, leaves: impl FnMut()) -> Result<Found, LookUpFault> {
         self.prepare().await?;
-        self.converse_telling(self.platform.look_up(query)?, self.read_timeout, leaves).await
+        let purpose = Purpose::LookUp(Arc::new(query.clone()));
+        self.converse_telling(self.platform.look_up(query)?, self.read_timeout, purpose, leaves).await
     }
 
-    /// Requests that build on each other, one after the other, each within `timeout`.
+    /// Requests that build on each other, one after the other, each within `timeout` and for the same purpose.
     pub async fn converse<Answer>(
         &self,
         dialogue: Box<dyn Dialogue<Answer>>,
         timeout: Duration,
+        purpose: Purpose,
     ) -> Result<Answer, LookUpFault> {
-        self.converse_telling(dialogue, timeout, || {}).await
+        self.converse_telling(dialogue, timeout, purpose, || {}).await
     }
 
     async fn converse_telling<Answer>(
         &self,
         mut dialogue: Box<dyn Dialogue<Answer>>,
         timeout: Duration,
+        purpose: Purpose,
         mut leaves: impl FnMut(),
     ) -> Result<Answer, LookUpFault> {
         while let Some(call) = dialogue.next_call()? {
             leaves();
-            let exchange = self.send(&call, || SendOptions::within(timeout)).await;
+            let exchange = self.send(&call, || SendOptions::within(timeout).about(purpose.clone())).await;
             dialogue.absorb(&exchange.transport)?;
         }
         dialogue.finish()

@@ -23,7 +23,7 @@ use super::personal::mask_target;
 use super::stopwatch::Moment;
 use super::token::{NoToken, Token, TokenCache, TokenEndpoint};
 use super::wire::{Shown, Wire, chain, not_sent};
-use super::{Auth, Capture, ExchangeObserver, Redactor};
+use super::{Auth, Capture, ExchangeObserver, Purpose, Redactor};
 use crate::{HttpCall, Transport};
 
 /// Largest answer that a client may be told to take, in bytes.
@@ -107,12 +107,30 @@ pub struct SendOptions {
     pub timeout: Duration,
     /// Asked right before the write.
     pub last_check: Option<LastCheck>,
+    /// What the request is for.
+    pub purpose: Purpose,
+    /// W3C trace context (`traceparent`) that the platform is told, if any.
+    pub traceparent: Option<HeaderValue>,
 }
 
 impl SendOptions {
     /// Only a time limit.
     pub fn within(timeout: Duration) -> Self {
-        Self { timeout, last_check: None }
+        Self { timeout, last_check: None, purpose: Purpose::Other, traceparent: None }
+    }
+
+    /// Also says what the request is for.
+    #[must_use]
+    pub fn about(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
+    }
+
+    /// Also tells the platform whose trace this request belongs to.
+    #[must_use]
+    pub fn traced(mut self, traceparent: Option<HeaderValue>) -> Self {
+        self.traceparent = traceparent;
+        self
     }
 
     /// Also asks `check` right before the write.
@@ -218,7 +236,7 @@ impl HttpClient {
             }
             Err(NoToken { login, why }) => {
                 let transport = Transport::NotSent { why, login: Some(login) };
-                self.inner.wire.observe(self.inner.shown(call), &transport, Duration::ZERO);
+                self.inner.wire.observe(self.inner.shown(call, options.purpose), &transport, Duration::ZERO);
                 Exchange { transport, latency: Duration::ZERO, renewable: false }
             }
         }
@@ -247,12 +265,12 @@ impl Inner {
     /// Sends and tells the observer.
     async fn send(&self, call: &HttpCall, token: Option<&Token>, options: SendOptions) -> Exchange {
         let begun = Moment::now();
-        let transport = match self.request(call, token, options.timeout) {
+        let transport = match self.request(call, token, &options) {
             Ok(request) => self.wire.exchange(request, call.body.clone(), options.last_check, self.max_answer).await,
             Err(why) => not_sent(why),
         };
         let latency = begun.elapsed();
-        self.wire.observe(self.shown(call), &transport, latency);
+        self.wire.observe(self.shown(call, options.purpose), &transport, latency);
         Exchange { transport, latency, renewable: false }
     }
 
@@ -261,15 +279,18 @@ impl Inner {
         &self,
         call: &HttpCall,
         token: Option<&Token>,
-        timeout: Duration,
+        options: &SendOptions,
     ) -> Result<reqwest::RequestBuilder, String> {
         if !call.target.starts_with('/') {
             return Err(format!("the target `{}` does not begin with `/`", mask_target(&call.target)));
         }
         let url = Url::parse(&format!("{}{}", self.base, call.target))
             .map_err(|error| format!("the target `{}` is unusable: {error}", mask_target(&call.target)))?;
-        let mut request = self.wire.client.request(call.method.clone(), url).timeout(timeout);
+        let mut request = self.wire.client.request(call.method.clone(), url).timeout(options.timeout);
         request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(traceparent) = &options.traceparent {
+            request = request.header("traceparent", traceparent.clone());
+        }
         if let Some((name, value)) = &self.header {
             request = request.header(name.clone(), value.clone());
         }
@@ -285,8 +306,9 @@ impl Inner {
         Ok(request)
     }
 
-    fn shown(&self, call: &HttpCall) -> Shown {
+    fn shown(&self, call: &HttpCall, purpose: Purpose) -> Shown {
         Shown {
+            purpose,
             method: call.method.to_string(),
             target: self.wire.kept_target(&call.target),
             request: call.body.as_ref().map_or_else(String::new, |body| self.wire.kept_body(body)),

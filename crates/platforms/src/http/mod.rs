@@ -32,7 +32,7 @@ mod wire;
 
 pub use auth::{Auth, Grant, OAuth2};
 pub use client::{ClientError, ClientSettings, Exchange, HttpClient, LastCheck, MAX_ANSWER, SendOptions, USUAL_ANSWER};
-pub use record::{CAPTURE_LIMIT, Capture, ExchangeObserver, ExchangeRecord};
+pub use record::{CAPTURE_LIMIT, Capture, ExchangeObserver, ExchangeRecord, Purpose};
 pub use redact::Redactor;
 pub use refusal::{TokenRefusals, usual_refusals};
 pub use retry_after::{retry_after, retry_after_at};

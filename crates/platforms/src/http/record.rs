@@ -1,6 +1,10 @@
 //! What is kept of an exchange for people: the *Stream Viewer*, traces, `explain`.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use ticketbridge_core::delivery::BatchId;
+use ticketbridge_core::effect::Query;
 
 use super::Redactor;
 use super::personal::{Masked, mask_target, masked};
@@ -8,12 +12,26 @@ use super::personal::{Masked, mask_target, masked};
 /// Most bytes kept of each body.
 pub const CAPTURE_LIMIT: usize = 8 * 1024;
 
+/// What a request is for, as its sender knows it; given back with its [`ExchangeRecord`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Purpose {
+    /// Neither of the others: a login, learning names, a logout, a page of mobile tickets.
+    #[default]
+    Other,
+    /// It writes this batch, or reads back what it wrote.
+    Write(BatchId),
+    /// It is part of this look-up.
+    LookUp(Arc<Query>),
+}
+
 /// One exchange, without secrets. A request for a token is one, too: its form has `***` in place of secrets, and its
 /// answer is `(not kept)`; so logins can be counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExchangeRecord {
     /// The platform's name, as configured.
     pub platform: String,
+    /// What it was for.
+    pub purpose: Purpose,
     /// Method.
     pub method: String,
     /// Path and query.

@@ -9,7 +9,7 @@ use http::header::DATE;
 
 use super::body::{OnceBody, Progress};
 use super::stopwatch::http_date;
-use super::{Capture, ExchangeObserver, ExchangeRecord, LastCheck, Redactor};
+use super::{Capture, ExchangeObserver, ExchangeRecord, LastCheck, Purpose, Redactor};
 use crate::{Answer, Transport};
 
 /// The connections of one platform, its secrets, and who takes note.
@@ -23,6 +23,7 @@ pub(super) struct Wire {
 
 /// What a record says about a request. No secret may be in it.
 pub(super) struct Shown {
+    pub(super) purpose: Purpose,
     pub(super) method: String,
     pub(super) target: String,
     pub(super) request: String,
@@ -88,6 +89,7 @@ impl Wire {
         };
         observer.observe(ExchangeRecord {
             platform: self.platform.clone(),
+            purpose: shown.purpose,
             method: shown.method,
             target: self.redactor.redact(&shown.target),
             status,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::http::auth::{basic, sensitive};
 use crate::http::stopwatch::Moment;
 use crate::http::wire::{Shown, Wire, not_sent};
-use crate::http::{Grant, OAuth2, Secret, retry_after};
+use crate::http::{Grant, OAuth2, Purpose, Secret, retry_after};
 use crate::{Answer, LoginFault, Transport};
 
 /// Life of a token whose answer names none.
@@ -151,7 +151,7 @@ impl TokenEndpoint {
             None => self.url.path().to_owned(),
         };
         let request = self.wire.redactor.redact(&self.form(asked, |_| MASK));
-        Shown { method: String::from("POST"), target, request, keep_answer: false }
+        Shown { purpose: Purpose::Other, method: String::from("POST"), target, request, keep_answer: false }
     }
 
     fn unreachable(&self, why: &str, consumed: bool) -> Fault {
