@@ -21,10 +21,10 @@ use serde::Serialize;
 use ticketbridge_core::network::load::FileKind;
 use ticketbridge_core::ticket::PlatformName;
 
-pub use diff::Change;
+pub use diff::{Change, PlatformChange, Reach};
 pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX, Loaded, MAX_FILE, Origin, Problem, Sources};
 pub use schema::schema;
-use sections::{Backend, Delivery, Feedback, Mail, Offload, Platform, Retention, Server, Store, Workflow};
+use sections::{Backend, Delivery, Feedback, Mail, Offload, Platform, Retention, Server, Store, Telemetry, Workflow};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -39,6 +39,8 @@ pub struct Config {
     pub retention: Retention,
     /// `[mail]`
     pub mail: Mail,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[delivery]`
     pub delivery: Delivery,
     /// `[workflow]`

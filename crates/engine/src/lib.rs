@@ -4,6 +4,7 @@
 //! * [`offload`]: CSV files into the sample store.
 //! * [`delivery`]: tickets through their lifecycle on the platforms.
 //! * [`mail`]: telling people.
+//! * [`traces`]: the way of each ticket, for an OpenTelemetry collector.
 //! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
 
 pub mod app;
@@ -21,5 +22,6 @@ mod reassign;
 pub mod service;
 pub mod split;
 pub mod telemetry;
+pub mod traces;
 pub mod view;
 pub mod workflow;

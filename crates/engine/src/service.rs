@@ -18,7 +18,7 @@ use ticketbridge_core::network::settings::Settings;
 use ticketbridge_platforms::http::ExchangeObserver;
 use ticketbridge_store::samples::FileKind;
 use ticketbridge_store::{OpenMode, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -27,10 +27,11 @@ use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRe
 use crate::feedback::Feedback;
 use crate::identity;
 use crate::intake::Intake;
-use crate::offload::{Offload, OffloadSettings, PlantCache, Source as FileSource};
+use crate::offload::{FileReport, Offload, OffloadSettings, PlantCache, Source as FileSource};
 use crate::open::{Opened, open};
 use crate::platforms::{Environment, PlatformSet};
 use crate::split::{BackendChoice, backend_choices};
+use crate::traces::{Exporter, Traces};
 use crate::workflow::{SeededSource, Workflow};
 
 /// How often old rows are looked for.
@@ -56,6 +57,7 @@ pub struct ServiceOptions {
 pub struct Service {
     app: App,
     delivery: DeliveryService,
+    exporter: Option<Exporter>,
 }
 
 impl Service {
@@ -82,6 +84,7 @@ impl Service {
         for (function, why) in feedback.functions().filter_map(|(function, why)| Some((function, why?))) {
             tracing::error!(function = %function.internal_name, why, "Function cannot run; the changes of its tickets wait.");
         }
+        let (traces, exporter) = traces(&config, &*environment, &store);
         let (delivery, handle) = DeliveryService::new(DeliveryOptions {
             store: Arc::clone(&store),
             platforms: Arc::clone(&platforms),
@@ -90,15 +93,16 @@ impl Service {
             seed: identity::number(),
             suspect: suspect.is_some(),
             recorder,
+            traces,
         })
         .await?;
         let app = App::new(config, store, samples, clock, handle, platforms, feedback);
-        Ok((Self { app: app.clone(), delivery }, app))
+        Ok((Self { app: app.clone(), delivery, exporter }, app))
     }
 
     /// Runs until `shutdown`, or until the store fails for good.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), StoreError> {
-        let Self { app, delivery } = self;
+        let Self { app, delivery, exporter } = self;
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         loops.spawn(until(stopped.clone(), offload_loop(app.clone())));
@@ -108,6 +112,9 @@ impl Service {
         let feedback = app.feedback.clone();
         loops.spawn(async move { feedback.run_schedules().await.err() });
         let grace = app.config.server.shutdown_grace.get();
+        // Traces end after everything that they tell of.
+        let (done, all_told) = oneshot::channel::<()>();
+        let exporting = exporter.map(|exporter| tokio::spawn(exporter.run(async { drop(all_told.await) })));
         let mut running = tokio::spawn(delivery.run());
         let mut fatal = None;
         let mut ended = tokio::select! {
@@ -134,6 +141,10 @@ impl Service {
         }
         while loops.join_next().await.is_some() {}
         app.platforms.farewell().await;
+        drop(done);
+        if let Some(exporting) = exporting {
+            let _ended = exporting.await;
+        }
         match (fatal, ended) {
             (Some(error), _) => Err(error),
             (None, Some(Ok(result))) => result,
@@ -183,7 +194,20 @@ impl App {
     ) -> Result<crate::workflow::RunOutcome, crate::workflow::WorkflowError> {
         let outcome = self.workflow.run(as_of, trigger, &self.backend_choices().await).await?;
         self.delivery.news();
+        self.delivery.traces().ran(&outcome.run);
         Ok(outcome)
+    }
+}
+
+/// Traces as the configuration wants them. Settings that cannot be used are told; tickets go on without traces.
+fn traces(config: &Config, environment: &Environment, store: &Arc<dyn Store>) -> (Traces, Option<Exporter>) {
+    match Traces::new(&config.telemetry, environment, Arc::clone(store)) {
+        Ok(Some((traces, exporter))) => (traces, Some(exporter)),
+        Ok(None) => (Traces::off(), None),
+        Err(why) => {
+            tracing::error!(why, "Nothing is traced.");
+            (Traces::off(), None)
+        }
     }
 }
 
@@ -227,9 +251,16 @@ async fn first_error(loops: &mut JoinSet<Option<StoreError>>) -> StoreError {
 async fn offload_loop(app: App) -> Option<StoreError> {
     let every = app.config.offload.values().map(|offload| offload.scan_interval.get()).min()?;
     loop {
-        match app.offload.scan(app.clock.now().wall).await {
-            Ok(report) if report.complete && app.config.workflow.start.run_after_scan => run(&app, "offload").await,
-            Ok(_) => {}
+        let began_at = app.clock.now().wall;
+        match app.offload.scan(began_at).await {
+            Ok(report) => {
+                if report.files.iter().any(FileReport::is_news) {
+                    app.delivery.traces().scanned(began_at, app.clock.now().wall, &report);
+                }
+                if report.complete && app.config.workflow.start.run_after_scan {
+                    run(&app, "offload").await;
+                }
+            }
             Err(error) if error.is_fatal() => return Some(error),
             Err(error) => tracing::error!(error = %error, "The scan of the CSV files failed; it is tried again."),
         }

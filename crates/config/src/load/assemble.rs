@@ -21,8 +21,19 @@ use crate::sections::{Offload, Platform, PlatformKind, Start, Workflow};
 /// Sections whose entries come from the user's file alone as soon as it has the section.
 const WHOLE_SECTIONS: [&str; 4] = ["backends", "feedback", "offload", "platforms"];
 /// All sections.
-const SECTIONS: [&str; 10] =
-    ["backends", "delivery", "feedback", "mail", "offload", "platforms", "retention", "server", "store", "workflow"];
+const SECTIONS: [&str; 11] = [
+    "backends",
+    "delivery",
+    "feedback",
+    "mail",
+    "offload",
+    "platforms",
+    "retention",
+    "server",
+    "store",
+    "telemetry",
+    "workflow",
+];
 /// Keys of the settings that every platform has.
 const COMMON_KEYS: [&str; 5] = ["bypass_proxy", "in_doubt_for", "on_unresolved", "retry", "settling_time"];
 
@@ -95,6 +106,7 @@ pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<(C
     let store = read(section("store"), "store", &[], problems);
     let retention = read(section("retention"), "retention", &[], problems);
     let mail = read(section("mail"), "mail", &[], problems);
+    let telemetry = read(section("telemetry"), "telemetry", &[], problems);
     let delivery = read(section("delivery"), "delivery", &[], problems);
     let workflow = workflow(section("workflow"), problems);
     let backends = list(table.get("backends"), "backends", problems);
@@ -106,6 +118,7 @@ pub(crate) fn assemble(mut root: Node, problems: &mut Vec<Problem>) -> Option<(C
         store: store?,
         retention: retention?,
         mail: mail?,
+        telemetry: telemetry?,
         delivery: delivery?,
         workflow: workflow?,
         offload,

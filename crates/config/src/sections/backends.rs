@@ -47,6 +47,9 @@ pub enum BackendState {
     /// Takes tickets and works.
     #[default]
     Active,
+    /// Takes no new keys and finishes what it has. A backend that is taken out of the file with tickets of its own
+    /// left is in this state until they are done.
+    Draining,
     /// Keeps what it has, takes no new keys, sends nothing new.
     Paused,
     /// As paused, and does not talk to its platforms at all.

@@ -10,6 +10,7 @@ pub mod platforms;
 mod retention;
 mod server;
 mod store;
+mod telemetry;
 mod workflow;
 
 pub use backends::{Backend, BackendState};
@@ -21,4 +22,5 @@ pub use platforms::{Platform, PlatformKind};
 pub use retention::Retention;
 pub use server::{ApiToken, Role, Server};
 pub use store::{Store, StoreUrl};
+pub use telemetry::Telemetry;
 pub use workflow::{Start, Workflow};

@@ -85,7 +85,9 @@ async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Write
         match encode(shared, intent, &items).await {
             Ok((platform, call)) => {
                 intent.body_hash = Sha256::digest(call.body.as_deref().unwrap_or_default()).into();
-                let prepared = Prepared { platform, call, items };
+                let origins = items.iter().map(|item| item.origin);
+                let traceparent = shared.traces.traceparent(intent.batch, &intent.body_hash, origins);
+                let prepared = Prepared { platform, call, items, traceparent };
                 shared.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(intent.batch, prepared);
             }
             Err(EncodeFault { item, why }) => {

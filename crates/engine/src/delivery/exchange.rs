@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use http::HeaderValue;
 use ticketbridge_core::delivery::{Event, ProbeId, SendPermit};
 use ticketbridge_core::effect::{CallClass, LookUpFault, Query};
 use ticketbridge_core::ticket::PlatformName;
@@ -17,13 +18,15 @@ pub(super) struct Prepared {
     pub(super) platform: PlatformHandle,
     pub(super) call: HttpCall,
     pub(super) items: Vec<Item>,
+    /// The trace that the platform is told of.
+    pub(super) traceparent: Option<HeaderValue>,
 }
 
 /// Writes one committed batch to its platform and says what became of it.
 pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
     let batch = permit.batch();
     let prepared = shared.prepared.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
-    let Some(Prepared { platform, call, items }) = prepared else {
+    let Some(Prepared { platform, call, items, traceparent }) = prepared else {
         let why = String::from("nothing was sent: its request is not at hand any more");
         let call = CallClass::Unavailable { why, retry_after: None, throttled: false, configuration: false };
         let latency = std::time::Duration::ZERO;
@@ -36,6 +39,7 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
         let clock = clock.clone();
         SendOptions::within(platform.write_timeout)
             .about(Purpose::Write(batch))
+            .traced(traceparent.clone())
             .checked(move || clock.now().mono < not_after)
     };
     let exchange = platform.send(&call, options).await;

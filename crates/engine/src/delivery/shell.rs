@@ -15,6 +15,7 @@ use super::{changes, commit, exchange, lanes, settings};
 use crate::clock::Clock;
 use crate::platforms::PlatformSet;
 use crate::telemetry;
+use crate::traces::Traces;
 
 /// Events that may wait for the loop.
 const EVENTS: usize = 1_024;
@@ -35,6 +36,8 @@ pub struct DeliveryOptions {
     pub suspect: bool,
     /// Where every event and its commands are written down, if anywhere.
     pub recorder: Option<FlightRecorder>,
+    /// Who is told of tickets that came to an end, and names the traces of requests.
+    pub traces: Traces,
 }
 
 /// What all parts of the shell share.
@@ -45,6 +48,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) suspect: bool,
     pub(super) events: mpsc::Sender<Event>,
+    pub(super) traces: Traces,
     /// Encoded requests between their commit and their sending.
     pub(super) prepared: Mutex<HashMap<BatchId, exchange::Prepared>>,
     /// Lanes in our hands.
@@ -85,6 +89,11 @@ pub struct DeliveryHandle {
 }
 
 impl DeliveryHandle {
+    /// Who is told of what is to be traced.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.shared.traces
+    }
+
     /// New rows are in the store: they are looked for at once.
     pub fn news(&self) {
         self.shared.news.notify_one();
@@ -117,7 +126,7 @@ pub struct DeliveryService {
 impl DeliveryService {
     /// A service and its handle. Nothing happens before [`DeliveryService::run`].
     pub async fn new(options: DeliveryOptions) -> Result<(Self, DeliveryHandle), StoreError> {
-        let DeliveryOptions { store, platforms, config, clock, seed, suspect, mut recorder } = options;
+        let DeliveryOptions { store, platforms, config, clock, seed, suspect, mut recorder, traces } = options;
         let settings = Arc::new(settings::delivery_settings(&config, &platforms, &*store).await?);
         if let Some(recorder) = &mut recorder {
             recorder.begin(seed, &settings);
@@ -132,6 +141,7 @@ impl DeliveryService {
             clock,
             suspect,
             events,
+            traces,
             prepared: Mutex::default(),
             lanes: Mutex::default(),
             news: Notify::new(),
@@ -223,6 +233,7 @@ impl DeliveryService {
             }
             Command::Report(report) => {
                 telemetry::emit(&report);
+                self.shared.traces.reported(&report);
                 if matches!(report, Report::CreatingStopped { .. } | Report::CreatingResumed { .. }) {
                     tokio::spawn(lanes::keep_stop(Arc::clone(&self.shared), report));
                 } else if matches!(report, Report::SuspicionOver) {

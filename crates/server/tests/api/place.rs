@@ -16,6 +16,7 @@ use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::delivery::{DeliveryOptions, DeliveryService};
 use ticketbridge_engine::feedback::Feedback;
 use ticketbridge_engine::platforms::PlatformSet;
+use ticketbridge_engine::traces::Traces;
 use ticketbridge_server::{Server, ServerError, install_metrics};
 use ticketbridge_store::samples::SampleStore;
 use ticketbridge_store::{FeedbackStore, LaneAnswer, OpenMode, SqliteStore, Store};
@@ -119,6 +120,7 @@ async fn app(config: Config, folder: &TempDir, delivery: Delivery) -> App {
         seed: 1,
         suspect: false,
         recorder: None,
+        traces: Traces::off(),
     };
     let (service, handle) = DeliveryService::new(options).await.unwrap();
     if delivery == Delivery::Runs {
