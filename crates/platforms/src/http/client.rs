@@ -20,6 +20,7 @@ use http::{HeaderValue, Method, StatusCode};
 use reqwest::Url;
 
 use super::personal::mask_target;
+use super::record::{Kept, Mask};
 use super::stopwatch::Moment;
 use super::token::{NoToken, Token, TokenCache, TokenEndpoint};
 use super::wire::{Shown, Wire, chain, not_sent};
@@ -192,9 +193,8 @@ impl HttpClient {
         let wire = Arc::new(Wire {
             platform: settings.platform,
             client: builder.build().map_err(|error| ClientError::SetUp(chain(&error)))?,
-            redactor: Redactor::new(&settings.auth.secrets()),
             observer: settings.observer,
-            capture: settings.capture,
+            mask: Arc::new(Mask { redactor: Redactor::new(&settings.auth.secrets()), capture: settings.capture }),
         });
         let header = settings.auth.fixed_header()?;
         let token = match settings.auth {
@@ -215,7 +215,7 @@ impl HttpClient {
 
     /// The redactor that knows this platform's secrets.
     pub fn redactor(&self) -> &Redactor {
-        &self.inner.wire.redactor
+        self.inner.wire.redactor()
     }
 
     /// Sends one request, at most once, and says what became of it. Never fails, never panics; ends within the time
@@ -236,7 +236,7 @@ impl HttpClient {
             }
             Err(NoToken { login, why }) => {
                 let transport = Transport::NotSent { why, login: Some(login) };
-                self.inner.wire.observe(self.inner.shown(call, options.purpose), &transport, Duration::ZERO);
+                self.inner.wire.observe(|| shown(call, options.purpose), &transport, Duration::ZERO);
                 Exchange { transport, latency: Duration::ZERO, renewable: false }
             }
         }
@@ -270,7 +270,7 @@ impl Inner {
             Err(why) => not_sent(why),
         };
         let latency = begun.elapsed();
-        self.wire.observe(self.shown(call, options.purpose), &transport, latency);
+        self.wire.observe(|| shown(call, options.purpose), &transport, latency);
         Exchange { transport, latency, renewable: false }
     }
 
@@ -305,15 +305,16 @@ impl Inner {
         }
         Ok(request)
     }
+}
 
-    fn shown(&self, call: &HttpCall, purpose: Purpose) -> Shown {
-        Shown {
-            purpose,
-            method: call.method.to_string(),
-            target: self.wire.kept_target(&call.target),
-            request: call.body.as_ref().map_or_else(String::new, |body| self.wire.kept_body(body)),
-            keep_answer: true,
-        }
+/// What a record says of a request.
+fn shown(call: &HttpCall, purpose: Purpose) -> Shown {
+    Shown {
+        purpose,
+        method: call.method.to_string(),
+        target: call.target.clone(),
+        request: call.body.as_ref().map_or_else(|| Kept::Shown(String::new()), |body| Kept::Raw(body.clone())),
+        keep_answer: true,
     }
 }
 

@@ -1,8 +1,10 @@
 //! What is kept of an exchange for people: the *Stream Viewer*, traces, `explain`.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ticketbridge_core::delivery::BatchId;
 use ticketbridge_core::effect::Query;
 
@@ -24,9 +26,9 @@ pub enum Purpose {
     LookUp(Arc<Query>),
 }
 
-/// One exchange, without secrets. A request for a token is one, too: its form has `***` in place of secrets, and its
-/// answer is `(not kept)`; so logins can be counted.
-#[derive(Debug, Clone, PartialEq)]
+/// One exchange. A request for a token is one, too: its form has `***` in place of secrets, and its answer is
+/// `(not kept)`; so logins can be counted.
+#[derive(Debug, Clone)]
 pub struct ExchangeRecord {
     /// The platform's name, as configured.
     pub platform: String,
@@ -34,18 +36,90 @@ pub struct ExchangeRecord {
     pub purpose: Purpose,
     /// Method.
     pub method: String,
-    /// Path and query.
+    /// Path and query, without secrets.
     pub target: String,
     /// Status, if there was an answer.
     pub status: Option<u16>,
     /// From the call of `send` until its end.
     pub latency: Duration,
-    /// What was sent, without secrets, at most [`CAPTURE_LIMIT`] bytes.
-    pub request: String,
-    /// What came back, without secrets, at most [`CAPTURE_LIMIT`] bytes.
-    pub answer: String,
-    /// Why there is no answer; empty if there is one.
+    /// What was sent and what came back.
+    pub bodies: Bodies,
+    /// Why there is no answer, without secrets; empty if there is one.
     pub fault: String,
+}
+
+/// What was sent and what came back, shared with the exchange itself: to hand it on costs nothing, however large it is.
+/// Secrets, and where the platform is about people their data, are masked when it is read, which is the only way to it.
+#[derive(Clone)]
+pub struct Bodies {
+    request: Kept,
+    answer: Kept,
+    mask: Arc<Mask>,
+}
+
+/// One body of a record.
+#[derive(Clone)]
+pub(super) enum Kept {
+    /// As it was on the wire.
+    Raw(Bytes),
+    /// As it may be shown.
+    Shown(String),
+}
+
+impl Kept {
+    fn len(&self) -> usize {
+        match self {
+            Self::Raw(body) => body.len(),
+            Self::Shown(text) => text.len(),
+        }
+    }
+
+    fn text(&self, mask: &Mask) -> String {
+        match self {
+            Self::Raw(body) => mask.capture.body(body, &mask.redactor),
+            Self::Shown(text) => text.clone(),
+        }
+    }
+}
+
+impl Bodies {
+    pub(super) fn new(request: Kept, answer: Kept, mask: Arc<Mask>) -> Self {
+        Self { request, answer, mask }
+    }
+
+    /// What was sent, without secrets, at most [`CAPTURE_LIMIT`] bytes and the mark of a cut. Its time is that of the
+    /// first 16 KiB or so, not of the whole body.
+    pub fn request(&self) -> String {
+        self.request.text(&self.mask)
+    }
+
+    /// What came back, as [`Bodies::request`].
+    pub fn answer(&self) -> String {
+        self.answer.text(&self.mask)
+    }
+
+    /// Bytes of memory that it holds.
+    pub fn size(&self) -> usize {
+        self.request.len().saturating_add(self.answer.len())
+    }
+
+    /// Most bytes that its texts may have.
+    pub fn kept_size(&self) -> usize {
+        self.request.len().min(CAPTURE_LIMIT).saturating_add(self.answer.len().min(CAPTURE_LIMIT))
+    }
+}
+
+impl fmt::Debug for Bodies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bodies({} and {} bytes)", self.request.len(), self.answer.len())
+    }
+}
+
+/// What has to be masked in the bodies and addresses of one platform.
+#[derive(Debug, Default)]
+pub(super) struct Mask {
+    pub(super) redactor: Redactor,
+    pub(super) capture: Capture,
 }
 
 /// What a record keeps of bodies and addresses, beyond that secrets are masked.
@@ -83,7 +157,8 @@ impl Capture {
     }
 }
 
-/// Takes note of every exchange. Called inside `send`, so it must be quick and must not wait.
+/// Takes note of every exchange. Called inside `send`, so it must be quick and must not wait: what masks bodies does so
+/// later, on a thread of its own.
 pub trait ExchangeObserver: Send + Sync {
     /// Takes note of one exchange.
     fn observe(&self, record: ExchangeRecord);

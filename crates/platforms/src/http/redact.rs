@@ -1,5 +1,6 @@
 //! Masks secrets in text that is kept or shown.
 
+use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
 
 use super::Secret;
@@ -13,36 +14,47 @@ const MAX_FORMS: usize = 128;
 #[derive(Default)]
 pub struct Redactor {
     fixed: Vec<String>,
-    tokens: RwLock<Vec<String>>,
+    known: RwLock<Known>,
+}
+
+/// What is looked for, changed only when a token is issued: bodies are masked far more often.
+#[derive(Default)]
+struct Known {
+    /// Forms of tokens, the oldest first.
+    tokens: Vec<String>,
+    /// All forms, the longest first: a secret that contains another one is masked whole, whichever came first.
+    forms: Vec<String>,
 }
 
 impl Redactor {
     /// Masks these secrets.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let mut fixed: Vec<String> = secrets.into_iter().flat_map(|secret| forms(secret.expose())).collect();
-        fixed.sort();
-        fixed.dedup();
-        Self { fixed, tokens: RwLock::default() }
+        let fixed: Vec<String> = secrets.into_iter().flat_map(|secret| forms(secret.expose())).collect();
+        let known = Known { tokens: Vec::new(), forms: longest_first(fixed.clone()) };
+        Self { fixed, known: RwLock::new(known) }
     }
 
     /// Masks this text, too, from now on (a token that was just issued).
     pub(super) fn remember(&self, secret: &Secret) {
-        let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
-        tokens.extend(forms(secret.expose()));
-        let surplus = tokens.len().saturating_sub(MAX_FORMS);
-        tokens.drain(..surplus);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.tokens.extend(forms(secret.expose()));
+        let surplus = known.tokens.len().saturating_sub(MAX_FORMS);
+        known.tokens.drain(..surplus);
+        known.forms = longest_first(self.fixed.iter().chain(&known.tokens).cloned().collect());
     }
 
     /// `text` without secrets.
     pub fn redact(&self, text: &str) -> String {
-        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        // Longest first: a secret that contains another one is masked whole, whichever came first.
-        let mut forms: Vec<&str> = self.fixed.iter().chain(tokens.iter()).map(String::as_str).collect();
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        let mut clean = text.to_owned();
-        for form in forms {
-            if clean.contains(form) {
-                clean = clean.replace(form, MASK);
+        self.masked(text).into_owned()
+    }
+
+    /// Copies only what holds a secret.
+    fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut clean = Cow::Borrowed(text);
+        for form in &known.forms {
+            if clean.contains(form.as_str()) {
+                clean = Cow::Owned(clean.replace(form.as_str(), MASK));
             }
         }
         clean
@@ -53,19 +65,20 @@ impl Redactor {
     pub fn capture(&self, body: &[u8], limit: usize) -> String {
         let longest = self.longest();
         let window = &body[..body.len().min(limit.saturating_add(longest).saturating_mul(2))];
-        let mut clean = self.redact(&String::from_utf8_lossy(window));
+        let text = String::from_utf8_lossy(window);
+        let clean = self.masked(&text);
         let whole = window.len() == body.len();
         let end = if whole { clean.len() } else { clean.len().saturating_sub(longest) };
-        if end > limit || !whole {
-            clean.truncate(clean.floor_char_boundary(end.min(limit)));
-            clean.extend(["… (", &body.len().to_string(), " bytes)"]);
+        if end <= limit && whole {
+            return clean.into_owned();
         }
-        clean
+        let shown = &clean[..clean.floor_char_boundary(end.min(limit))];
+        format!("{shown}… ({} bytes)", body.len())
     }
 
     fn longest(&self) -> usize {
-        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        self.fixed.iter().chain(tokens.iter()).map(String::len).max().unwrap_or(0)
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.forms.first().map_or(0, String::len)
     }
 }
 
@@ -73,6 +86,12 @@ impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Redactor({} forms)", self.fixed.len())
     }
+}
+
+fn longest_first(mut forms: Vec<String>) -> Vec<String> {
+    forms.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    forms.dedup();
+    forms
 }
 
 /// The forms in which a secret may turn up: as it is, percent-encoded, inside a JSON string.
@@ -129,7 +148,7 @@ mod tests {
         for number in 0..1000 {
             redactor.remember(&Secret::known(&format!("token-{number}-end")));
         }
-        assert!(redactor.tokens.read().unwrap().len() <= MAX_FORMS);
+        assert!(redactor.known.read().unwrap().tokens.len() <= MAX_FORMS);
         assert_eq!(redactor.redact("token-999-end"), "***");
     }
 }

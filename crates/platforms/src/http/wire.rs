@@ -8,26 +8,26 @@ use http::HeaderValue;
 use http::header::DATE;
 
 use super::body::{OnceBody, Progress};
+use super::record::{Bodies, Kept, Mask};
 use super::stopwatch::http_date;
-use super::{Capture, ExchangeObserver, ExchangeRecord, LastCheck, Purpose, Redactor};
+use super::{ExchangeObserver, ExchangeRecord, LastCheck, Purpose, Redactor};
 use crate::{Answer, Transport};
 
 /// The connections of one platform, its secrets, and who takes note.
 pub(super) struct Wire {
     pub(super) platform: String,
     pub(super) client: reqwest::Client,
-    pub(super) redactor: Redactor,
     pub(super) observer: Option<Arc<dyn ExchangeObserver>>,
-    pub(super) capture: Capture,
+    pub(super) mask: Arc<Mask>,
 }
 
-/// What a record says about a request. No secret may be in it.
+/// What a record says about a request. No secret may be in it but in a raw body.
 pub(super) struct Shown {
     pub(super) purpose: Purpose,
     pub(super) method: String,
     pub(super) target: String,
-    pub(super) request: String,
-    /// The text of the answer's body is kept.
+    pub(super) request: Kept,
+    /// The answer's body is kept.
     pub(super) keep_answer: bool,
 }
 
@@ -66,37 +66,34 @@ impl Wire {
         }
     }
 
-    /// What a record keeps of a body. Without an observer: nothing, at no cost.
-    pub(super) fn kept_body(&self, body: &[u8]) -> String {
-        self.observer.as_ref().map_or_else(String::new, |_| self.capture.body(body, &self.redactor))
+    /// Knows the secrets of the platform.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.mask.redactor
     }
 
-    /// What a record keeps of a path and query.
-    pub(super) fn kept_target(&self, target: &str) -> String {
-        self.capture.target(target, &self.redactor)
-    }
-
-    /// Tells the observer.
-    pub(super) fn observe(&self, shown: Shown, transport: &Transport, latency: Duration) {
+    /// Tells the observer, if there is one; what is told costs nothing without.
+    pub(super) fn observe(&self, shown: impl FnOnce() -> Shown, transport: &Transport, latency: Duration) {
         let Some(observer) = &self.observer else { return };
+        let Shown { purpose, method, target, request, keep_answer } = shown();
+        let nothing = || Kept::Shown(String::new());
         let (status, answer, fault) = match transport {
-            Transport::NotSent { why, .. } => (None, String::new(), format!("not sent: {why}")),
-            Transport::NoAnswer { why, .. } => (None, String::new(), format!("no answer: {why}")),
+            Transport::NotSent { why, .. } => (None, nothing(), format!("not sent: {why}")),
+            Transport::NoAnswer { why, .. } => (None, nothing(), format!("no answer: {why}")),
             Transport::Answered(answer) => {
-                let body = if shown.keep_answer { self.kept_body(&answer.body) } else { String::from("(not kept)") };
+                let body =
+                    if keep_answer { Kept::Raw(answer.body.clone()) } else { Kept::Shown(String::from("(not kept)")) };
                 (Some(answer.status.as_u16()), body, String::new())
             }
         };
         observer.observe(ExchangeRecord {
             platform: self.platform.clone(),
-            purpose: shown.purpose,
-            method: shown.method,
-            target: self.redactor.redact(&shown.target),
+            purpose,
+            method,
+            target: self.mask.capture.target(&target, &self.mask.redactor),
             status,
             latency,
-            request: shown.request,
-            answer,
-            fault: self.redactor.redact(&fault),
+            bodies: Bodies::new(request, answer, Arc::clone(&self.mask)),
+            fault: self.mask.redactor.redact(&fault),
         });
     }
 }

@@ -36,11 +36,17 @@ async fn a_record_without_personal_data_has_none_in_address_request_and_answer()
         body: Some(Bytes::from_static(BODY.as_bytes())),
     };
     let record = observed(Capture::WithoutPersonalData, &look_up, BODY).await;
-    assert_eq!((&*record.target, &*record.request, &*record.answer), ("/contacts?email=***", "", MASKED));
+    assert_eq!(
+        (&*record.target, &*record.bodies.request(), &*record.bodies.answer()),
+        ("/contacts?email=***", "", MASKED)
+    );
     let record = observed(Capture::WithoutPersonalData, &write, "<html>ann@example.org").await;
-    assert_eq!((&*record.target, &*record.request, &*record.answer), ("/contacts", MASKED, "(21 bytes, not JSON)"));
+    assert_eq!(
+        (&*record.target, &*record.bodies.request(), &*record.bodies.answer()),
+        ("/contacts", MASKED, "(21 bytes, not JSON)")
+    );
     let record = observed(Capture::Whole, &write, BODY).await;
-    assert_eq!((&*record.target, &*record.request, &*record.answer), ("/contacts", BODY, BODY));
+    assert_eq!((&*record.target, &*record.bodies.request(), &*record.bodies.answer()), ("/contacts", BODY, BODY));
     assert!(!format!("{look_up:?} {write:?}").contains("ann"), "{look_up:?} {write:?}");
 }
 
@@ -48,7 +54,8 @@ async fn a_record_without_personal_data_has_none_in_address_request_and_answer()
 async fn a_long_masked_body_is_cut_to_the_same_limit() {
     let body: &'static str = format!("[{}1]", "1,".repeat(20_000)).leak();
     let record = observed(Capture::WithoutPersonalData, &get(), body).await;
-    let (kept, mark) = record.answer.split_at(CAPTURE_LIMIT);
+    let answer = record.bodies.answer();
+    let (kept, mark) = answer.split_at(CAPTURE_LIMIT);
     assert!(kept.starts_with(r#"["***","***","#));
     assert_eq!(mark, format!("… ({} bytes)", body.len()));
 }

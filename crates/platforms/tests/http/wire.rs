@@ -289,7 +289,7 @@ async fn credentials_go_into_headers_and_nowhere_else() {
             assert!(!text.contains(secret), "{text}");
         }
         assert_eq!((record.method.as_str(), record.target.as_str(), record.status), ("POST", "/tickets", Some(200)));
-        assert_eq!(record.request, "{\"items\":[1]}");
+        assert_eq!(record.bodies.request(), "{\"items\":[1]}");
     }
 }
 

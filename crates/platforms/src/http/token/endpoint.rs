@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::auth::{basic, sensitive};
+use crate::http::record::Kept;
 use crate::http::stopwatch::Moment;
 use crate::http::wire::{Shown, Wire, not_sent};
 use crate::http::{Grant, OAuth2, Purpose, Secret, retry_after};
@@ -84,7 +85,7 @@ impl Endpoint for TokenEndpoint {
     async fn ask(&self, asked: Asked<'_>, within: Duration) -> Result<Granted, Fault> {
         let begun = Moment::now();
         let transport = self.exchange(asked, within).await;
-        self.wire.observe(self.shown(asked), &transport, begun.elapsed());
+        self.wire.observe(|| self.shown(asked), &transport, begun.elapsed());
         match transport {
             Transport::NotSent { why, .. } => Err(self.unreachable(&why, false)),
             Transport::NoAnswer { why, .. } => Err(self.unreachable(&why, true)),
@@ -150,12 +151,12 @@ impl TokenEndpoint {
             Some(query) => format!("{}?{query}", self.url.path()),
             None => self.url.path().to_owned(),
         };
-        let request = self.wire.redactor.redact(&self.form(asked, |_| MASK));
+        let request = Kept::Shown(self.wire.redactor().redact(&self.form(asked, |_| MASK)));
         Shown { purpose: Purpose::Other, method: String::from("POST"), target, request, keep_answer: false }
     }
 
     fn unreachable(&self, why: &str, consumed: bool) -> Fault {
-        let why = format!("no token: {}", self.wire.redactor.redact(why));
+        let why = format!("no token: {}", self.wire.redactor().redact(why));
         Fault { login: LoginFault::Unreachable, why, consumed, wish: None }
     }
 
@@ -164,11 +165,11 @@ impl TokenEndpoint {
         let (error, description) = refusal_words(&answer.body);
         let login = (self.oauth.refusals)(answer.status, &error, &description);
         let words = if !error.is_empty() || !description.is_empty() {
-            self.wire.redactor.capture(format!("{error} {description}").trim().as_bytes(), EXCERPT)
+            self.wire.redactor().capture(format!("{error} {description}").trim().as_bytes(), EXCERPT)
         } else if may_hold_a_token(&answer.body) {
             String::from("(not shown, since it may hold a token)")
         } else {
-            self.wire.redactor.capture(answer.body.trim_ascii(), EXCERPT)
+            self.wire.redactor().capture(answer.body.trim_ascii(), EXCERPT)
         };
         // Who asks for patience or says 503 did nothing; any other trouble of the platform leaves it open.
         let nothing_done = login == LoginFault::Throttled || answer.status == StatusCode::SERVICE_UNAVAILABLE;
@@ -190,9 +191,9 @@ impl TokenEndpoint {
         }
         let token = Secret::known(&answer.access_token);
         let refresh = answer.refresh_token.filter(|text| !text.is_empty()).map(|text| Secret::known(&text));
-        self.wire.redactor.remember(&token);
+        self.wire.redactor().remember(&token);
         if let Some(refresh) = &refresh {
-            self.wire.redactor.remember(refresh);
+            self.wire.redactor().remember(refresh);
         }
         let header = sensitive(&format!("Bearer {}", token.expose()))
             .map_err(|_| self.unreachable("the token that was issued can't be put into a header", true))?;
