@@ -7,10 +7,12 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what this example is for")]
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::process::ExitCode;
 
-use ticketbridge_simulator::teeth::{MOST_SEEDS, bite, teeth};
-use ticketbridge_simulator::{Profile, Scenario, Summary, mobile, run};
+use ticketbridge_simulator::teeth::{Bite, MOST_SEEDS, bite, teeth};
+use ticketbridge_simulator::{Failure, Profile, Scenario, mobile, run};
 
 struct Wish {
     profile: Profile,
@@ -19,6 +21,22 @@ struct Wish {
     threads: usize,
     teeth: bool,
     mobile: bool,
+}
+
+impl Wish {
+    fn range(&self) -> Range<u64> {
+        self.first..self.first.saturating_add(self.seeds)
+    }
+
+    /// Whether all that a harsh sweep must meet was met.
+    fn is_met(&self, sometimes: &BTreeMap<&'static str, u64>) -> bool {
+        let never: Vec<&str> = sometimes.iter().filter(|(_, seeds)| **seeds == 0).map(|(what, _)| *what).collect();
+        let is_met = never.is_empty() || self.profile != Profile::Harsh;
+        if !is_met {
+            println!("never: {}", never.join(", "));
+        }
+        is_met
+    }
 }
 
 fn wish() -> Result<Wish, String> {
@@ -78,27 +96,8 @@ fn main() -> ExitCode {
 }
 
 fn sweep(wish: &Wish) -> bool {
-    let range = wish.first..wish.first.saturating_add(wish.seeds);
-    let summary = run(range, wish.threads, &Scenario::of(wish.profile));
-    for failure in &summary.failures {
-        println!("seed {}: {}: {}", failure.seed, failure.violation.invariant, failure.violation.text);
-        for line in &failure.story {
-            println!("  {line}");
-        }
-    }
-    print(&summary);
-    let never: Vec<&str> = summary.sometimes.iter().filter(|(_, seeds)| **seeds == 0).map(|(what, _)| *what).collect();
-    let all_met = never.is_empty() || wish.profile != Profile::Harsh;
-    if !all_met {
-        println!("never: {}", never.join(", "));
-    }
-    summary.failed == 0 && all_met
-}
-
-fn print(summary: &Summary) {
-    for (what, seeds) in &summary.sometimes {
-        println!("{seeds:>8} {what}");
-    }
+    let summary = run(wish.range(), wish.threads, &Scenario::of(wish.profile));
+    tell(&summary.failures, &summary.sometimes);
     println!(
         "{} seeds, {} failed; {} virtual hours, {} tickets, {} requests, {} effects, {} crashes, {} steps, {} doubles",
         summary.seeds,
@@ -111,37 +110,14 @@ fn print(summary: &Summary) {
         summary.steps,
         summary.doubles,
     );
-}
-
-fn try_teeth(first: u64, threads: usize) -> bool {
-    println!("| name | guard | switched off | broken | found at seed number |");
-    println!("|---|---|---|---|---|");
-    let mut found_all = true;
-    for tooth in teeth() {
-        let found = bite(&tooth, first..first + MOST_SEEDS, threads);
-        let seeds = found.as_ref().map_or_else(|| String::from("not found"), |bite| bite.seeds.to_string());
-        let expected = tooth.expected;
-        println!("| {} | {} | {} | {expected} | {seeds} |", tooth.name, tooth.guard, tooth.switched_off);
-        found_all &= found.is_some();
-    }
-    found_all
+    wish.is_met(&summary.sometimes) && summary.failed == 0
 }
 
 fn sweep_mobile(wish: &Wish) -> bool {
-    let range = wish.first..wish.first.saturating_add(wish.seeds);
-    let is_calm = wish.profile == Profile::Calm;
-    let profile = if is_calm { mobile::Profile::Calm } else { mobile::Profile::Harsh };
+    let profile = if wish.profile == Profile::Calm { mobile::Profile::Calm } else { mobile::Profile::Harsh };
     let scenario = mobile::Scenario { profile, ..mobile::Scenario::default() };
-    let summary = mobile::run_all(range, wish.threads, scenario);
-    for failure in &summary.failures {
-        println!("seed {}: {}: {}", failure.seed, failure.violation.invariant, failure.violation.text);
-        for line in &failure.story {
-            println!("  {line}");
-        }
-    }
-    for (what, seeds) in &summary.sometimes {
-        println!("{seeds:>8} {what}");
-    }
+    let summary = mobile::run_all(wish.range(), wish.threads, scenario);
+    tell(&summary.failures, &summary.sometimes);
     println!(
         "{} seeds of mobile tickets, {} failed; {} virtual hours, {} runs, {} pages, {} items, {} requests, {} effects, \
          {} crashes; {} tickets, {} of them compared whole",
@@ -157,22 +133,44 @@ fn sweep_mobile(wish: &Wish) -> bool {
         summary.tickets,
         summary.compared,
     );
-    let never: Vec<&str> = summary.sometimes.iter().filter(|(_, seeds)| **seeds == 0).map(|(what, _)| *what).collect();
-    let all_met = never.is_empty() || is_calm;
-    if !all_met {
-        println!("never: {}", never.join(", "));
+    wish.is_met(&summary.sometimes) && summary.failed == 0
+}
+
+/// Failures with their stories, and in how many seeds each of the things that must happen sometimes did.
+fn tell(failures: &[Failure], sometimes: &BTreeMap<&'static str, u64>) {
+    for failure in failures {
+        println!("seed {}: {}: {}", failure.seed, failure.violation.invariant, failure.violation.text);
+        for line in &failure.story {
+            println!("  {line}");
+        }
     }
-    summary.failed == 0 && all_met
+    for (what, seeds) in sometimes {
+        println!("{seeds:>8} {what}");
+    }
+}
+
+fn try_teeth(first: u64, threads: usize) -> bool {
+    let seeds = first..first + MOST_SEEDS;
+    print_teeth(teeth().iter().map(|tooth| {
+        ([tooth.name, tooth.guard, tooth.switched_off, tooth.expected], bite(tooth, seeds.clone(), threads))
+    }))
 }
 
 fn try_mobile_teeth(first: u64, threads: usize) -> bool {
+    let seeds = first..first + mobile::MOST_SEEDS;
+    print_teeth(mobile::TEETH.iter().map(|tooth| {
+        ([tooth.name, tooth.guard, tooth.switched_off, tooth.expected], mobile::bite(tooth, seeds.clone(), threads))
+    }))
+}
+
+/// A line of the table as soon as its tooth was tried. True: all of them were found.
+fn print_teeth(tried: impl Iterator<Item = ([&'static str; 4], Option<Bite>)>) -> bool {
     println!("| name | guard | switched off | broken | found at seed number |");
     println!("|---|---|---|---|---|");
     let mut found_all = true;
-    for tooth in mobile::TEETH {
-        let found = mobile::bite(tooth, first..first + mobile::MOST_SEEDS, threads);
+    for (columns, found) in tried {
         let seeds = found.as_ref().map_or_else(|| String::from("not found"), |bite| bite.seeds.to_string());
-        println!("| {} | {} | {} | {} | {seeds} |", tooth.name, tooth.guard, tooth.switched_off, tooth.expected);
+        println!("| {} | {seeds} |", columns.join(" | "));
         found_all &= found.is_some();
     }
     found_all

@@ -4,6 +4,7 @@
 //! * `link`, `login`, `wire`, `answers`, `effects`: what goes between processes and platforms, and what it does.
 //! * [`site`], `faults`: what a seed makes of it. `hands`: what is done to it from outside.
 //! * [`checks`]: the invariants. [`sometimes`]: what a sweep must have met. [`teeth`]: guards switched off.
+//! * `mobile`: the same for mobile tickets, in a world of their own.
 //! * [`run`]: many seeds on many threads. A failing seed is run once more, to tell its story.
 //!
 //! Guarantee: the same seed and scenario give the same trace, to the bit, on any number of threads. No clock, no socket, no

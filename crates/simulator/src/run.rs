@@ -86,7 +86,7 @@ pub struct Failure {
 }
 
 /// What came of many seeds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Seeds run.
     pub seeds: u64,
@@ -128,10 +128,7 @@ pub fn run_one(seed: u64, scenario: &Scenario, telling: bool) -> Outcome {
 /// Runs a world to its end; a panic is a violation like any other.
 pub(crate) fn finish(mut world: World) -> Outcome {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run())) {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let text = text.unwrap_or_else(|| String::from("a panic without words"));
-        world.violation = Some(Violation { invariant: "panic", key: None, text });
+        world.violation = Some(Violation::of_panic(&*panic));
     }
     let key = world.violation.as_ref().and_then(|wrong| wrong.key.clone());
     Outcome {
@@ -149,90 +146,75 @@ pub(crate) fn finish(mut world: World) -> Outcome {
     }
 }
 
-/// Runs all seeds of a range on so many threads. The summary does not depend on the number of threads.
-pub fn run(seeds: Range<u64>, threads: usize, scenario: &Scenario) -> Summary {
+/// Calls `each` for all seeds of a range on so many threads, until it says that it is enough.
+pub(crate) fn on_threads(seeds: Range<u64>, threads: usize, each: impl Fn(u64) -> bool + Sync) {
     let next = AtomicU64::new(seeds.start);
-    let sum = Mutex::new((Summary::empty(), Tally::default()));
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
-                let (mut own, mut tally) = (Summary::empty(), Tally::default());
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
+                    if seed >= seeds.end || !each(seed) {
                         break;
                     }
-                    own.add(seed, run_one(seed, scenario, false), &mut tally);
                 }
-                let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
-                let (summary, all) = &mut *sum;
-                summary.merge(own);
-                all.sum(&tally);
             });
         }
     });
+}
+
+/// Runs all seeds of a range on so many threads. The summary does not depend on the number of threads.
+pub fn run(seeds: Range<u64>, threads: usize, scenario: &Scenario) -> Summary {
+    let sum = Mutex::new((Summary::default(), Tally::default()));
+    on_threads(seeds, threads, |seed| {
+        let outcome = run_one(seed, scenario, false);
+        let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+        let (summary, tally) = &mut *sum;
+        tally.add(&outcome.sometimes);
+        summary.add(seed, outcome);
+        true
+    });
     let (mut summary, tally) = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.sometimes = tally.by_name();
-    summary.failures.sort_by_key(|failure| failure.seed);
-    summary.failures.truncate(MAX_FAILURES);
-    for failure in &mut summary.failures {
-        failure.story = run_one(failure.seed, scenario, true).story;
-    }
+    tell_first(&mut summary.failures, |seed| run_one(seed, scenario, true).story);
     summary
+}
+
+/// Keeps the first failures by number, at most [`MAX_FAILURES`], and gives them their stories.
+pub(crate) fn tell_first(failures: &mut Vec<Failure>, story: impl Fn(u64) -> Vec<String>) {
+    failures.sort_by_key(|failure| failure.seed);
+    failures.truncate(MAX_FAILURES);
+    for failure in failures {
+        failure.story = story(failure.seed);
+    }
 }
 
 /// The first seed in which this invariant breaks, whatever breaks in others.
 pub(crate) fn first_violation(
     seeds: Range<u64>,
     threads: usize,
-    scenario: &Scenario,
     invariant: &str,
+    violation_in: impl Fn(u64) -> Option<Violation> + Sync,
 ) -> Option<(u64, Violation)> {
-    let next = AtomicU64::new(seeds.start);
     let best: Mutex<Option<(u64, Violation)>> = Mutex::new(None);
     let found = || best.lock().unwrap_or_else(PoisonError::into_inner);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || found().as_ref().is_some_and(|(best, _)| *best < seed) {
-                        break;
-                    }
-                    let violation = run_one(seed, scenario, false).violation;
-                    let Some(violation) = violation.filter(|violation| violation.invariant == invariant) else {
-                        continue;
-                    };
-                    let mut best = found();
-                    if best.as_ref().is_none_or(|(best, _)| seed < *best) {
-                        *best = Some((seed, violation));
-                    }
-                }
-            });
+    on_threads(seeds, threads, |seed| {
+        if found().as_ref().is_some_and(|(best, _)| *best < seed) {
+            return false;
         }
+        if let Some(violation) = violation_in(seed).filter(|violation| violation.invariant == invariant) {
+            let mut best = found();
+            if best.as_ref().is_none_or(|(best, _)| seed < *best) {
+                *best = Some((seed, violation));
+            }
+        }
+        true
     });
     best.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Summary {
-    fn empty() -> Self {
-        Self {
-            seeds: 0,
-            failed: 0,
-            failures: Vec::new(),
-            sometimes: BTreeMap::new(),
-            span: Duration::ZERO,
-            steps: 0,
-            tickets: 0,
-            requests: 0,
-            effects: 0,
-            crashes: 0,
-            doubles: 0,
-        }
-    }
-
-    fn add(&mut self, seed: u64, outcome: Outcome, tally: &mut Tally) {
-        tally.add(&outcome.sometimes);
+    fn add(&mut self, seed: u64, outcome: Outcome) {
         self.seeds += 1;
         self.span += outcome.span;
         self.steps += outcome.steps;

@@ -1,12 +1,11 @@
 //! Things that must happen sometimes: a sweep that never meets one of them tests less than it says.
 
-use std::collections::BTreeMap;
-
+/// Makes the list of what must happen sometimes, and the tally of how often each of it did.
 macro_rules! sometimes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// One thing that must happen sometimes.
+        /// One thing that must happen sometimes; its text says what.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Sometimes { $($(#[$doc])* $name,)* }
+        pub enum Sometimes { $($(#[$doc])* #[doc = concat!("In a summary: ", $text, ".")] $name,)* }
 
         impl Sometimes {
             /// All of them.
@@ -17,8 +16,40 @@ macro_rules! sometimes {
                 match self { $(Self::$name => $text,)* }
             }
         }
+
+        /// How often each of them happened.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) struct Tally(Vec<u64>);
+
+        impl Default for Tally {
+            fn default() -> Self {
+                Self(vec![0; Sometimes::ALL.len()])
+            }
+        }
+
+        impl Tally {
+            pub(crate) fn saw(&mut self, what: Sometimes) {
+                if let Some(count) = self.0.get_mut(what as usize) {
+                    *count += 1;
+                }
+            }
+
+            /// Adds, for every one of them, whether the other saw it at all: the sum counts runs.
+            pub(crate) fn add(&mut self, other: &Self) {
+                for (sum, count) in self.0.iter_mut().zip(&other.0) {
+                    *sum += u64::from(*count > 0);
+                }
+            }
+
+            pub(crate) fn by_name(&self) -> std::collections::BTreeMap<&'static str, u64> {
+                Sometimes::ALL.iter().zip(&self.0).map(|(what, count)| (what.as_str(), *count)).collect()
+            }
+        }
     };
 }
+
+#[cfg(feature = "mobile")]
+pub(crate) use sometimes;
 
 sometimes! {
     /// A look-up found what an unclear answer left open.
@@ -101,40 +132,4 @@ sometimes! {
     TokenRenewed = "a request left again with a newer token",
     /// Tickets on one platform, work orders on another.
     TwoPlatforms = "a work order was created on another platform",
-}
-
-/// How often each of them happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tally(Vec<u64>);
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self(vec![0; Sometimes::ALL.len()])
-    }
-}
-
-impl Tally {
-    pub(crate) fn saw(&mut self, what: Sometimes) {
-        if let Some(count) = self.0.get_mut(what as usize) {
-            *count += 1;
-        }
-    }
-
-    /// Adds, for every one of them, whether the other saw it at all: the sum counts runs.
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (sum, count) in self.0.iter_mut().zip(&other.0) {
-            *sum += u64::from(*count > 0);
-        }
-    }
-
-    /// Adds counts of runs.
-    pub(crate) fn sum(&mut self, other: &Self) {
-        for (sum, count) in self.0.iter_mut().zip(&other.0) {
-            *sum += count;
-        }
-    }
-
-    pub(crate) fn by_name(&self) -> BTreeMap<&'static str, u64> {
-        Sometimes::ALL.iter().zip(&self.0).map(|(what, count)| (what.as_str(), *count)).collect()
-    }
 }

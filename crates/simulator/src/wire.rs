@@ -281,12 +281,13 @@ impl World {
     }
 }
 
-fn no_answer(why: &str) -> Transport {
+/// It was sent, and nothing came back.
+pub(crate) fn no_answer(why: &str) -> Transport {
     Transport::NoAnswer { why: why.to_owned(), timed_out: false }
 }
 
 /// What the client makes of an answer that left the platform at `at`.
-fn transport(reply: &Reply, at: i64) -> Transport {
+pub(crate) fn transport(reply: &Reply, at: i64) -> Transport {
     if reply.closed_after.is_some() {
         return no_answer("the connection was closed in the middle of the answer");
     }

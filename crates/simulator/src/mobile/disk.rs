@@ -165,8 +165,13 @@ impl Disk {
             return Ok(Held::Done(claims.into_iter().map(granted).collect()));
         }
         let answer = self.sim.store.claim_contacts(&self.fence(fence), box_office, claims.clone()).await?;
-        let Held::Done(mut answers) = answer else { return Ok(Held::Lost) };
         let mut world = self.sim.world();
+        let wrong = world.ledger.check_fence(fence, answer == Held::Lost, "claimed e-mails");
+        world.judge(wrong);
+        let Held::Done(mut answers) = answer else {
+            world.tally.saw(Sometimes::StaleFencedOff);
+            return Ok(Held::Lost);
+        };
         for (claim, answer) in claims.iter().zip(&mut answers) {
             world.claimed(self.who.organizer, claim, answer);
             if let ClaimAnswer::Granted { request_ref, sent_before } = answer {
@@ -203,6 +208,8 @@ impl FeedbackStore for Disk {
             let shown = if self.lacks(Guard::SingleRun) { Duration::from_millis(1) } else { time_to_live };
             let answer = self.sim.store.renew_lease(&self.fence(fence), shown).await?;
             let mut world = self.sim.world();
+            let wrong = world.ledger.check_fence(fence, answer == Held::Lost, "renewed its lease");
+            world.judge(wrong);
             match answer {
                 Held::Done(()) => {
                     let until = world.now + time_to_live.as_millis() as u64;

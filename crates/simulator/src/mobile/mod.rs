@@ -25,7 +25,7 @@ mod weather;
 mod wire;
 mod world;
 
-pub use run::{Failure, Outcome, Scenario, Summary, run, run_all, run_one};
+pub use run::{Outcome, Scenario, Summary, run, run_all, run_one};
 pub use setting::Profile;
 pub use sometimes::Sometimes;
-pub use teeth::{Bite, Guard, MOST_SEEDS, TEETH, Tooth, bite};
+pub use teeth::{Guard, MOST_SEEDS, TEETH, Tooth, bite};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +23,8 @@ use super::sometimes::Tally;
 use super::teeth::Guard;
 use super::weather;
 use super::world::Sim;
-use crate::MAX_FAILURES;
 use crate::checks::Violation;
+use crate::run::{Failure, on_threads, tell_first};
 
 /// The setting comes of other dice than what happens in the world.
 const SETTING_SALT: u64 = 0x5eed_0000_0000_0001;
@@ -87,17 +86,6 @@ impl Outcome {
     }
 }
 
-/// A seed that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// The seed.
-    pub seed: u64,
-    /// What was broken.
-    pub violation: Violation,
-    /// What touched the broken key, in order.
-    pub story: Vec<String>,
-}
-
 /// What came of many seeds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -105,7 +93,7 @@ pub struct Summary {
     pub seeds: u64,
     /// Seeds that failed.
     pub failed: u64,
-    /// The first of them by number, at most [`MAX_FAILURES`], with their stories.
+    /// The first of them by number, at most [`MAX_FAILURES`](crate::MAX_FAILURES), with their stories.
     pub failures: Vec<Failure>,
     /// In how many seeds each of the things that must happen sometimes did.
     pub sometimes: BTreeMap<&'static str, u64>,
@@ -292,23 +280,6 @@ async fn at_the_end(sim: &Arc<Sim>) -> Option<Violation> {
     world.compare()
 }
 
-/// Calls `each` for all seeds of a range on so many threads, until it says that it is enough.
-fn on_threads(seeds: Range<u64>, threads: usize, each: impl Fn(u64) -> bool + Sync) {
-    let next = AtomicU64::new(seeds.start);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || !each(seed) {
-                        break;
-                    }
-                }
-            });
-        }
-    });
-}
-
 /// Runs all seeds of a range on so many threads. The summary does not depend on the number of threads.
 pub fn run_all(seeds: Range<u64>, threads: usize, scenario: Scenario) -> Summary {
     let sum = Mutex::new((Summary::default(), Tally::default()));
@@ -322,37 +293,8 @@ pub fn run_all(seeds: Range<u64>, threads: usize, scenario: Scenario) -> Summary
     });
     let (mut summary, tally) = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.sometimes = tally.by_name();
-    summary.failures.sort_by_key(|failure| failure.seed);
-    summary.failures.truncate(MAX_FAILURES);
-    for failure in &mut summary.failures {
-        failure.story = run_one(failure.seed, scenario, true).story;
-    }
+    tell_first(&mut summary.failures, |seed| run_one(seed, scenario, true).story);
     summary
-}
-
-/// The first seed in which this invariant breaks, whatever breaks in others.
-pub(super) fn first_violation(
-    seeds: Range<u64>,
-    threads: usize,
-    scenario: Scenario,
-    invariant: &str,
-) -> Option<(u64, Violation)> {
-    let best: Mutex<Option<(u64, Violation)>> = Mutex::new(None);
-    let found = || best.lock().unwrap_or_else(PoisonError::into_inner);
-    on_threads(seeds, threads, |seed| {
-        if found().as_ref().is_some_and(|(best, _)| *best < seed) {
-            return false;
-        }
-        let violation = run_one(seed, scenario, false).violation;
-        if let Some(violation) = violation.filter(|violation| violation.invariant == invariant) {
-            let mut best = found();
-            if best.as_ref().is_none_or(|(best, _)| seed < *best) {
-                *best = Some((seed, violation));
-            }
-        }
-        true
-    });
-    best.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Summary {

@@ -54,7 +54,7 @@ fn apply(model: &mut S360Model, item: &Item<'_>, rules: &Rules) {
         for (at, act) in model.handle(START, &call, &mut ChaCha8Rng::seed_from_u64(0)) {
             match act {
                 Act::Commit(effect) => model.commit(at, effect),
-                Act::Reply(reply) => transport = Some(super::wire::transport(&reply, at)),
+                Act::Reply(reply) => transport = Some(crate::wire::transport(&reply, at)),
                 Act::Reset | Act::Close => {}
             }
         }

@@ -1,25 +1,6 @@
 //! Things that must happen sometimes in a sweep of mobile tickets.
 
-use std::collections::BTreeMap;
-
-macro_rules! sometimes {
-    ($($name:ident = $text:literal,)*) => {
-        /// One thing that must happen sometimes; its text says what.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        #[expect(missing_docs, reason = "the texts say it")]
-        pub enum Sometimes { $($name,)* }
-
-        impl Sometimes {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// Its name in a summary.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-        }
-    };
-}
+use crate::sometimes::sometimes;
 
 sometimes! {
     LeaseTakenOver = "a lease that had run out was taken over",
@@ -69,33 +50,4 @@ sometimes! {
     AnswerLost = "an answer was lost on the wire",
     TimedOut = "a time-out ran out",
     LateEffect = "a contact appeared after its caller had given up",
-}
-
-/// How often each of them happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tally(Vec<u64>);
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self(vec![0; Sometimes::ALL.len()])
-    }
-}
-
-impl Tally {
-    pub(super) fn saw(&mut self, what: Sometimes) {
-        if let Some(count) = self.0.get_mut(what as usize) {
-            *count += 1;
-        }
-    }
-
-    /// Adds, for every one of them, whether the other saw it at all: the sum counts runs.
-    pub(super) fn add(&mut self, other: &Self) {
-        for (sum, count) in self.0.iter_mut().zip(&other.0) {
-            *sum += u64::from(*count > 0);
-        }
-    }
-
-    pub(super) fn by_name(&self) -> BTreeMap<&'static str, u64> {
-        Sometimes::ALL.iter().zip(&self.0).map(|(what, count)| (what.as_str(), *count)).collect()
-    }
 }

@@ -11,8 +11,9 @@ use ticketbridge_sandbox::s360::{Form, S360Model, State};
 use ticketbridge_sandbox::{Act, Call, Reply, StandIn, TOKEN};
 
 use super::ledger::normalised;
-use super::run::{Scenario, first_violation};
+use super::run::{Scenario, run_one};
 use super::world::{START, Sim, World};
+use crate::teeth::Bite;
 
 /// Most seeds that a tooth may take.
 pub const MOST_SEEDS: u64 = 2_000;
@@ -79,15 +80,6 @@ guards! {
     ],
 }
 
-/// When a tooth bit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bite {
-    /// The first seed, counted from 1, in which the expected invariant was broken.
-    pub seeds: u64,
-    /// What was seen.
-    pub text: String,
-}
-
 impl Tooth {
     /// Worlds without this guard.
     pub fn scenario(&self) -> Scenario {
@@ -98,9 +90,7 @@ impl Tooth {
 /// Runs seeds without a guard until the expected invariant breaks; `None`: it never did. The same on any number of
 /// threads.
 pub fn bite(tooth: &Tooth, seeds: Range<u64>, threads: usize) -> Option<Bite> {
-    let first = seeds.start;
-    let (seed, violation) = first_violation(seeds, threads, tooth.scenario(), tooth.expected)?;
-    Some(Bite { seeds: seed - first + 1, text: violation.text })
+    Bite::first(seeds, threads, tooth.expected, |seed| run_one(seed, tooth.scenario(), false).violation)
 }
 
 /// What a switched-off guard makes of an answer of the box office.

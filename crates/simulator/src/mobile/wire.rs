@@ -6,15 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use rand::RngExt;
 use serde_json::{Value, json};
 use ticketbridge_core::mobile::PaginationKey;
 use ticketbridge_engine::feedback::Wire;
 use ticketbridge_platforms::http::LastCheck;
-use ticketbridge_platforms::{Answer, HttpCall, Transport};
+use ticketbridge_platforms::{HttpCall, Transport};
 use ticketbridge_sandbox::tixngo::TixngoModel;
 use ticketbridge_sandbox::{Act, Call, Reply, StandIn, TOKEN};
 use tokio::sync::oneshot;
@@ -25,6 +23,7 @@ use super::setting::ORGANIZERS;
 use super::sometimes::Sometimes;
 use super::teeth::Guard;
 use super::world::{START, Sim};
+use crate::wire::{no_answer, transport};
 
 /// The two ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +93,10 @@ impl Wire for Line {
         }
         tokio::select! {
             biased;
-            answer = receiver => answer.unwrap_or_else(|_| no_answer("the connection was lost", false)),
+            answer = receiver => answer.unwrap_or_else(|_| no_answer("the connection was lost")),
             () = sleep_until(deadline) => {
                 self.sim.world().tally.saw(Sometimes::TimedOut);
-                no_answer("the time-out ran out", true)
+                Transport::NoAnswer { why: String::from("the time-out ran out"), timed_out: true }
             }
         }
     }
@@ -121,11 +120,12 @@ impl Line {
         world.judge(wrong);
         let reused = world.dice.random_bool(0.7);
         drop(world);
+        let arriving = self.call(call, reused);
         let travelling = Travelling {
             who: self.who,
-            call: self.call(call, reused),
+            key: key_of(&arriving),
+            call: arriving,
             sent: call.clone(),
-            key: key_of(&self.call(call, reused)),
             departed: Instant::now(),
             deadline,
             most: (timeout.as_millis() as u64 / 2).min(6_000),
@@ -220,7 +220,7 @@ fn at_wallet(sim: &Sim, who: Who, call: &Call, key: &PaginationKey) -> Option<(I
     let leaves = Instant::now() + Duration::from_millis((at - now).max(0) as u64);
     let transport = match act {
         Act::Reply(reply) => transport(&reply, at),
-        _ => no_answer("the connection was lost", false),
+        _ => no_answer("the connection was lost"),
     };
     if let Transport::Answered(answer) = &transport
         && answer.status == StatusCode::OK
@@ -254,7 +254,7 @@ async fn to_box_office(sim: Arc<Sim>, travelling: Travelling, sender: oneshot::S
                     continue;
                 }
                 Act::Reply(reply) => transport(&super::teeth::spoil(&sim, who.organizer, &sent, reply), at),
-                Act::Reset | Act::Close => no_answer("the connection was lost", false),
+                Act::Reset | Act::Close => no_answer("the connection was lost"),
             };
             if let Some(sender) = sender.take() {
                 let sim = Arc::clone(&sim);
@@ -303,30 +303,4 @@ fn told(call: &HttpCall) -> String {
 
 fn not_sent(why: &str) -> Transport {
     Transport::NotSent { why: why.to_owned(), login: None }
-}
-
-fn no_answer(why: &str, timed_out: bool) -> Transport {
-    Transport::NoAnswer { why: why.to_owned(), timed_out }
-}
-
-/// What the client makes of an answer that left the platform at `at`.
-pub(super) fn transport(reply: &Reply, at: i64) -> Transport {
-    if reply.closed_after.is_some() {
-        return no_answer("the connection was closed in the middle of the answer", false);
-    }
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    let date = jiff::Timestamp::from_millisecond(at).unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S GMT");
-    if let Ok(date) = HeaderValue::from_str(&date.to_string()) {
-        headers.insert(DATE, date);
-    }
-    for (name, value) in &reply.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
-            headers.append(name, value);
-        }
-    }
-    match StatusCode::from_u16(reply.status) {
-        Ok(status) => Transport::Answered(Answer { status, headers, body: Bytes::clone(&reply.body) }),
-        Err(_) => no_answer("the status line was unreadable", false),
-    }
 }

@@ -119,11 +119,8 @@ impl Sim {
 
     /// A panic is a violation like any other.
     pub(super) fn panicked(&self, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let text = text.unwrap_or_else(|| String::from("a panic without words"));
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.judge(Some(Violation::new("panic", None, text)));
+        world.judge(Some(Violation::of_panic(panic)));
     }
 
     /// What is left of the world when nobody works on it any more.
@@ -208,7 +205,7 @@ impl World {
     /// What a process does next for an organizer.
     pub(super) fn choose_run(&mut self, organizer: usize) -> (Trigger, Option<Bytes>, Option<(PaginationKey, u32)>) {
         self.runs += 1;
-        let is_harsh = !self.calm;
+        let is_harsh = self.profile == Profile::Harsh;
         match self.dice.random_range(0..100) {
             70..90 => (Trigger::Manual, None, None),
             90..97 if is_harsh => match self.ledger.any_answer(organizer, self.dice.next_u64()) {

@@ -9,8 +9,9 @@ use super::saboteurs::{
     outages_count,
 };
 use super::{Amnesia, Neglect, Saboteur};
+use crate::checks::Violation;
 use crate::faults::Profile;
-use crate::run::{Scenario, first_violation};
+use crate::run::{Scenario, first_violation, run_one};
 
 /// A tooth must be found within so many seeds.
 pub const MOST_SEEDS: u64 = 2_000;
@@ -40,6 +41,20 @@ pub struct Bite {
     pub text: String,
 }
 
+impl Bite {
+    /// The first seed in which this invariant breaks. The same on any number of threads.
+    pub(crate) fn first(
+        seeds: Range<u64>,
+        threads: usize,
+        expected: &str,
+        violation_in: impl Fn(u64) -> Option<Violation> + Sync,
+    ) -> Option<Self> {
+        let first = seeds.start;
+        let (seed, violation) = first_violation(seeds, threads, expected, violation_in)?;
+        Some(Self { seeds: seed - first + 1, text: violation.text })
+    }
+}
+
 impl Tooth {
     /// Worlds without this guard.
     pub fn scenario(&self) -> Scenario {
@@ -50,9 +65,8 @@ impl Tooth {
 /// Runs seeds without a guard until the expected invariant breaks; `None`: it never did. The same on any number of
 /// threads.
 pub fn bite(tooth: &Tooth, seeds: Range<u64>, threads: usize) -> Option<Bite> {
-    let first = seeds.start;
-    let (seed, violation) = first_violation(seeds, threads, &tooth.scenario(), tooth.expected)?;
-    Some(Bite { seeds: seed - first + 1, text: violation.text })
+    let scenario = tooth.scenario();
+    Bite::first(seeds, threads, tooth.expected, |seed| run_one(seed, &scenario, false).violation)
 }
 
 /// All teeth.
