@@ -15,5 +15,7 @@ mod lifecycle;
 mod outcomes;
 #[path = "delivery/regressions.rs"]
 mod regressions;
+#[path = "delivery/restriction.rs"]
+mod restriction;
 #[path = "delivery/sweep.rs"]
 mod sweep;

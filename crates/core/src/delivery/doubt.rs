@@ -12,7 +12,7 @@ use super::platform::Platform;
 use super::probe::{Ask, Probe, ProbeKind, oldest_open};
 use super::rows::{HELD_RECHECK, Phase};
 use super::settings::OnUnresolved;
-use super::{BatchId, Delivery, ProbeId, Problem, Settled};
+use super::{BatchId, Decision, Delivery, ProbeId, Problem, Settled};
 use crate::effect::{Operation, Outcome, RemoteIds, RemoteNote, RemoteTicket, RemoteWorkOrder};
 use crate::ticket::{PlatformName, State, TicketId, TicketReference};
 use crate::time::{Mono, Now};
@@ -346,6 +346,9 @@ impl Delivery {
     ) {
         match sight {
             Sight::Applied { ids, open, work_order } => {
+                if doubt.operation == Operation::CreateTicket && doubt.batch.is_none() && !self.may_own(id, &ids) {
+                    return;
+                }
                 self.reports.push(Report::Resolved {
                     platform: probe.platform.clone(),
                     operation: doubt.operation,
@@ -385,8 +388,19 @@ impl Delivery {
             ticket_record: ticket.reference.record.clone(),
             ..RemoteIds::default()
         };
+        if !self.may_own(id, &ids) {
+            return;
+        }
         self.applied(id, Operation::CreateTicket, &ids, None, now);
         self.after_found(id, ticket.open, ticket.work_order.clone());
+    }
+
+    /// Whether a row may go on with a ticket of its own that was not made just now.
+    fn may_own(&mut self, id: TicketId, ids: &RemoteIds) -> bool {
+        self.may_go_on(id, || {
+            let number = ids.ticket_number.clone().unwrap_or_default();
+            Decision::Own(TicketReference { number, record: ids.ticket_record.clone() })
+        })
     }
 
     /// Our own ticket was found: closed, or with its work order, nothing is left to do.
@@ -496,7 +510,7 @@ impl Delivery {
         } else if let (Operation::CreateTicket, Some(other)) = (operation, oldest_open(others)) {
             self.note_instead(id, other, now);
             self.write_row(id);
-            State::AddingNote
+            self.rows[&id].row.state
         } else if operation == Operation::CreateTicket {
             if maybe_sent {
                 self.begin_audit(id, now);
@@ -518,6 +532,9 @@ impl Delivery {
 
     /// Another's open ticket was found where we meant to create: note it instead.
     pub(super) fn note_instead(&mut self, id: TicketId, other: &RemoteTicket, now: Now) {
+        if !self.may_go_on(id, || Decision::Note(other.reference.clone())) {
+            return;
+        }
         self.know(id, other);
         self.set_ticket(id, other.reference.clone(), false);
         if let Some(entry) = self.rows.get_mut(&id) {

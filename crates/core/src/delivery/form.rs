@@ -138,9 +138,7 @@ impl Delivery {
         let (name, operation, backend, _) = queue;
         let Some(platform) = self.platforms.get(name) else { return false };
         let gated = platform.gates.contains_key(operation);
-        let limit = platform.settings.capabilities.as_ref().map_or(1, |can| can.batch_limit(*operation));
-        let limit = limit.min(self.settings.backends.get(backend).map_or(1, |backend| backend.max_tickets_per_request));
-        let limit = if gated { 1 } else { limit.max(1) };
+        let limit = if gated { 1 } else { self.settings.batch_limit(name, *operation, backend) };
         let Some(rows) = self.ready.get(queue) else { return false };
         let Some((cohort, _)) = rows.first().copied() else { return false };
         let ids: Vec<TicketId> =

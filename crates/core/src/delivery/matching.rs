@@ -11,7 +11,7 @@ use super::event::Command;
 use super::platform::Platform;
 use super::probe::{Probe, ProbeKind, oldest_open};
 use super::rows::Phase;
-use super::{Delivery, KnownTicket};
+use super::{Decision, Delivery, KnownTicket};
 use crate::effect::{Operation, RemoteTicket};
 use crate::ticket::{OriginId, PlatformName, State, TicketId};
 use crate::time::{Mono, Now};
@@ -216,6 +216,10 @@ impl Delivery {
             );
             return;
         }
+        if !self.may_go_on(id, || Decision::Create) {
+            return;
+        }
+        let Some(entry) = self.rows.get_mut(&id) else { return };
         entry.row.state = State::CreatingTicket;
         entry.matched_at = Some(matched_at);
         self.set_phase(id, Phase::New);

@@ -30,6 +30,7 @@ mod form;
 mod matching;
 mod platform;
 mod probe;
+mod restriction;
 mod rows;
 mod settings;
 mod status;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use event::{Command, Event, LaneTaken, ProbeId, Report, SendPermit, Stop, TransactionId};
+pub use restriction::{Chosen, Decision, Restriction, Standing};
 pub use settings::{BackendSettings, OnUnresolved, PlatformSettings, Settings};
 pub use status::{PlatformStatus, Status};
 pub use writes::{
@@ -140,6 +142,8 @@ pub struct Delivery {
     next_transaction: u64,
     next_cohort: u64,
     wake: Option<Mono>,
+    /// Only these rows take part.
+    restriction: Option<Restriction>,
 }
 
 impl Delivery {
@@ -176,6 +180,7 @@ impl Delivery {
             next_transaction: 1,
             next_cohort: 0,
             wake: None,
+            restriction: None,
         }
     }
 
@@ -284,9 +289,11 @@ impl Delivery {
                 platform.stopped = taken.stopped;
             }
         }
-        self.take_audits(taken.lane, taken.audits);
+        if !self.is_restricted() {
+            self.take_audits(taken.lane, taken.audits);
+        }
         let rows: BTreeMap<TicketId, &OpenTicket> = taken.tickets.iter().map(|open| (open.row.id, open)).collect();
-        for left in taken.unsettled {
+        for left in taken.unsettled.into_iter().filter(|left| self.settles(&left.items)).collect::<Vec<_>>() {
             let backend = left.items.iter().find_map(|id| rows.get(id)).map(|open| open.row.backend.clone());
             let target = backend
                 .filter(|_| left.operation.on_work_order_platform())

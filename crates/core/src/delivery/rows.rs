@@ -40,6 +40,8 @@ pub(super) enum Phase {
     InFlight(BatchId),
     /// Its last effect is unclear, or something must be looked up before the next one.
     InDoubt,
+    /// Decided otherwise than the restriction allows: it goes no further.
+    Aside,
 }
 
 /// A row in memory.
@@ -96,6 +98,9 @@ impl Delivery {
             else {
                 return;
             };
+            if !self.takes_part(&platform, &row) {
+                continue;
+            }
             // What is in memory is newer than what was read with the row.
             let key = match self.keys.entry((platform.clone(), row.key.clone())) {
                 Slot::Occupied(slot) => slot.into_mut(),
@@ -144,6 +149,10 @@ impl Delivery {
             return;
         }
         key.waiting.remove(&id);
+        if self.is_aside(id) {
+            self.set_phase(id, Phase::Aside);
+            return;
+        }
         let entry = &self.rows[&id];
         if let Some(wait) = entry.row.due_at.map(|due| due.since(now.wall)).filter(|wait| !wait.is_zero()) {
             let until = now.mono.after(wait.min(LONGEST_STORED_WAIT));
@@ -257,7 +266,7 @@ impl Delivery {
                     self.agenda.remove(&(doubt.next_look, id));
                 }
             }
-            Phase::New | Phase::Behind | Phase::Committing | Phase::InFlight(_) => {}
+            Phase::New | Phase::Behind | Phase::Committing | Phase::InFlight(_) | Phase::Aside => {}
         }
         match phase {
             Phase::Waiting(until) => {
@@ -295,6 +304,7 @@ impl Delivery {
     pub(super) fn drop_row(&mut self, id: TicketId, now: Now) {
         self.set_phase(id, Phase::Committing);
         let Some(entry) = self.rows.remove(&id) else { return };
+        self.remember_reached(&entry.row);
         let slot = (entry.platform, entry.row.key);
         let again = self.changed_meanwhile.remove(&id);
         let again = again.filter(|open| open.row.generation > entry.row.generation || entry.row.state.is_open());
@@ -433,7 +443,7 @@ const LOAD_PAGE: usize = 5_000;
 
 impl State {
     /// Whether a row in this state may have something on the wire, or half made.
-    fn is_underway(self) -> bool {
+    pub(super) fn is_underway(self) -> bool {
         self.is_open() && !matches!(self, Self::Received | Self::Matching)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::Capabilities;
+use crate::effect::{Capabilities, Operation};
 use crate::ticket::{BackendName, PlatformName};
 
 /// Everything the state machine must know of the configuration.
@@ -21,6 +21,16 @@ pub struct Settings {
     pub match_ttl: Duration,
     /// The literal counting of the original: outages use attempts too.
     pub charge_outages: bool,
+}
+
+impl Settings {
+    /// The most items of one request, at least 1: what platform and backend both allow.
+    pub fn batch_limit(&self, platform: &PlatformName, operation: Operation, backend: &BackendName) -> usize {
+        let platform = self.platforms.get(platform).and_then(|platform| platform.capabilities.as_ref());
+        let backend = self.backends.get(backend).map(|backend| backend.max_tickets_per_request);
+        let limit = platform.map_or(1, |can| can.batch_limit(operation)).min(backend.unwrap_or(1));
+        limit.max(1)
+    }
 }
 
 /// One backend.

@@ -79,6 +79,7 @@ impl Delivery {
             let what = match entry.phase {
                 Phase::New | Phase::Committing => "committing",
                 Phase::Behind => "behind another of its key",
+                Phase::Aside => "set aside",
                 Phase::Waiting(_) => "back-off",
                 Phase::Matching(_) => "matching",
                 Phase::Ready if !self.processing(&entry.row.backend) => "processing off",

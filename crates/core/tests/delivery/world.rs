@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use ticketbridge_core::delivery::{
     BackendSettings, BatchId, Command, Delivery, Event, Fence, LaneId, OnUnresolved, PlatformSettings, Report,
-    Settings, TransactionId, Writes,
+    Restriction, Settings, Standing, TransactionId, Writes,
 };
 use ticketbridge_core::effect::{CallClass, Capabilities, Operation, Outcome, Query};
 use ticketbridge_core::ticket::{
@@ -69,6 +69,8 @@ pub(crate) struct World {
     seed: u64,
     delivery: Option<Delivery>,
     pub(crate) settings: Arc<Settings>,
+    /// Each life of the process is restricted so.
+    pub(crate) restriction: Option<Restriction>,
     pub(crate) store: Store,
     remotes: BTreeMap<char, Remote>,
     pub(crate) trouble: Trouble,
@@ -166,6 +168,7 @@ impl World {
             seed,
             delivery: None,
             settings: Arc::new(settings),
+            restriction: None,
             store,
             remotes: BTreeMap::from([('A', Remote::new('A')), ('B', Remote::new('B'))]),
             trouble: Trouble::default(),
@@ -386,6 +389,15 @@ impl World {
         self.delivery.as_ref().expect("alive").status(Mono(self.now))
     }
 
+    /// Whether nothing more will come of the rows that a restriction chose.
+    pub(crate) fn is_over(&self) -> bool {
+        self.delivery.as_ref().is_some_and(|delivery| delivery.is_over(2))
+    }
+
+    pub(crate) fn standings(&self) -> BTreeMap<TicketId, Standing> {
+        self.delivery.as_ref().expect("alive").standings()
+    }
+
     pub(crate) fn reported(&self, wanted: impl Fn(&Report) -> bool) -> usize {
         self.reports.iter().filter(|(_, report)| wanted(report)).count()
     }
@@ -448,7 +460,11 @@ impl World {
         if self.delivery.is_some() {
             return;
         }
-        self.delivery = Some(Delivery::new(self.settings.clone(), self.seed ^ self.life));
+        let delivery = Delivery::new(self.settings.clone(), self.seed ^ self.life);
+        self.delivery = Some(match &self.restriction {
+            Some(restriction) => delivery.restricted(restriction.clone()),
+            None => delivery,
+        });
         for lane in 0..2 {
             let taken = self.store.take(LaneId(lane), Mono(self.now + LEASE), self.suspect);
             self.handle(Event::LaneTaken(Box::new(taken)));
@@ -671,7 +687,7 @@ impl World {
         let stopped =
             status.platforms.values().any(|platform| platform.stopped.is_some() || platform.why.contains("configured"));
         assert!(
-            !(!coming && processing && !stopped && !status.waiting.is_empty()),
+            !(!coming && processing && !stopped && !status.waiting.is_empty() && !delivery.is_over(2)),
             "seed {}: I2: open rows and nothing will happen:\n{}",
             self.seed,
             self.picture()
