@@ -206,15 +206,15 @@ fn offload(trace: TraceId, parent: SpanId, scan: &Scan) -> Vec<SpanData> {
     let spans = scan.report.files.iter().filter_map(|file| {
         let FileReport { kind, name, outcome: FileOutcome::Loaded { counters, .. }, .. } = file else { return None };
         let id = ids::span(trace, &[b"offload", kind.as_str().as_bytes(), name.as_bytes()]);
-        let mut span = Draft::new(trace, id, format!("offload {}", kind.as_str()), scan.began_at, scan.ended_at);
-        span.parent = parent;
-        span.attributes = vec![
+        let mut draft = Draft::new(trace, id, format!("offload {}", kind.as_str()), scan.began_at, scan.ended_at);
+        draft.parent = parent;
+        draft.attributes = vec![
             KeyValue::new("file.name", name.clone()),
             number("ticketbridge.offload.rows", counters.rows),
             number("ticketbridge.offload.accepted", counters.accepted),
             number("ticketbridge.offload.rejected", counters.rejected),
         ];
-        Some(span.finish())
+        Some(draft.finish())
     });
     spans.collect()
 }
@@ -244,7 +244,7 @@ fn ticket_attributes(view: &TicketView) -> Vec<KeyValue> {
         KeyValue::new("ticketbridge.backend", row.backend.to_string()),
     ];
     let ids = [
-        ("ticketbridge.ticket.number", row.ticket.as_ref().map(|ticket| ticket.number.to_string())),
+        ("ticketbridge.ticket.number", row.ticket.as_ref().map(|ticket| ticket.number.clone())),
         ("ticketbridge.ticket.work_order", row.work_order.clone()),
     ];
     attributes.extend(ids.into_iter().filter_map(|(name, id)| Some(KeyValue::new(name, id?))));
