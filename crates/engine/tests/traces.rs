@@ -20,6 +20,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use ticketbridge_config::Config;
 use ticketbridge_engine::app::App;
+use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::service::{Service, ServiceOptions};
 use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig};
 use ticketbridge_store::{Page, TicketFilter, TicketView};
@@ -153,7 +154,7 @@ impl Scene {
         let listen = "127.0.0.1:0".parse().unwrap();
         let sandbox = Sandbox::start(SandboxConfig { listen, ..SandboxConfig::default() }).await.unwrap();
         let base = sandbox.sfyc_url();
-        *seen.sandbox.lock().unwrap() = base.strip_suffix("/sfyc").unwrap_or(&base).to_owned();
+        base.strip_suffix("/sfyc").unwrap_or(&base).clone_into(&mut seen.sandbox.lock().unwrap());
         let platform = serve(Router::new().fallback(forward).with_state(seen.clone())).await;
         let router = Router::new().route("/v1/traces", axum::routing::post(collect)).with_state(seen.clone());
         let collector = serve(router).await;
@@ -229,7 +230,7 @@ fn named<'a>(trace: &[&'a Span], name: &str) -> &'a Span {
 #[tokio::test]
 async fn a_trace_leads_from_the_offload_to_the_remote_numbers() {
     let scene = Scene::new().await;
-    write_plant(&scene.folder.path().join("in"), jiff::Timestamp::now().as_second());
+    write_plant(&scene.folder.path().join("in"), Clock::start().timestamp().0);
     let intake = r#"[{"message_id":"m-1","kind":"SNR","dedupe_key":"SNR|OUTSIDE","name":"n","description":"d"}]"#;
     let tickets = scene.carry("", intake, 2).await;
     let spans = scene.spans();
