@@ -111,6 +111,15 @@ pub struct TicketFilter {
     pub text: Option<String>,
 }
 
+/// A part of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Tickets that fit, newest first.
+    pub tickets: Vec<TicketView>,
+    /// Where to go on ([`Page::before`]); `None`: the listing is at its end.
+    pub next: Option<TicketId>,
+}
+
 /// Where a page of a listing begins. Listings run from the newest row to the oldest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Page {
@@ -300,9 +309,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Carries out one decision: settles, row updates, ledger, new intents. All or nothing.
     ///
-    /// In this order: the fence; then every row must be in its lane, its expected state and its generation (all that are
-    /// not are named); then settles, whose batches must be unsettled batches of the lane, whose results must be about
-    /// items of the batch and whose remaining items must have been unresolved; then intents, whose batches must be new
+    /// In this order: the fence; then every row must be in its lane, its expected state, its generation and with its
+    /// backend (all that are not are named); then settles, whose batches must be unsettled batches of the lane, whose
+    /// results must be about items of the batch and whose remaining items must have been unresolved; then intents, whose
+    /// batches must be new
     /// and whose items must, after the row updates, wait for the operation (I3); then the ledger (what is both known and
     /// forgotten is forgotten), audits and problems. A breach of the rules on settles and intents is a defect of the
     /// caller and answered [`StoreError::Refused`].
@@ -358,8 +368,25 @@ pub trait Store: Send + Sync + 'static {
     async fn document(&self, name: &str) -> Result<Option<serde_json::Value>, StoreError>;
 
     // ---- reading ------------------------------------------------------------------------------------------------
-    /// A page of tickets, newest first.
-    async fn tickets(&self, filter: &TicketFilter, page: Page) -> Result<Vec<TicketView>, StoreError>;
+    /// A part of a listing, newest first, in bounded time: it may hold fewer tickets than asked for, or none, although
+    /// there are more ([`Listing::next`] says so). A filter that few tickets fit takes many parts.
+    async fn list(&self, filter: &TicketFilter, page: Page) -> Result<Listing, StoreError>;
+
+    /// A page of tickets, newest first: as many parts as it takes until it is full or the listing at its end.
+    async fn tickets(&self, filter: &TicketFilter, page: Page) -> Result<Vec<TicketView>, StoreError> {
+        let mut found = Vec::new();
+        let limit = page.limit.min(MAX_PAGE);
+        let mut before = page.before;
+        while found.len() < limit {
+            let part = self.list(filter, Page { before, limit: limit - found.len() }).await?;
+            found.extend(part.tickets);
+            match part.next {
+                Some(next) => before = Some(next),
+                None => break,
+            }
+        }
+        Ok(found)
+    }
 
     /// One ticket by its public id.
     async fn ticket(&self, origin: OriginId) -> Result<Option<TicketView>, StoreError>;
@@ -394,8 +421,8 @@ pub trait Store: Send + Sync + 'static {
     async fn suspicion_dealt_with(&self) -> Result<(), StoreError>;
 
     // ---- housekeeping -------------------------------------------------------------------------------------------
-    /// Deletes Completed and Dismissed rows last written before `before`, oldest first, except rows of keys that still
-    /// have an open row and the newest row of all (so that no row number comes twice): at most `limit` rows per call.
+    /// Deletes Completed and Dismissed rows last written before `before`, the longest unwritten first, except rows of keys
+    /// that still have an open row and the newest row of all (so that no row number comes twice): at most `limit` per call.
     /// Their bodies, acts, audits and the settled batches that carried no other row go with them. Answers how many rows
     /// went; a message that is purged is new when it comes again.
     async fn purge(&self, before: Wall, limit: usize) -> Result<usize, StoreError>;

@@ -76,7 +76,16 @@ fn say(ticket: &TicketSummary, json: bool) {
 }
 
 async fn list(store: &dyn Store, filter: &TicketFilter, limit: usize, json: bool) -> Result<(), Failure> {
-    let page = view::tickets(store, filter, limit, None).await.map_err(failed)?;
+    let mut page = view::tickets(store, filter, limit, None).await.map_err(failed)?;
+    // A filter that few tickets fit is answered in parts.
+    while page.items.len() < limit
+        && let Some(next) = page.next.take()
+    {
+        let left = limit - page.items.len();
+        let part = view::tickets(store, filter, left, Some(&next)).await.map_err(failed)?;
+        page.items.extend(part.items);
+        page.next = part.next;
+    }
     if json {
         output::json(&page);
         return Ok(());

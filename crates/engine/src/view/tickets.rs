@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, State, TicketId};
-use ticketbridge_store::{MAX_PAGE, Page, Store, StoreError, TicketFilter, TicketView};
+use ticketbridge_store::{Listing, MAX_PAGE, Page, Store, StoreError, TicketFilter, TicketView};
 use uuid::Uuid;
 
 use super::timeline::{TimelineEntry, timeline_of};
@@ -126,7 +126,8 @@ pub fn origin_id(text: &str) -> Option<OriginId> {
 
 /// A page of tickets: `limit` at most, after the one that `cursor` stands for.
 ///
-/// Keyset paging: rows that come in while somebody pages neither repeat nor hide others.
+/// Keyset paging: rows that come in while somebody pages neither repeat nor hide others. A page is answered in bounded
+/// time: with a filter that few tickets fit it may hold fewer than `limit`, or none, although `next` says that there is more.
 pub async fn tickets(
     store: &dyn Store,
     filter: &TicketFilter,
@@ -137,16 +138,8 @@ pub async fn tickets(
         return Err(PageFault::Limit(limit));
     }
     let before = cursor.map(|text| read_cursor(text).ok_or(PageFault::Cursor)).transpose()?;
-    // One more than asked for tells whether there is a next page; at the store's own limit that takes another look.
-    let mut rows = store.tickets(filter, Page { before, limit: (limit + 1).min(MAX_PAGE) }).await?;
-    let mut more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().map(|view| view.row.id);
-    if limit == MAX_PAGE && rows.len() == MAX_PAGE {
-        more = !store.tickets(filter, Page { before: last, limit: 1 }).await?.is_empty();
-    }
-    let next = last.filter(|_| more).map(write_cursor);
-    Ok(TicketPage { items: rows.iter().map(TicketSummary::from).collect(), next })
+    let Listing { tickets, next } = store.list(filter, Page { before, limit }).await?;
+    Ok(TicketPage { items: tickets.iter().map(TicketSummary::from).collect(), next: next.map(write_cursor) })
 }
 
 /// One ticket with its story; `None`: there is no such row.

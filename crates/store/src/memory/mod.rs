@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::rules::{carry_out, hexadecimal, lane_index};
 use crate::{
-    Act, ActOutcome, ActRecord, BackendOverride, Change, IncidentEntry, LaneAnswer, MAX_PAGE, Page, RunCommit,
+    Act, ActOutcome, ActRecord, BackendOverride, Change, IncidentEntry, LaneAnswer, Listing, MAX_PAGE, Page, RunCommit,
     RunRecord, Store, StoreError, TicketBody, TicketFilter, TicketView, TrailEntry,
 };
 use model::{Model, Ticket};
@@ -243,14 +243,18 @@ impl Store for MemoryStore {
         text.map(parse).transpose()
     }
 
-    async fn tickets(&self, filter: &TicketFilter, page: Page) -> Result<Vec<TicketView>, StoreError> {
+    async fn list(&self, filter: &TicketFilter, page: Page) -> Result<Listing, StoreError> {
         let model = self.model();
-        let rows = model
+        let limit = page.limit.min(MAX_PAGE);
+        let mut rows = model
             .tickets
             .values()
             .rev()
             .filter(|ticket| page.before.is_none_or(|before| ticket.row.id < before) && matches(filter, ticket));
-        Ok(rows.take(page.limit.min(MAX_PAGE)).filter_map(|ticket| view(&model, ticket)).collect())
+        let tickets: Vec<_> = rows.by_ref().take(limit).filter_map(|ticket| view(&model, ticket)).collect();
+        let more = rows.next().is_some();
+        let next = tickets.last().map(|ticket| ticket.row.id).filter(|_| more);
+        Ok(Listing { tickets, next })
     }
 
     async fn ticket(&self, origin: OriginId) -> Result<Option<TicketView>, StoreError> {

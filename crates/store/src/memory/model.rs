@@ -254,7 +254,10 @@ impl Model {
 
     fn expected(&self, lane: LaneId, update: &ticketbridge_core::delivery::RowUpdate) -> bool {
         self.tickets.get(&update.row.id).is_some_and(|ticket| {
-            ticket.lane == lane && ticket.row.state == update.expected && ticket.row.generation == update.row.generation
+            ticket.lane == lane
+                && ticket.row.state == update.expected
+                && ticket.row.generation == update.row.generation
+                && ticket.row.backend == update.row.backend
         })
     }
 
@@ -335,7 +338,10 @@ impl Model {
                 && ticket.row.id < newest
                 && !open.contains(&ticket.row.key)
         });
-        let old: Vec<_> = old.take(limit).map(|ticket| ticket.row.id).collect();
+        let mut old: Vec<_> = old.map(|ticket| (ticket.updated_at, ticket.row.id)).collect();
+        old.sort_unstable();
+        old.truncate(limit);
+        let old: Vec<_> = old.into_iter().map(|(_, id)| id).collect();
         let mut batches = BTreeSet::new();
         for id in &old {
             batches.extend(self.tickets.remove(id).map(|ticket| ticket.trail).unwrap_or_default());

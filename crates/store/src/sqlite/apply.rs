@@ -10,8 +10,9 @@ use ticketbridge_core::delivery::{Intent, ItemResult, Receipt, RowUpdate, Settle
 use ticketbridge_core::ticket::State;
 use ticketbridge_core::time::Wall;
 
+use super::counts::Moves;
 use super::fault::Fault;
-use super::rows::{limit, pack, state_number, unpack};
+use super::rows::{aside, is_over, limit, pack, state_number, unpack};
 use super::statements as sql;
 use super::writer::Verdict;
 use crate::contract::MAX_PROBLEMS;
@@ -60,14 +61,19 @@ impl Prepared {
         let at = written_at(writes);
 
         let mut stale = Vec::new();
+        let mut moves = Moves::default();
         for update in &writes.rows {
-            if !write_row(store, writes, update, at)? {
+            if write_row(store, writes, update, at)? {
+                moves.went(update.row.backend.as_str(), update.expected);
+                moves.came(update.row.backend.as_str(), update.row.state);
+            } else {
                 stale.push(update.row.id);
             }
         }
         if !stale.is_empty() {
             return Ok(Verdict::Discard(Receipt::StaleRows(stale)));
         }
+        moves.write(store)?;
         for (settle, line) in writes.settles.iter().zip(&self.lines) {
             write_settle(store, writes, settle, line)?;
         }
@@ -85,7 +91,7 @@ impl Prepared {
 /// False: the stored row is not as expected.
 fn write_row(store: &Connection, writes: &Writes, update: &RowUpdate, at: Option<Wall>) -> Result<bool, Fault> {
     let row = &update.row;
-    let stays = update.expected.is_open() == row.state.is_open();
+    let stays = update.expected.is_open() && row.state.is_open();
     let mut statement = store.prepare_cached(if stays { sql::TICKET_STEP } else { sql::TICKET_STEP_OPEN })?;
     let trail = update.trail.map_or_else(Vec::new, |batch| batch.0.to_le_bytes().to_vec());
     let reference = row.ticket.as_ref();
@@ -107,10 +113,13 @@ fn write_row(store: &Connection, writes: &Writes, update: &RowUpdate, at: Option
         trail,
         at.map(|at| at.0),
         row.work_order_record,
+        row.backend.as_str(),
         row.state.is_open(),
+        is_over(row.state),
+        aside(row.state),
     ];
-    let written = match values.split_last() {
-        Some((_, all_but_open)) if stays => statement.execute(all_but_open)?,
+    let written = match values.split_last_chunk::<3>() {
+        Some((of_each_step, _)) if stays => statement.execute(of_each_step)?,
         _ => statement.execute(values)?,
     };
     Ok(written == 1)

@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use super::apply::Prepared;
 use super::fault::store_error;
-use super::{OpenMode, SqliteStore, housekeeping, intake, lanes, listing, operators};
+use super::{OpenMode, SqliteStore, counts, intake, lanes, listing, operators, search};
 use crate::{
-    Act, ActOutcome, ActRecord, BackendOverride, Change, IncidentEntry, LaneAnswer, Page, RunCommit, RunRecord, Store,
-    StoreError, TicketBody, TicketFilter, TicketView, TrailEntry,
+    Act, ActOutcome, ActRecord, BackendOverride, Change, IncidentEntry, LaneAnswer, Listing, Page, RunCommit,
+    RunRecord, Store, StoreError, TicketBody, TicketFilter, TicketView, TrailEntry,
 };
 
 #[async_trait]
@@ -145,9 +145,9 @@ impl Store for SqliteStore {
         self.read(move |store| operators::document(store, &name)).await
     }
 
-    async fn tickets(&self, filter: &TicketFilter, page: Page) -> Result<Vec<TicketView>, StoreError> {
+    async fn list(&self, filter: &TicketFilter, page: Page) -> Result<Listing, StoreError> {
         let filter = filter.clone();
-        self.read(move |store| listing::tickets(store, &filter, page)).await
+        self.read(move |store| search::list(store, &filter, page)).await
     }
 
     async fn ticket(&self, origin: OriginId) -> Result<Option<TicketView>, StoreError> {
@@ -163,7 +163,7 @@ impl Store for SqliteStore {
     }
 
     async fn counts(&self) -> Result<BTreeMap<(BackendName, State), u64>, StoreError> {
-        self.read(listing::counts).await
+        self.read(counts::counts).await
     }
 
     async fn ledger(&self, keys: &[DedupeKey]) -> Result<Vec<(PlatformName, KnownTicket)>, StoreError> {
@@ -193,6 +193,6 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, before: Wall, limit: usize) -> Result<usize, StoreError> {
-        self.write(move |store| housekeeping::purge(store, before, limit)).await
+        self.purge_some(before, limit).await
     }
 }

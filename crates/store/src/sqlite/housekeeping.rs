@@ -1,51 +1,127 @@
 //! Purging and backup.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use ticketbridge_core::delivery::BatchId;
-use ticketbridge_core::delivery::LaneId;
-use ticketbridge_core::ticket::{State, TicketId};
+use ticketbridge_core::delivery::{BatchId, LaneId};
+use ticketbridge_core::ticket::TicketId;
 use ticketbridge_core::time::Wall;
 
+use super::counts::Moves;
 use super::epoch::set_meta;
 use super::fault::{Fault, store_error};
 use super::lanes::last_batch;
+use super::listing::last_ticket;
 use super::lock::beside;
-use super::rows::{state_number, unpack};
-use super::{SqliteStore, connect, rows};
+use super::rows::unpack;
+use super::{SqliteStore, connect, rows, statements as sql};
 use crate::StoreError;
 
-/// Old rows that may go, oldest first. The newest row always stays, so that row numbers never come twice.
-const PURGEABLE: &str = "SELECT id, trail FROM ticket \
-     WHERE state IN (?1, ?2) AND updated_at < ?3 AND id < (SELECT max(id) FROM ticket) \
-     AND key NOT IN (SELECT key FROM ticket WHERE open = 1) ORDER BY id LIMIT ?4";
+/// How often a step of purging is begun anew, when operators were busy meanwhile.
+const TRIES: usize = 3;
 
-/// Deletes old rows with their bodies and acts, and the batches that carry no row any more.
-pub(super) fn purge(store: &Connection, before: Wall, most: usize) -> Result<usize, Fault> {
-    let mut find = store.prepare_cached(PURGEABLE)?;
-    let values = params![state_number(State::Completed), state_number(State::Dismissed), before.0, rows::limit(most)];
-    let old: Vec<(i64, Option<Vec<u8>>)> =
-        find.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+/// Rows that may go, as one moment showed them.
+#[derive(Debug, Default)]
+struct Found {
+    ids: Vec<(i64, String)>,
+    /// The newest row of that moment: rows above it may have brought an open row of one of these keys.
+    newest: i64,
+    /// The latest change of that moment: so may changes above it.
+    change: i64,
+}
+
+impl SqliteStore {
+    /// Finds old rows apart from the writer, which then deletes `most` of them at most: what is slow about it, to tell
+    /// which keys are open, is no business of its transactions.
+    pub(super) async fn purge_some(&self, before: Wall, most: usize) -> Result<usize, StoreError> {
+        for _ in 0..TRIES {
+            let found = self.read(move |store| find_old(store, before, most)).await?;
+            if found.ids.is_empty() {
+                return Ok(0);
+            }
+            if let Some(purged) = self.write(move |store| purge(store, before, &found)).await? {
+                return Ok(purged);
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// The rows that are over for longest, without those of keys that have an open row.
+fn find_old(store: &Connection, before: Wall, most: usize) -> Result<Found, Fault> {
+    let mut find = store.prepare_cached(sql::PURGEABLE)?;
+    let mut old = find.query([before.0])?;
+    let mut found = Found::default();
+    let mut open: Option<HashSet<String>> = None;
+    while found.ids.len() < most
+        && let Some(row) = old.next()?
+    {
+        let open = match &mut open {
+            Some(open) => open,
+            None => open.insert(open_keys(store)?),
+        };
+        let key: String = row.get(1)?;
+        if !open.contains(&key) {
+            found.ids.push((row.get(0)?, key));
+        }
+    }
+    found.newest = last_ticket(store)?.0;
+    found.change = store.prepare_cached(sql::CHANGE_LAST)?.query_row([], |row| row.get(0))?;
+    Ok(found)
+}
+
+fn open_keys(store: &Connection) -> Result<HashSet<String>, Fault> {
+    let mut find = store.prepare_cached(sql::TICKETS_OPEN_KEYS)?;
+    let keys = find.query_map([], |row| row.get(1))?;
+    Ok(keys.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Deletes rows with their bodies, acts and audits, and the batches that carry no row any more. `None`: too much has
+/// changed since they were found.
+fn purge(store: &Connection, before: Wall, found: &Found) -> Result<Option<usize>, Fault> {
+    let Some(opened) = opened_since(store, found)? else { return Ok(None) };
     let mut batches = BTreeSet::new();
-    for (id, trail) in &old {
-        batches.extend(unpack(trail.as_deref().unwrap_or_default()));
-        for statement in [
-            "DELETE FROM ticket WHERE id = ?1",
-            "DELETE FROM ticket_body WHERE id = ?1",
-            "DELETE FROM act WHERE ticket = ?1",
-            "DELETE FROM audit WHERE ticket = ?1",
-        ] {
+    let mut purged = Vec::with_capacity(found.ids.len());
+    for (id, _) in found.ids.iter().filter(|(_, key)| !opened.contains(key)) {
+        let gone = store.prepare_cached(sql::PURGE)?.query_row(params![id, before.0], |row| {
+            let trail: Option<Vec<u8>> = row.get(0)?;
+            Ok((unpack(trail.as_deref().unwrap_or_default()), row.get::<_, String>(1)?, rows::state(row, 2)?))
+        });
+        let Some((trail, backend, state)) = gone.optional()? else { continue };
+        batches.extend(trail);
+        purged.push((backend, state));
+        for statement in ["DELETE FROM ticket_body WHERE id = ?1", "DELETE FROM act WHERE ticket = ?1", sql::AUDIT_DROP]
+        {
             store.prepare_cached(statement)?.execute([id])?;
         }
     }
     for batch in batches {
         purge_batch(store, BatchId(batch.0))?;
     }
-    Ok(old.len())
+    let mut moves = Moves::default();
+    purged.iter().for_each(|(backend, state)| moves.went(backend, *state));
+    moves.write(store)?;
+    Ok(Some(purged.len()))
+}
+
+/// Keys that got an open row since: by a row that came in, or by an operator's act. `None`: there were more acts than are
+/// remembered.
+fn opened_since(store: &Connection, found: &Found) -> Result<Option<HashSet<String>>, Fault> {
+    let oldest: Option<i64> = store.prepare_cached("SELECT min(id) FROM change")?.query_row([], |row| row.get(0))?;
+    if oldest.is_some_and(|oldest| oldest > found.change + 1) {
+        return Ok(None);
+    }
+    let mut opened = HashSet::new();
+    for (statement, above) in [(sql::TICKETS_SINCE, found.newest), (sql::TICKETS_CHANGED_SINCE, found.change)] {
+        let mut find = store.prepare_cached(statement)?;
+        for key in find.query_map([above], |row| row.get(0))? {
+            opened.insert(key?);
+        }
+    }
+    Ok(Some(opened))
 }
 
 /// Deletes a settled batch whose rows are all gone; its lane's numbers go on above it.
@@ -143,4 +219,69 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     set_meta(&target, "backup", 1).map_err(say)?;
     target.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0)).map_err(say)?;
     target.close().map_err(|(_, error)| say(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migrate::MIGRATIONS;
+
+    fn store() -> Connection {
+        let store = Connection::open_in_memory().unwrap();
+        MIGRATIONS.iter().for_each(|migration| store.execute_batch(migration).unwrap());
+        for id in 1..=4 {
+            row(&store, id, &format!("k{id}"), false);
+        }
+        row(&store, 5, "k5", true);
+        store
+    }
+
+    fn row(store: &Connection, id: i64, key: &str, open: bool) {
+        let insert = "INSERT INTO ticket(id, origin, lane, open, state, key, kind, backend, updated_at, ended_at) \
+             VALUES(?1, ?2, 1, ?4, iif(?4, 0, 100), ?3, 'SNR', 'b', 9, iif(?4, NULL, 9))";
+        store.execute(insert, params![id, [id as u8; 16], key, open]).unwrap();
+        let add =
+            "INSERT INTO ticket_count VALUES('b', iif(?1, 0, 100), 1) ON CONFLICT DO UPDATE SET count = count + 1";
+        store.execute(add, [open]).unwrap();
+    }
+
+    fn left(store: &Connection) -> Vec<i64> {
+        let mut find = store.prepare("SELECT id FROM ticket ORDER BY id").unwrap();
+        find.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_key_that_gets_an_open_row_after_the_search_is_not_touched() {
+        let store = store();
+        let found = find_old(&store, Wall(100), 10).unwrap();
+        assert_eq!(found.ids.len(), 4);
+        row(&store, 6, "k2", true);
+        // An operator's act on row 3 makes it open again, and another one is about a row of no interest.
+        store.execute("UPDATE ticket SET open = 1, state = 1, ended_at = NULL WHERE id = 3", []).unwrap();
+        store.execute("INSERT INTO change(kind, ticket) VALUES(1, 3), (1, 999), (2, NULL)", []).unwrap();
+        assert_eq!(purge(&store, Wall(100), &found).unwrap(), Some(2));
+        assert_eq!(left(&store), [2, 3, 5, 6]);
+        let completed: i64 =
+            store.query_row("SELECT count FROM ticket_count WHERE state = 100", [], |row| row.get(0)).unwrap();
+        assert_eq!(completed, 2, "as many as went were taken off; row 3 was changed behind the store's back");
+    }
+
+    #[test]
+    fn a_search_that_is_too_old_is_begun_anew() {
+        let store = store();
+        let found = find_old(&store, Wall(100), 10).unwrap();
+        store.execute("INSERT INTO change(id, kind, ticket) VALUES(7, 1, 3)", []).unwrap();
+        assert_eq!(purge(&store, Wall(100), &found).unwrap(), None, "changes 1 to 6 are not remembered any more");
+        assert_eq!(left(&store), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn rows_of_open_keys_do_not_hold_others_back() {
+        let store = store();
+        row(&store, 6, "k1", true);
+        row(&store, 7, "k2", true);
+        let found = find_old(&store, Wall(100), 1).unwrap();
+        assert_eq!(found.ids, [(3, String::from("k3"))]);
+        assert!(find_old(&store, Wall(9), 10).unwrap().ids.is_empty(), "not old enough");
+    }
 }

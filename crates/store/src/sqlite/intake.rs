@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use ticketbridge_core::ticket::{IntakeOutcome, NewTicket, OriginId, PlatformName, State};
 use uuid::Uuid;
 
+use super::counts::Moves;
 use super::fault::Fault;
 use super::rows::{limit, state_number};
 use super::statements as sql;
@@ -21,6 +22,7 @@ pub(super) fn receive(store: &Connection, tickets: &[NewTicket], lanes: u32) -> 
     let mut insert_body = store.prepare_cached(sql::BODY_INSERT)?;
     let mut lane_ids: HashMap<(&PlatformName, u32), i64> = HashMap::new();
     let mut outcomes = Vec::with_capacity(tickets.len());
+    let mut moves = Moves::default();
     for ticket in tickets {
         let item = &ticket.item;
         let known = find
@@ -48,8 +50,10 @@ pub(super) fn receive(store: &Connection, tickets: &[NewTicket], lanes: u32) -> 
         ])?;
         let id = store.last_insert_rowid();
         insert_body.execute(params![id, item.message_id, item.body_hash, item.body, ticket.received_at.0])?;
+        moves.came(ticket.backend.as_str(), State::Received);
         outcomes.push(IntakeOutcome::Accepted { id: ticket.origin });
     }
+    moves.write(store)?;
     Ok(outcomes)
 }
 

@@ -1,65 +1,21 @@
-//! Reading for people: pages of tickets, stories, counts, the ledger. Pages are cut by row number, newest first: a page
-//! never shows a row twice, however much is written meanwhile.
+//! Reading for people and machines: one ticket, its story, the ledger.
 
 use std::collections::BTreeMap;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension};
 use ticketbridge_core::delivery::{BatchId, ItemResult, KnownTicket};
-use ticketbridge_core::network::kind_key;
-use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, State, TicketId};
+use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, TicketId};
 use ticketbridge_core::time::Wall;
 
 use super::apply::SettleLine;
 use super::fault::Fault;
 use super::{rows, statements as sql};
 use crate::rules::hexadecimal;
-use crate::{MAX_PAGE, Page, TicketFilter, TicketView, TrailEntry};
-
-/// A page of tickets.
-pub(super) fn tickets(store: &Connection, filter: &TicketFilter, page: Page) -> Result<Vec<TicketView>, Fault> {
-    let mut text = String::from(sql::VIEW);
-    text.push_str("WHERE 1");
-    let mut values: Vec<Value> = Vec::new();
-    if let Some(before) = page.before {
-        text.push_str(" AND t.id < ?");
-        values.push(before.0.into());
-    }
-    let states = filter.states.iter().map(|state| Value::from(rows::state_number(*state)));
-    one_of(&mut text, &mut values, "t.state", states);
-    one_of(&mut text, &mut values, "kind_key(t.kind)", filter.kinds.iter().map(|kind| kind_key(kind).into()));
-    let backends = filter.backends.iter().map(|backend| Value::from(backend.as_str().to_owned()));
-    one_of(&mut text, &mut values, "t.backend", backends);
-    one_of(&mut text, &mut values, "t.key", filter.key.iter().map(|key| Value::from(key.as_str().to_owned())));
-    if let Some(message_id) = &filter.message_id {
-        text.push_str(" AND t.id = (SELECT id FROM ticket_body WHERE message_id = ?)");
-        values.push(message_id.clone().into());
-    }
-    if let Some(wanted) = &filter.text {
-        let columns = ["t.key", "t.ticket_number", "t.work_order", "b.message_id", "t.reason"];
-        let holds = columns.map(|column| format!("instr(lower({column}), ?)")).join(" OR ");
-        text.extend([" AND (", &holds, ")"]);
-        values.extend(columns.map(|_| Value::from(wanted.to_ascii_lowercase())));
-    }
-    text.push_str(" ORDER BY t.id DESC LIMIT ?");
-    values.push(rows::limit(page.limit.min(MAX_PAGE)).into());
-    let mut find = store.prepare_cached(&text)?;
-    let found = find.query_map(params_from_iter(values), rows::ticket_view)?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
-}
-
-fn one_of(text: &mut String, values: &mut Vec<Value>, column: &str, allowed: impl Iterator<Item = Value>) {
-    let before = values.len();
-    values.extend(allowed);
-    let marks = vec!["?"; values.len() - before].join(", ");
-    if !marks.is_empty() {
-        text.extend([" AND ", column, " IN (", &marks, ")"]);
-    }
-}
+use crate::{TicketView, TrailEntry};
 
 /// One ticket by its public id.
 pub(super) fn ticket(store: &Connection, origin: OriginId) -> Result<Option<TicketView>, Fault> {
-    let mut find = store.prepare_cached(&format!("{}WHERE t.origin = ?1", sql::VIEW))?;
+    let mut find = store.prepare_cached(sql::VIEW_BY_ORIGIN)?;
     Ok(find.query_row([origin.0.as_bytes()], rows::ticket_view).optional()?)
 }
 
@@ -96,16 +52,6 @@ fn latest_result(lines: &str, id: TicketId) -> Result<Option<(ItemResult, Wall)>
         }
     }
     Ok(None)
-}
-
-/// Tickets per backend and state.
-pub(super) fn counts(store: &Connection) -> Result<BTreeMap<(BackendName, State), u64>, Fault> {
-    let mut find = store.prepare_cached("SELECT backend, state, count(*) FROM ticket GROUP BY backend, state")?;
-    let found = find.query_map([], |row| {
-        let backend = BackendName::new(row.get_ref(0)?.as_str()?);
-        Ok(((backend, rows::state(row, 1)?), row.get::<_, i64>(2)? as u64))
-    })?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 /// What the ledger knows of these keys.

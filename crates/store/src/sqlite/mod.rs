@@ -6,6 +6,7 @@
 mod apply;
 mod connect;
 mod contract;
+mod counts;
 mod epoch;
 mod fault;
 mod feedback;
@@ -18,6 +19,7 @@ mod migrate;
 mod operators;
 mod readers;
 mod rows;
+mod search;
 mod statements;
 mod writer;
 

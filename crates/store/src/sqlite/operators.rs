@@ -7,9 +7,10 @@ use ticketbridge_core::delivery::Problem;
 use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, TicketId};
 use ticketbridge_core::time::Wall;
 
+use super::counts::Moves;
 use super::fault::Fault;
 use super::intake::lane_id;
-use super::rows::{TICKET_COLUMNS, limit, platform, state_number, ticket_row};
+use super::rows::{TICKET_COLUMNS, aside, is_over, limit, platform, state_number, ticket_row};
 use super::statements as sql;
 use crate::contract::MAX_CHANGES;
 use crate::rules::{carry_out, lane_index};
@@ -59,7 +60,13 @@ pub(super) fn act(
         next.backend.as_str(),
         lane,
         at.0,
+        is_over(next.state),
+        aside(next.state),
     ])?;
+    let mut moves = Moves::default();
+    moves.went(row.backend.as_str(), row.state);
+    moves.came(next.backend.as_str(), next.state);
+    moves.write(store)?;
     let record = serde_json::to_string(act)?;
     store.prepare_cached(sql::ACT_INSERT)?.execute(params![next.id.0, who, record, at.0])?;
     change(store, TICKET, Some(next.id), None)?;

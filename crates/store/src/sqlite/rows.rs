@@ -32,6 +32,16 @@ pub(super) fn state_number(state: State) -> i64 {
     }
 }
 
+/// Whether a row in this state is over, and may be purged some day.
+pub(super) fn is_over(state: State) -> bool {
+    matches!(state, State::Completed | State::Dismissed)
+}
+
+/// The state of a row that ended otherwise than by being completed.
+pub(super) fn aside(state: State) -> Option<i64> {
+    matches!(state, State::Error | State::Dismissed).then(|| state_number(state))
+}
+
 fn wrong(column: usize, what: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Null, Box::new(FromSqlError::Other(what.into())))
 }

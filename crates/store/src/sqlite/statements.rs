@@ -21,13 +21,23 @@ macro_rules! open_ticket_from {
     };
 }
 
-/// A row with body and platform, in the order that `rows::ticket_view` reads; conditions follow.
-pub(super) const VIEW: &str = concat!(
-    "SELECT ",
-    ticket_columns!(),
-    ", b.message_id, b.body, b.received_at, l.platform, t.updated_at \
-     FROM ticket t CROSS JOIN ticket_body b ON b.id = t.id CROSS JOIN lane l ON l.id = t.lane "
-);
+/// A row with body and platform, in the order that `rows::ticket_view` reads.
+macro_rules! view_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            ticket_columns!(),
+            ", b.message_id, b.body, b.received_at, l.platform, t.updated_at \
+             FROM ticket t CROSS JOIN ticket_body b ON b.id = t.id CROSS JOIN lane l ON l.id = t.lane WHERE ",
+            $condition
+        )
+    };
+}
+
+/// A ticket for people, by its number.
+pub(super) const VIEW_BY_ID: &str = view_where!("t.id = ?1");
+/// A ticket for people, by its public id.
+pub(super) const VIEW_BY_ORIGIN: &str = view_where!("t.origin = ?1");
 
 /// What is known of a message id.
 pub(super) const MESSAGE_FIND: &str =
@@ -74,16 +84,23 @@ pub(super) const OPEN_TICKETS: &str = concat!(
 /// One row of a lane, open or not.
 pub(super) const LANE_TICKET: &str = concat!(open_ticket_from!("ticket t"), "WHERE t.id = ?2 AND t.lane = ?1");
 
+/// Adds to the number of tickets of a backend in a state.
+pub(super) const COUNT_ADD: &str = "INSERT INTO ticket_count(backend, state, count) VALUES(?1, ?2, ?3) \
+     ON CONFLICT(backend, state) DO UPDATE SET count = count + excluded.count";
+/// Tickets per backend and state.
+pub(super) const COUNTS: &str = "SELECT backend, state, count FROM ticket_count WHERE count > 0";
+
 /// A step within the lifecycle: touches no index. No row: not as expected.
 pub(super) const TICKET_STEP: &str = "UPDATE ticket SET state = ?5, due_at = ?6, attempts = ?7, sent = ?8, created = ?9, \
      ticket_number = ?10, ticket_record = ?11, work_order = ?12, failed = ?13, reason = ?14, \
      trail = CAST(coalesce(trail, x'') || ?15 AS BLOB), updated_at = coalesce(?16, updated_at), work_order_record = ?17 \
-     WHERE id = ?1 AND lane = ?2 AND state = ?3 AND generation = ?4";
+     WHERE id = ?1 AND lane = ?2 AND state = ?3 AND generation = ?4 AND backend = ?18";
 /// The same, in or out of the open ones.
 pub(super) const TICKET_STEP_OPEN: &str = "UPDATE ticket SET state = ?5, due_at = ?6, attempts = ?7, sent = ?8, \
      created = ?9, ticket_number = ?10, ticket_record = ?11, work_order = ?12, failed = ?13, reason = ?14, \
-     trail = CAST(coalesce(trail, x'') || ?15 AS BLOB), updated_at = coalesce(?16, updated_at), work_order_record = ?17, open = ?18 \
-     WHERE id = ?1 AND lane = ?2 AND state = ?3 AND generation = ?4";
+     trail = CAST(coalesce(trail, x'') || ?15 AS BLOB), updated_at = coalesce(?16, updated_at), work_order_record = ?17, open = ?19, \
+     ended_at = CASE WHEN ?20 THEN coalesce(?16, updated_at) END, aside = ?21 \
+     WHERE id = ?1 AND lane = ?2 AND state = ?3 AND generation = ?4 AND backend = ?18";
 /// State of a row of a lane.
 pub(super) const TICKET_STATE: &str = "SELECT state FROM ticket WHERE id = ?1 AND lane = ?2";
 
@@ -120,6 +137,18 @@ pub(super) const KNOWN_NEWEST: &str =
 /// Keys and backends of all open rows.
 pub(super) const TICKETS_OPEN_KEYS: &str = "SELECT id, key, backend FROM ticket WHERE open = 1";
 
+/// Rows that are over since before ?1, those that ended first at the head. The newest row always stays, so that row
+/// numbers never come twice.
+pub(super) const PURGEABLE: &str = "SELECT id, key FROM ticket INDEXED BY ticket_ended \
+     WHERE ended_at IS NOT NULL AND ended_at < ?1 AND id < (SELECT max(id) FROM ticket) ORDER BY ended_at, id";
+/// Keys with an open row among those that came in since.
+pub(super) const TICKETS_SINCE: &str = "SELECT key FROM ticket WHERE id > ?1 AND open = 1";
+/// Keys with an open row among those that operators acted on since.
+pub(super) const TICKETS_CHANGED_SINCE: &str =
+    "SELECT t.key FROM change c CROSS JOIN ticket t ON t.id = c.ticket WHERE c.id > ?1 AND t.open = 1";
+/// Takes one of them away.
+pub(super) const PURGE: &str = "DELETE FROM ticket WHERE id = ?1 AND ended_at < ?2 RETURNING trail, backend, state";
+
 /// Begins an audit or moves it on.
 pub(super) const AUDIT_PUT: &str =
     "INSERT OR REPLACE INTO audit(ticket, lane, key, origin, looks, due_at) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
@@ -153,7 +182,8 @@ pub(super) const ACT_TARGET: &str = concat!(
 );
 /// The row after an act.
 pub(super) const ACT_APPLY: &str = "UPDATE ticket SET state = ?2, open = ?3, due_at = NULL, attempts = ?4, generation = ?5, \
-     failed = NULL, reason = ?6, backend = ?7, lane = coalesce(?8, lane), updated_at = ?9 WHERE id = ?1";
+     failed = NULL, reason = ?6, backend = ?7, lane = coalesce(?8, lane), updated_at = ?9, \
+     ended_at = CASE WHEN ?10 THEN ?9 END, aside = ?11 WHERE id = ?1";
 /// The act, for the row's story.
 pub(super) const ACT_INSERT: &str = "INSERT INTO act(ticket, who, act, at) VALUES(?1, ?2, ?3, ?4)";
 /// A row's acts.
@@ -184,9 +214,12 @@ mod tests {
             super::LANE_LAST_BATCH,
             super::OPEN_TICKETS,
             super::LANE_TICKET,
+            super::VIEW_BY_ID,
+            super::VIEW_BY_ORIGIN,
             super::TICKET_STEP,
             super::TICKET_STEP_OPEN,
             super::TICKET_STATE,
+            super::COUNT_ADD,
             super::BATCH_OPEN,
             super::BATCH_SETTLE,
             super::BATCH_SETTLE_PART,
@@ -194,7 +227,11 @@ mod tests {
             super::BATCH_STORY,
             super::KNOWN_DROP,
             super::KNOWN_FIND,
+            super::KNOWN_NEWEST,
             super::AUDITS,
+            super::PURGEABLE,
+            super::TICKETS_SINCE,
+            super::TICKETS_CHANGED_SINCE,
             super::CHANGES,
             super::ACT_TARGET,
             super::ACTS,

@@ -1,14 +1,23 @@
 //! Pages, filters, counts.
 
 use serde_json::json;
+use ticketbridge_core::delivery::Settle;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, OriginId, State};
+use ticketbridge_core::time::Wall;
 use ticketbridge_store::{Act, MAX_PAGE, Page, Store, TicketFilter};
 use uuid::Uuid;
 
-use crate::fixture::{Holder, key, new_ticket, new_ticket_of, over_each_store};
+use crate::fixture::{Holder, everything, key, new_ticket, new_ticket_of, over_each_store, refused};
 
-over_each_store!(pages_join_without_gap_or_overlap, each_filter_restricts, counts_add_up, one_ticket_by_its_id);
+over_each_store!(
+    pages_join_without_gap_or_overlap,
+    a_listing_says_where_it_goes_on,
+    states_from_many_places_come_in_order,
+    each_filter_restricts,
+    counts_add_up,
+    one_ticket_by_its_id,
+);
 
 async fn pages_join_without_gap_or_overlap(store: &dyn Store) {
     store.receive((1..=25).map(|n| new_ticket(n, &format!("m{n}"), "SNR|a")).collect()).await.unwrap();
@@ -27,6 +36,59 @@ async fn pages_join_without_gap_or_overlap(store: &dyn Store) {
     assert_eq!(store.tickets(&TicketFilter::default(), Page::default()).await.unwrap(), []);
     let all = store.tickets(&TicketFilter::default(), Page { before: None, limit: MAX_PAGE + 1 }).await.unwrap();
     assert_eq!(all.len(), 28);
+}
+
+async fn a_listing_says_where_it_goes_on(store: &dyn Store) {
+    store.receive((1..=4).map(|n| new_ticket(n, &format!("m{n}"), "SNR|a")).collect()).await.unwrap();
+    let list = async |before, limit| store.list(&TicketFilter::default(), Page { before, limit }).await.unwrap();
+    let part = list(None, 2).await;
+    assert_eq!((part.tickets.len(), part.next), (2, part.tickets.last().map(|view| view.row.id)));
+    let rest = list(part.next, 2).await;
+    assert_eq!((rest.tickets.len(), rest.next), (2, None), "full, and yet the end");
+    assert_eq!(list(Some(rest.tickets[1].row.id), 2).await.tickets, []);
+}
+
+async fn states_from_many_places_come_in_order(store: &dyn Store) {
+    store.receive((1..=40).map(|n| new_ticket(n, &format!("m{n}"), &format!("SNR|{n}"))).collect()).await.unwrap();
+    let mut holder = Holder::of(store, 1).await;
+    for (number, row) in holder.rows().await.iter().enumerate() {
+        match number % 4 {
+            0 => holder.complete(row, 50).await,
+            1 => {
+                let (batch, sent) = holder.send(Operation::AddNote, std::slice::from_ref(row), 50).await;
+                let (update, result) = refused(&sent[0]);
+                let mut writes = holder.nothing();
+                writes.rows = vec![update];
+                writes.settles = vec![Settle { batch, results: vec![result], remaining: Vec::new(), at: Wall(51) }];
+                holder.done(writes).await;
+            }
+            2 => {
+                let dismiss = Act::Dismiss { reason: String::from("Obras") };
+                store.act(row.origin, dismiss, "ana", Wall(52)).await.unwrap();
+            }
+            _ => {}
+        }
+    }
+    for states in [
+        vec![State::Error, State::Dismissed, State::Received],
+        vec![State::Dismissed, State::AddingNote],
+        vec![State::Completed, State::Error],
+    ] {
+        let everything = everything(store).await;
+        let wanted: Vec<_> =
+            everything.iter().filter(|view| states.contains(&view.row.state)).map(|view| view.row.id).collect();
+        let filter = TicketFilter { states, ..TicketFilter::default() };
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let part = store.list(&filter, Page { before, limit: 7 }).await.unwrap();
+            found.extend(part.tickets.iter().map(|view| view.row.id));
+            before = part.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, wanted, "{filter:?}");
+    }
 }
 
 async fn each_filter_restricts(store: &dyn Store) {

@@ -1,17 +1,20 @@
 //! Purging: only what is over, never a key with an open row, never a number twice.
 
+use ticketbridge_core::delivery::Settle;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{OriginId, State};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{Act, Store};
 use uuid::Uuid;
 
-use crate::fixture::{Holder, everything, new_ticket, over_each_store};
+use crate::fixture::{Holder, everything, new_ticket, over_each_store, refused};
 
 over_each_store!(
     only_old_and_finished_rows_go,
     rows_of_a_key_with_an_open_row_stay,
     purging_goes_in_steps,
+    what_was_finished_first_goes_first,
+    a_row_that_was_dismissed_late_goes_late,
     numbers_go_on_after_a_purge,
     a_purged_message_is_new_again,
 );
@@ -53,6 +56,37 @@ async fn purging_goes_in_steps(store: &dyn Store) {
     assert_eq!(origins(store).await, [6, 5, 4, 3], "oldest first");
     assert_eq!(store.purge(Wall(1_000), 2).await.unwrap(), 2);
     assert_eq!(store.purge(Wall(1_000), 2).await.unwrap(), 1);
+}
+
+async fn what_was_finished_first_goes_first(store: &dyn Store) {
+    store.receive((1..=4).map(|n| new_ticket(n, &format!("m{n}"), &format!("SNR|{n}"))).collect()).await.unwrap();
+    let mut holder = Holder::of(store, 1).await;
+    let rows = holder.rows().await;
+    for (row, at) in rows.iter().zip([30, 10, 20]) {
+        holder.complete(row, at).await;
+    }
+    assert_eq!(store.purge(Wall(25), 1).await.unwrap(), 1);
+    assert_eq!(origins(store).await, [4, 3, 1]);
+    assert_eq!(store.purge(Wall(25), 9).await.unwrap(), 1);
+    assert_eq!(origins(store).await, [4, 1]);
+}
+
+async fn a_row_that_was_dismissed_late_goes_late(store: &dyn Store) {
+    store.receive((1..=2).map(|n| new_ticket(n, &format!("m{n}"), &format!("SNR|{n}"))).collect()).await.unwrap();
+    let mut holder = Holder::of(store, 1).await;
+    let rows = holder.rows().await;
+    let (batch, sent) = holder.send(Operation::AddNote, &rows[..1], 10).await;
+    let (update, result) = refused(&sent[0]);
+    let mut writes = holder.nothing();
+    writes.rows = vec![update];
+    writes.settles = vec![Settle { batch, results: vec![result], remaining: Vec::new(), at: Wall(11) }];
+    holder.done(writes).await;
+    assert_eq!(store.purge(Wall(100), 9).await.unwrap(), 0, "in Error: somebody must look at it");
+    let act = async |act, at| store.act(rows[0].origin, act, "ana", Wall(at)).await.unwrap();
+    act(Act::Dismiss { reason: String::new() }, 40).await;
+    assert_eq!(store.purge(Wall(40), 9).await.unwrap(), 0);
+    assert_eq!(store.purge(Wall(41), 9).await.unwrap(), 1);
+    assert_eq!(store.counts().await.unwrap().len(), 1);
 }
 
 async fn numbers_go_on_after_a_purge(store: &dyn Store) {

@@ -299,13 +299,12 @@ impl Walk {
                 format!("{:?}", store.purge(Wall(self.now - i64::from(*age) * 10), *limit).await)
             }
             Action::List { before, limit, state, text } => {
-                let filter = TicketFilter {
-                    states: vec![State::ALL[*state], State::Received],
-                    text: Some(key_of(*text)),
-                    ..TicketFilter::default()
-                };
+                // Open ones, those in Error or Dismissed, and all come from different places.
+                let text = (*text > 0).then(|| key_of(*text));
+                let states = vec![State::ALL[*state], State::Error];
+                let filter = TicketFilter { states, text, ..TicketFilter::default() };
                 let before = TicketId(i64::from(*before));
-                format!("{:?}", store.tickets(&filter, Page { before: Some(before), limit: *limit }).await)
+                format!("{:?}", store.list(&filter, Page { before: Some(before), limit: *limit }).await)
             }
         }
     }

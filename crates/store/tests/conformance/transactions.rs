@@ -2,7 +2,7 @@
 
 use ticketbridge_core::delivery::{Audit, BatchId, Fence, KnownTicket, Problem, Receipt, Settle};
 use ticketbridge_core::effect::Operation;
-use ticketbridge_core::ticket::{State, TicketId, TicketReference};
+use ticketbridge_core::ticket::{BackendName, State, TicketId, TicketReference};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{Act, ActOutcome, MAX_PROBLEMS, Store};
 
@@ -20,6 +20,7 @@ over_each_store!(
     results_add_up_over_settles,
     a_settled_batch_is_closed,
     rows_keep_what_never_changes,
+    a_decision_for_another_backend_is_stale,
     the_ledger_keeps_the_last_ticket_of_a_key,
     an_open_key_names_the_backend_of_its_newest_row,
     audits_move_on_and_end,
@@ -222,12 +223,23 @@ async fn rows_keep_what_never_changes(store: &dyn Store) {
     let update = &mut writes.rows[0].row;
     update.key = key("other");
     update.kind = "other".into();
-    update.backend = ticketbridge_core::ticket::BackendName::new("other");
     update.due_at = Some(Wall(5_000));
     holder.done(writes).await;
     let now = holder.rows().await.remove(0);
-    assert_eq!((&now.key, &now.kind, &now.backend), (&row.key, &row.kind, &row.backend));
+    assert_eq!((&now.key, &now.kind), (&row.key, &row.kind));
     assert_eq!(now.due_at, Some(Wall(5_000)));
+}
+
+async fn a_decision_for_another_backend_is_stale(store: &dyn Store) {
+    let mut holder = with_tickets(store, 1).await;
+    let row = holder.rows().await.remove(0);
+    let writes = holder.begin(Operation::AddNote, std::slice::from_ref(&row), 10);
+    // Decided before an operator gave the row to another backend of the same platform.
+    let act = Act::Reassign { backend: BackendName::new("be-2"), platform: platform() };
+    store.act(row.origin, act, "ana", Wall(9)).await.unwrap();
+    assert_eq!(store.apply(writes).await.unwrap(), Receipt::StaleRows(vec![row.id]));
+    let counts = store.counts().await.unwrap();
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [((BackendName::new("be-2"), State::Received), 1)]);
 }
 
 async fn the_ledger_keeps_the_last_ticket_of_a_key(store: &dyn Store) {
