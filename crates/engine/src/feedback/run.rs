@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ticketbridge_core::mobile::{
-    Counters, ItemState, Page, PageSource, PaginationKey, Rules, RunError, Turn, run_result, turn,
+    Counters, ItemState, Page, PageSource, PaginationKey, Rules, RunError, RunResult, Turn, run_result, turn,
 };
 use ticketbridge_core::time::Mono;
 use ticketbridge_store::{
@@ -26,6 +26,10 @@ use super::lease::LeaseLife;
 use super::preview::Preview;
 use super::report::{FailedTicket, RunReport};
 use super::wire::{Time, Wire};
+
+/// What a run says whose lease was lost.
+const LEASE_LOST: &str = "another process took the lease; nothing was written after that. \
+                          The next run goes on where this one stopped.";
 
 /// What runs work with.
 #[derive(Clone)]
@@ -363,8 +367,7 @@ impl<'a> Runner<'a> {
             Ok(()) => (None, self.down.take()),
             Err(Stop::Store(error @ StoreError::Fatal(_))) => return Err(error),
             Err(Stop::LeaseLost) => {
-                let text = String::from("another process took the lease; nothing was written after that");
-                return Ok(self.report(Some(RunError::LeaseLost), Some(text)));
+                return Ok(self.report(Some(RunError::LeaseLost), Some(String::from(LEASE_LOST))));
             }
             Err(Stop::Asked) => {
                 (None, Some(String::from("the process was asked to stop; the rest follows with the next run")))
@@ -395,7 +398,12 @@ impl<'a> Runner<'a> {
         };
         match self.parts.store.end_run(&self.fence, end).await? {
             Held::Done(()) => Ok(report),
-            Held::Lost => Ok(self.report(Some(RunError::LeaseLost), report.text)),
+            Held::Lost => Ok(RunReport {
+                result: RunResult::Error,
+                error: Some(RunError::LeaseLost),
+                text: Some(String::from(LEASE_LOST)),
+                ..report
+            }),
         }
     }
 

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Feedback as FeedbackConfig;
-use ticketbridge_core::mobile::{Counters, PaginationKey, tells_recipients};
+use ticketbridge_core::mobile::{Counters, MAX_PAGE_BYTES, PaginationKey, tells_recipients};
 use ticketbridge_core::time::Wall;
 use ticketbridge_platforms::http::{ExchangeObserver, Redactor, Secret};
 use ticketbridge_store::{FeedbackPage, FeedbackStore, RunId, StoreError, Trigger};
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -50,8 +51,8 @@ pub enum FeedbackError {
         /// What is wrong.
         why: String,
     },
-    /// A file cannot be read.
-    #[error("the file {path} cannot be read: {why}")]
+    /// The file of a function cannot be read, or is larger than a page may be.
+    #[error("the file {path} cannot be taken as a page: {why}. Mend the file, or `file_to_upload` of the function")]
     File {
         /// Its path.
         path: String,
@@ -142,7 +143,7 @@ impl Feedback {
         observer: Option<&Arc<dyn ExchangeObserver>>,
     ) -> Self {
         let mut accounts = BTreeMap::new();
-        let mut load = |settings: &FeedbackConfig| Loaded {
+        let load = |settings: &FeedbackConfig| Loaded {
             function: Function::new(settings, config),
             wires: own_account(settings, config, environment, &mut accounts)
                 .and_then(|()| wires(settings, config, environment, observer)),
@@ -154,10 +155,7 @@ impl Feedback {
                 (dumps_folder(&config.store.url), secrets.collect())
             }),
         };
-        let mut functions = Vec::new();
-        for settings in &config.feedback {
-            functions.push(load(settings));
-        }
+        let functions = config.feedback.iter().map(load).collect();
         let mut feedback = Self::of(functions, store, Arc::new(clock));
         match Mailer::from_config(&config.mail, environment) {
             Ok(mailer) => feedback.notify = mailer.map(|mailer| Arc::new(mailer) as Arc<dyn Notify>),
@@ -249,14 +247,7 @@ impl Feedback {
         let parts = loaded.dumping(self.parts(loaded)?, &dump);
         let file = match (&request.file, &loaded.function.file_to_upload) {
             (Some(file), _) => Some(file.clone()),
-            (None, Some(path)) => {
-                let read = tokio::fs::read(path).await;
-                let why = |error: std::io::Error| FeedbackError::File {
-                    path: path.display().to_string(),
-                    why: error.to_string(),
-                };
-                Some(Bytes::from(read.map_err(why)?))
-            }
+            (None, Some(path)) => Some(read_page(path).await?),
             (None, None) => None,
         };
         let options = RunOptions {
@@ -429,6 +420,22 @@ impl Feedback {
             time: Arc::clone(&self.time),
         })
     }
+}
+
+/// A file that is a page; never more of it than a page may have.
+async fn read_page(path: &Path) -> Result<Bytes, FeedbackError> {
+    let fault = |why: String| FeedbackError::File { path: path.display().to_string(), why };
+    let read = async {
+        let mut body = Vec::new();
+        let file = tokio::fs::File::open(path).await?;
+        file.take(MAX_PAGE_BYTES as u64 + 1).read_to_end(&mut body).await?;
+        std::io::Result::Ok(body)
+    };
+    let body = read.await.map_err(|error| fault(error.to_string()))?;
+    if body.len() > MAX_PAGE_BYTES {
+        return Err(fault(format!("it is larger than {} MiB", MAX_PAGE_BYTES >> 20)));
+    }
+    Ok(Bytes::from(body))
 }
 
 impl Loaded {

@@ -90,12 +90,9 @@ impl Runner<'_> {
         let WriteReading { results, fault, unmatched } =
             s360::read_write(call.kind, &next_writes(active, &call.members), transport, now.wall);
         let not_sent = matches!(&fault, Some(fault) if fault.kind == CallFaultKind::NotSent);
-        let retry_after = match &fault {
-            Some(fault) => match fault.kind {
-                CallFaultKind::Transient { retry_after } => retry_after,
-                _ => None,
-            },
-            None => None,
+        let retry_after = match fault.as_ref().map(|fault| fault.kind) {
+            Some(CallFaultKind::Transient { retry_after }) => retry_after,
+            _ => None,
         };
         let why = fault.as_ref().map_or("no result for it in the answer", |fault| fault.why.as_str());
         let (mut confirmed, mut refused, mut unclear) = (0_u32, 0_u32, 0_u32);

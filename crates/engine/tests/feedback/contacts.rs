@@ -237,11 +237,7 @@ async fn an_e_mail_that_another_organizer_has_claimed_waits() {
     let parts = world.parts_of("DEMO");
     let first = run(&world.function, &parts, world.by_hand());
     tokio::pin!(first);
-    tokio::select! {
-        biased;
-        _ = &mut first => panic!("it is held"),
-        () = world.gates.reached() => {}
-    }
+    world.until_held(&mut first).await;
     let second = world.run_with(&other, world.by_hand()).await;
     assert_eq!((second.result, second.counters.pending), (RunResult::Warning, 1), "{second:?}");
     assert!(creations(&world).is_empty());

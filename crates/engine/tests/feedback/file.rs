@@ -1,7 +1,12 @@
 //! A page from a file instead of a call.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use ticketbridge_core::mobile::{PageSource, RunError, RunResult};
+use ticketbridge_core::mobile::{MAX_PAGE_BYTES, PageSource, RunError, RunResult};
+use ticketbridge_engine::feedback::{Feedback, RunRequest};
+use ticketbridge_sandbox::tixngo::DEFAULT_ORGANIZER;
+use ticketbridge_store::Trigger;
 
 use crate::world::{World, injected, item, page};
 
@@ -63,4 +68,27 @@ async fn what_earlier_runs_left_is_applied_before_the_file() {
         world.office.model().history().iter().map(|entry| entry.status.to_string()).collect::<Vec<_>>(),
         ["INJECTED", "DOWNLOADED"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_missing_or_too_large_is_named_with_what_to_do() {
+    let world = World::new().with_tickets(1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.json");
+    let mut function = world.function.clone();
+    function.file_to_upload = Some(path.clone());
+    let functions = [(function, world.wallet_wire(DEFAULT_ORGANIZER), world.office_wire())];
+    let feedback = Feedback::with_wires(functions, Arc::clone(&world.store) as _, Arc::clone(&world.time) as _);
+    let run = async || feedback.run(DEFAULT_ORGANIZER, RunRequest::by(Trigger::Manual)).await;
+    let missing = run().await.unwrap_err().to_string();
+    std::fs::File::create(&path).unwrap().set_len(MAX_PAGE_BYTES as u64 + 1).unwrap();
+    let large = run().await.unwrap_err().to_string();
+    assert!(large.contains("it is larger than 64 MiB"), "{large}");
+    for text in [missing, large] {
+        assert!(
+            text.contains("page.json") && text.ends_with("Mend the file, or `file_to_upload` of the function"),
+            "{text}"
+        );
+    }
+    assert!(world.runs().await.is_empty(), "no run begins");
 }

@@ -46,11 +46,7 @@ async fn of_two_processes_on_one_file_one_makes_a_call() {
     world.gates.hold_at_named("before store_page", 1);
     let running = run(&world.function, &one, world.by_hand());
     tokio::pin!(running);
-    tokio::select! {
-        biased;
-        _ = &mut running => panic!("it is held"),
-        () = world.gates.reached() => {}
-    }
+    world.until_held(&mut running).await;
     let refused = run(&world.function, &other, world.by_hand()).await.unwrap();
     assert_eq!(refused.result, RunResult::Refused);
     assert_eq!(world.wallet.take_sent().len(), 1);
@@ -136,11 +132,7 @@ async fn a_stalled_holder_wakes_up_and_sends_and_writes_nothing() {
     world.gates.hold_at_named("before POST /tickets/mobile", 1);
     let parts = world.parts_of(DEFAULT_ORGANIZER);
     let mut stalled = Box::pin(run(&world.function, &parts, world.by_hand()));
-    tokio::select! {
-        biased;
-        _ = &mut stalled => panic!("it is held"),
-        () = world.gates.reached() => {}
-    }
+    world.until_held(&mut stalled).await;
     tokio::time::sleep(Duration::from_secs(61)).await;
     let other = world.run().await;
     assert_eq!((other.result, other.counters.updated), (RunResult::Ok, 1));
@@ -166,11 +158,7 @@ async fn a_stalled_holder_whose_lease_nobody_took_goes_on_with_nothing_lost() {
     world.gates.hold_at_named("before POST /tickets/mobile", 1);
     let parts = world.parts_of(DEFAULT_ORGANIZER);
     let mut stalled = Box::pin(run(&world.function, &parts, world.by_hand()));
-    tokio::select! {
-        biased;
-        _ = &mut stalled => panic!("it is held"),
-        () = world.gates.reached() => {}
-    }
+    world.until_held(&mut stalled).await;
     tokio::time::sleep(Duration::from_secs(61)).await;
     world.gates.release();
     let late = stalled.await.unwrap();
@@ -182,6 +170,23 @@ async fn a_stalled_holder_whose_lease_nobody_took_goes_on_with_nothing_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_whose_lease_is_lost_at_its_very_end_still_names_what_failed() {
+    let world = World::new();
+    world.change(&injected(1, 1));
+    world.gates.hold_at_named("before end_run", 1);
+    let parts = world.parts_of(DEFAULT_ORGANIZER);
+    let mut late = Box::pin(run(&world.function, &parts, world.by_hand()));
+    world.until_held(&mut late).await;
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(world.run().await.result, RunResult::Ok);
+    world.gates.release();
+    let report = late.await.unwrap();
+    assert_eq!((report.result, report.error), (RunResult::Error, Some(RunError::LeaseLost)));
+    assert_eq!((report.counters.failed, report.failed.len()), (1, 1), "{report:?}");
+    assert!(report.text.unwrap().contains("The next run goes on where this one stopped."));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_manual_run_during_an_automatic_one_is_refused_and_recorded() {
     let world = World::new().with_tickets(1);
     world.change(&injected(1, 1));
@@ -189,11 +194,7 @@ async fn a_manual_run_during_an_automatic_one_is_refused_and_recorded() {
     let parts = world.parts_of(DEFAULT_ORGANIZER);
     let automatic = run(&world.function, &parts, world.by(Trigger::Schedule));
     tokio::pin!(automatic);
-    tokio::select! {
-        biased;
-        _ = &mut automatic => panic!("it is held"),
-        () = world.gates.reached() => {}
-    }
+    world.until_held(&mut automatic).await;
     world.wallet.take_sent();
     let mut options = world.by_hand();
     options.holder = Uuid::from_u128(2);

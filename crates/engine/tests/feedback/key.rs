@@ -195,11 +195,7 @@ async fn a_rewind_is_refused_during_a_run() {
     let parts = world.parts_of(DEFAULT_ORGANIZER);
     let running = run(&world.function, &parts, world.by_hand());
     tokio::pin!(running);
-    tokio::select! {
-        biased;
-        _ = &mut running => panic!("it is held"),
-        () = world.gates.reached() => {}
-    }
+    world.until_held(&mut running).await;
     assert_eq!(world.rewind(None).await, RewindAnswer::Refused(RewindError::RunInProgress));
     world.gates.release();
     assert_eq!(running.await.unwrap().result, RunResult::Ok);

@@ -5,7 +5,7 @@
 //! `crates/core/tests/mobile` (`statuses`, `contacts`, `distribution`, `errors`, `schedule`, `skip`, `hostile`); leases,
 //! tokens, pages and claims call by call: `crates/store/tests/conformance/feedback`; a second activation:
 //! `crates/config/tests/feedback.rs`; mails: `tests/mail`; dumps: `src/feedback/dump/tests.rs`; sockets, processes and kills:
-//! `crates/cli/tests/it/mobile` and `mobile_faults`.
+//! `crates/cli/tests/it/mobile`.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
 

@@ -14,8 +14,8 @@ use ticketbridge_sandbox::faults::Rule;
 use ticketbridge_sandbox::s360::{Form, S360Model, State};
 use ticketbridge_sandbox::tixngo::{DEFAULT_ORGANIZER, TixngoModel};
 use ticketbridge_store::{
-    FailedItem, FeedbackPage, FeedbackRun, FeedbackStore, OpenMode, PageId, RewindAnswer, SqliteStore, StoredPage,
-    Trigger,
+    FailedItem, FeedbackPage, FeedbackRun, FeedbackStore, OpenMode, PageId, RewindAnswer, SqliteStore, StoreError,
+    StoredPage, Trigger,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -213,6 +213,15 @@ impl World {
     pub(crate) async fn run_file(&self, file: impl Into<Bytes>) -> RunReport {
         let options = RunOptions { file: Some(file.into()), ..self.by(Trigger::Replay) };
         self.run_with(&self.function, options).await
+    }
+
+    /// Goes on with a run until a gate holds it.
+    pub(crate) async fn until_held(&self, running: impl Future<Output = Result<RunReport, StoreError>> + Unpin) {
+        tokio::select! {
+            biased;
+            ended = running => panic!("it is not held: {ended:?}"),
+            () = self.gates.reached() => {}
+        }
     }
 
     /// A run whose process dies at a gate, if it comes there; false: it ended before.
