@@ -33,7 +33,7 @@ mod write;
 
 pub use dump::{DumpingWire, RunDump, dumps_folder, remove_old_dumps};
 pub use function::Function;
-pub use preview::{MAX_PREVIEW_PAGES, Preview, PreviewedChange};
+pub use preview::{MAX_PREVIEW_PAGES, Preview, PreviewedChange, USUAL_PREVIEW_PAGES};
 pub use report::{FailedTicket, MAX_NAMED, RunReport};
 pub use run::{Parts, RunOptions, run};
 pub use service::{Feedback, FeedbackError, RunRequest, Started};

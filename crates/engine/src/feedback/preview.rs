@@ -13,6 +13,8 @@ use super::run::{Runner, Stop};
 
 /// Pages that a preview reads at most.
 pub const MAX_PREVIEW_PAGES: u32 = 1_000;
+/// Pages that a preview reads if it is not told otherwise.
+pub const USUAL_PREVIEW_PAGES: u32 = 10;
 /// Tickets that a preview names at most.
 const MAX_CHANGES: usize = 100;
 /// Items decided together.

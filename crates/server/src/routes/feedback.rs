@@ -10,9 +10,10 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::mobile::{MAX_PAGE_BYTES, Page, RunResult};
-use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, Started};
+use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, Started, USUAL_PREVIEW_PAGES};
 use ticketbridge_engine::view::DEFAULT_PAGE;
 use ticketbridge_engine::view::mobile::{
     self, FailedView, FunctionView, KeyMoveView, KeyView, Listing, ReportView, RunView, SkipChange, SkipEntry, Window,
@@ -28,8 +29,8 @@ use crate::problem::Problem;
 
 /// How long a call waits for the end of its run: less than any call may take.
 const WAIT: Duration = REQUEST_TIMEOUT.saturating_sub(Duration::from_secs(5));
-/// Pages that a preview reads if it is not told otherwise.
-const USUAL_PREVIEW: u32 = 10;
+/// What a segment of a path cannot hold as it is: all but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A run that goes on in the background.
 #[derive(Serialize)]
@@ -188,20 +189,8 @@ fn refused(text: Option<&str>) -> Problem {
 }
 
 /// A path's segment.
-fn encoded(text: &str) -> String {
-    let mut path = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.extend(['%', hexadecimal(byte >> 4), hexadecimal(byte & 15)]);
-        }
-    }
-    path
-}
-
-fn hexadecimal(half: u8) -> char {
-    char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase()
+fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 /// `GET …/key`.
@@ -237,7 +226,7 @@ pub(super) async fn rewind(
         let moved = mobile::rewind_key(&desk.app.feedback, &organizer, to, &caller.name, at).await?;
         return Ok(Json(moved).into_response());
     }
-    let pages = pages.unwrap_or(USUAL_PREVIEW);
+    let pages = pages.unwrap_or(USUAL_PREVIEW_PAGES);
     if !(1..=MAX_PREVIEW_PAGES).contains(&pages) {
         return Err(Problem::bad_request(format!("`pages` must be 1 to {MAX_PREVIEW_PAGES}")));
     }
@@ -302,7 +291,7 @@ pub(super) async fn retry(
 ) -> Answer<Changed> {
     let Retry { items, all } = small_json(request).await?;
     let items = match (items, all) {
-        (Some(items), false) => Some(item_ids(&items)?),
+        (Some(items), false) => Some(mobile::item_ids(&items)?),
         (None, true) => None,
         _ => return Err(Problem::bad_request("give `items`, or `all` with true, and not both; nothing was changed")),
     };
@@ -318,12 +307,8 @@ pub(super) async fn dismiss(
     request: Request,
 ) -> Answer<Changed> {
     let Dismissal { items } = small_json(request).await?;
-    let changed = mobile::dismiss_failed(&desk.app.feedback, &organizer, &item_ids(&items)?).await?;
+    let changed = mobile::dismiss_failed(&desk.app.feedback, &organizer, &mobile::item_ids(&items)?).await?;
     Ok(Json(Changed { changed }))
-}
-
-fn item_ids(items: &[String]) -> Result<Vec<ticketbridge_store::ItemId>, Problem> {
-    Ok(items.iter().map(|text| mobile::item_id(text)).collect::<Result<_, _>>()?)
 }
 
 impl From<FeedbackError> for Problem {
@@ -355,7 +340,7 @@ mod tests {
 
     #[test]
     fn an_organizer_is_one_segment_of_a_path() {
-        assert_eq!(encoded("org-1_a.b~C"), "org-1_a.b~C");
-        assert_eq!(encoded("a/b ?é%"), "a%2Fb%20%3F%C3%A9%25");
+        assert_eq!(encoded("org-1_a.b~C").to_string(), "org-1_a.b~C");
+        assert_eq!(encoded("a/b ?é%").to_string(), "a%2Fb%20%3F%C3%A9%25");
     }
 }

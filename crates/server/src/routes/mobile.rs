@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -26,37 +27,19 @@ struct Person {
 }
 
 /// `GET /api/v1/mobile-tickets`.
-pub(super) async fn tickets(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Response, Problem> {
-    let wanted = Wanted::read(&headers, &mut params)?;
-    params.finish()?;
+pub(super) async fn tickets(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::mobile_tickets(store(&desk), &wanted.query, wanted.window).await?;
     Ok(wanted.answer("mobile-tickets", &listing))
 }
 
 /// `GET /api/v1/contacts`.
-pub(super) async fn contacts(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Response, Problem> {
-    let wanted = Wanted::read(&headers, &mut params)?;
-    params.finish()?;
+pub(super) async fn contacts(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::box_contacts(store(&desk), &wanted.query, wanted.window).await?;
     Ok(wanted.answer("contacts", &listing))
 }
 
 /// `GET /api/v1/distributions`.
-pub(super) async fn distributions(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Response, Problem> {
-    let wanted = Wanted::read(&headers, &mut params)?;
-    params.finish()?;
+pub(super) async fn distributions(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::box_distributions(store(&desk), &wanted.query, wanted.window).await?;
     Ok(wanted.answer("distributions", &listing))
 }
@@ -83,22 +66,23 @@ fn store(desk: &Desk) -> &dyn FeedbackStore {
 }
 
 /// Which records are wanted, and in which form.
-struct Wanted {
+pub(super) struct Wanted {
     query: RecordQuery,
     window: Window,
     as_csv: bool,
 }
 
 impl Wanted {
-    fn read(headers: &HeaderMap, params: &mut Params) -> Result<Self, Problem> {
+    fn read(headers: &HeaderMap, mut params: Params) -> Result<Self, Problem> {
         let query = RecordQuery { organizer: params.one("organizer")?, ticket_id: params.one("ticket_id")? };
-        let window = window(params)?;
+        let window = window(&mut params)?;
         let as_csv = match params.one("format")?.as_deref() {
             None => prefers_csv(headers),
             Some("csv") => true,
             Some("json") => false,
             Some(_) => return Err(Problem::bad_request("`format` is json or csv")),
         };
+        params.finish()?;
         Ok(Self { query, window, as_csv })
     }
 
@@ -113,6 +97,15 @@ impl Wanted {
             Some(next) => (StatusCode::OK, headers, next, mobile::csv(&listing.items)).into_response(),
             None => (StatusCode::OK, headers, mobile::csv(&listing.items)).into_response(),
         }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Wanted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = Params::from_request_parts(parts, state).await?;
+        Self::read(&parts.headers, params)
     }
 }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use ticketbridge_core::mobile::Email;
 use ticketbridge_engine::view::mobile::{self, MobileFault, SkipSource, Window};
-use ticketbridge_store::ItemId;
 
 use super::{Desk, agreed, more};
 use crate::arguments;
@@ -46,15 +45,14 @@ pub(super) async fn skip(desk: &Desk, skip: &arguments::Skip) -> Result<(), Fail
 /// Lists failed tickets, or retries or dismisses some.
 pub(super) async fn failed(desk: &Desk, failed: &arguments::Failed) -> Result<(), Failure> {
     let organizer = &failed.organizer;
-    let ids = |texts: &[String]| texts.iter().map(|text| mobile::item_id(text)).collect::<Result<Vec<ItemId>, _>>();
     let changed = if failed.retry_all {
         Some((RETRIED, mobile::retry_failed(&desk.feedback, organizer, None).await?))
     } else if !failed.retry.is_empty() {
-        let ids = ids(&failed.retry)?;
+        let ids = mobile::item_ids(&failed.retry)?;
         let changed = mobile::retry_failed(&desk.feedback, organizer, Some(&ids)).await?;
         Some((RETRIED, changed))
     } else if !failed.dismiss.is_empty() {
-        let ids = ids(&failed.dismiss)?;
+        let ids = mobile::item_ids(&failed.dismiss)?;
         Some((DISMISSED, mobile::dismiss_failed(&desk.feedback, organizer, &ids).await?))
     } else {
         None

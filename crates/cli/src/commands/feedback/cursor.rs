@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use ticketbridge_core::mobile::{PaginationKey, RunResult};
-use ticketbridge_engine::feedback::{Preview, RunReport};
+use ticketbridge_engine::feedback::{Preview, RunReport, USUAL_PREVIEW_PAGES};
 use ticketbridge_engine::view::mobile::{self, ReportView, Window};
 
 use super::run::exit_code;
@@ -15,8 +15,6 @@ use crate::output;
 
 /// Tickets of a preview that are shown; `--json` has up to 100.
 const SHOWN: usize = 20;
-/// Pages that a preview reads if it is not told otherwise.
-const USUAL_PREVIEW: u32 = 10;
 
 /// Shows, or sets back.
 pub(super) async fn run(desk: &Desk, command: arguments::Cursor) -> Result<ExitCode, Failure> {
@@ -103,7 +101,7 @@ async fn set_back(desk: &Desk, rewind: &arguments::Rewind) -> Result<(), Failure
 }
 
 async fn preview(desk: &Desk, rewind: &arguments::Rewind) -> Result<ExitCode, Failure> {
-    let pages = rewind.pages.unwrap_or(USUAL_PREVIEW);
+    let pages = rewind.pages.unwrap_or(USUAL_PREVIEW_PAGES);
     let previewing = desk.feedback.preview_rewind(&rewind.organizer, rewind.to, pages);
     tokio::pin!(previewing);
     let report: RunReport = tokio::select! {

@@ -88,8 +88,12 @@ impl From<FailedItem> for FailedView {
     }
 }
 
-/// An item by its id `PAGE:POSITION`.
-pub fn item_id(text: &str) -> Result<ItemId, MobileFault> {
+/// Items by their ids `PAGE:POSITION`.
+pub fn item_ids(texts: &[String]) -> Result<Vec<ItemId>, MobileFault> {
+    texts.iter().map(|text| item_id(text)).collect()
+}
+
+fn item_id(text: &str) -> Result<ItemId, MobileFault> {
     let parsed = text.split_once(':').and_then(|(page, position)| {
         Some(ItemId { page: PageId(page.trim().parse().ok()?), position: position.trim().parse().ok()? })
     });

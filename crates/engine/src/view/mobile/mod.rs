@@ -17,7 +17,7 @@ use crate::feedback::FeedbackError;
 
 pub use acts::{
     ErasedView, FailedView, SkipChange, SkipEntry, SkipSource, change_skip_list, dismiss_failed, erase_person, failed,
-    item_id, retry_failed, skip_list,
+    item_ids, retry_failed, skip_list,
 };
 pub use key::{KeyMoveView, KeyView, key, key_history, rewind_key};
 pub use records::{
