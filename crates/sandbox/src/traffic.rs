@@ -34,6 +34,16 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// Calls of these operations.
+    pub fn requests(&self, operations: &[&str]) -> u64 {
+        operations.iter().filter_map(|name| self.operations.get(name)).map(|traffic| traffic.requests).sum()
+    }
+
+    /// Calls of all operations.
+    pub fn all_requests(&self) -> u64 {
+        self.operations.values().map(|traffic| traffic.requests).sum()
+    }
+
     pub(crate) fn count_call(&mut self, operation: &'static str, items: usize) {
         let entry = self.operations.entry(operation).or_default();
         entry.requests += 1;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ticketbridge_core::mobile::RunResult;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::feedback::RunRequest;
 use ticketbridge_sandbox::faults::{FaultError, Knob, Rule};
@@ -14,6 +15,7 @@ use ticketbridge_sandbox::{Running, s360, tixngo};
 use ticketbridge_store::Trigger;
 
 use crate::failure::Failure;
+use crate::output;
 
 /// The organizer of the demo's function.
 const ORGANIZER: &str = "demo";
@@ -105,17 +107,26 @@ pub(super) async fn play(app: &App, sandbox: &Running, seed: u64) -> Result<bool
     Ok(true)
 }
 
-/// Runs until nothing waits.
+/// Runs until nothing waits. False says why on stderr.
 async fn carry_over(app: &App) -> Result<bool, Failure> {
+    let mut last = None;
     for _ in 0..RUNS {
         let report = app.feedback.run(ORGANIZER, RunRequest::by(Trigger::Manual)).await?;
         if report.counters.failed > 0 {
+            let failed = report.counters.failed;
+            output::talk(&format!("{failed} mobile tickets failed in run {}: {:?}", report.run.0, report.failed));
             return Ok(false);
         }
-        if report.error.is_none() && report.counters.pending == 0 {
+        if report.result == RunResult::Refused {
+            // Somebody has started a run by the API.
+            tokio::time::sleep(PAUSE).await;
+        } else if report.error.is_none() && report.counters.pending == 0 {
             return Ok(true);
         }
+        last = Some(report);
     }
+    let why = last.and_then(|report| report.text).unwrap_or_else(|| String::from("mobile tickets still wait"));
+    output::talk(&format!("The mobile tickets are not done after {RUNS} runs: {why}"));
     Ok(false)
 }
 
@@ -133,6 +144,6 @@ impl Seen {
 
     /// Calls that asked for a page.
     pub(super) fn pages(&self) -> u64 {
-        self.wallet.traffic.operations.get("diff").map_or(0, |traffic| traffic.requests)
+        self.wallet.traffic.requests(&["diff"])
     }
 }

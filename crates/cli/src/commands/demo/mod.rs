@@ -243,6 +243,7 @@ async fn watch(
     let playing = mobile::play(app, sandbox, arguments.seed);
     tokio::pin!(interrupted, playing);
     let mut played = None;
+    let mut is_interrupted = false;
     let counts = loop {
         let counts = show::Counts::read(app).await?;
         bars.update(&counts, &show::Platforms::of(sandbox));
@@ -258,7 +259,10 @@ async fn watch(
         tokio::select! {
             complete = &mut playing, if played.is_none() => played = Some(complete?),
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = &mut interrupted => break counts,
+            () = &mut interrupted => {
+                is_interrupted = true;
+                break counts;
+            }
         }
     };
     bars.finish();
@@ -268,7 +272,7 @@ async fn watch(
         output::json(&show::summary(&counts, &stats, seconds));
     } else {
         show::table(app, &counts, &stats, seconds).await?;
-        if !arguments.once {
+        if !arguments.once && !is_interrupted {
             output::talk("The API goes on answering. Ctrl-C ends the demo.");
             interrupted.await;
         }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use ticketbridge_engine::view::mobile::{self, Listing, Record, RecordQuery, Window};
 
-use super::{Desk, more};
+use super::Desk;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::output;
@@ -36,7 +36,7 @@ fn wanted_of(wanted: arguments::Records) -> (RecordQuery, Window, bool) {
 
 fn show<R: Record + Serialize>(desk: &Desk, csv: bool, listing: &Listing<R>) {
     if csv {
-        output::data(mobile::csv(&listing.items).trim_end_matches("\r\n"));
+        output::data(mobile::csv(&listing.items).trim_end_matches('\n'));
     } else if desk.json {
         output::json(listing);
         return;
@@ -49,5 +49,7 @@ fn show<R: Record + Serialize>(desk: &Desk, csv: bool, listing: &Listing<R>) {
             .map(|record| record.cells().into_iter().map(|cell| output::or_dash(Some(&cell))).collect::<Vec<_>>());
         output::table(&header, rows);
     }
-    more(listing);
+    if let Some(next) = listing.next {
+        output::talk(&format!("There may be more; add --offset {next}."));
+    }
 }
