@@ -113,23 +113,13 @@ impl Bridge {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: &str) {
-        // A shell has it built in; the standard library sends nothing but SIGKILL.
-        let line = format!("kill -{signal} {}", self.id());
-        let sent = Command::new("sh").args(["-c", &line]).status().expect("a shell");
-        assert!(sent.success(), "{line}");
+        crate::place::signal(self.id(), signal);
     }
 
     /// Stops the process where it is (SIGSTOP) and waits until it stands still.
     #[cfg(target_os = "linux")]
     pub(crate) async fn stop_still(&self) {
-        self.signal("STOP");
-        let stat = format!("/proc/{}/stat", self.id());
-        until("the process stands still", async || {
-            let text = std::fs::read_to_string(&stat).expect("it is ours");
-            let (_, state) = text.rsplit_once(") ").expect("a state after the name");
-            state.starts_with('T').then_some(())
-        })
-        .await;
+        crate::place::stop_still(self.id()).await;
     }
 
     /// Calls the API.

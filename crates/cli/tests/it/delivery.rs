@@ -8,9 +8,7 @@ use ticketbridge_sandbox::Running;
 use ticketbridge_sandbox::faults::{Knob, Rule};
 
 use crate::bridge::Bridge;
-use crate::place::{
-    Backend, Place, Settings, all_requests, faults, older, requests, sandbox, seed, ticket, tickets, until, writes,
-};
+use crate::place::{Backend, Place, Settings, faults, older, sandbox, seed, ticket, tickets, until, writes};
 
 /// All operations of the platform.
 const ALL: [&str; 8] = [
@@ -124,9 +122,9 @@ async fn an_outage_ends_with_no_ticket_in_error_and_sees_only_probes() {
     })
     .await;
     let after = sandbox.sfyc_stats();
-    let more = all_requests(&after) - all_requests(&before);
+    let more = after.traffic.all_requests() - before.traffic.all_requests();
     assert_eq!(writes(&after), writes(&before), "only probes go there");
-    let reads = requests(&after, "retrieve_tickets") - requests(&before, "retrieve_tickets");
+    let reads = after.traffic.requests(&["retrieve_tickets"]) - before.traffic.requests(&["retrieve_tickets"]);
     assert_eq!(more, reads, "probes are reads: {after:#?}");
     assert!((1..=40).contains(&more), "{more} probes");
     assert_eq!(bridge.readiness("degraded").await["reasons"][0]["platform"], "sfyc");
@@ -179,10 +177,10 @@ async fn switched_off_it_receives_and_sends_nothing_even_after_a_restart() {
 /// Ten tickets come in and stay; nothing is asked of the platform.
 async fn quiet(bridge: &Bridge, sandbox: &Running, prefix: &str) {
     let idle = async || {
-        let before = all_requests(&sandbox.sfyc_stats());
+        let before = sandbox.sfyc_stats().traffic.all_requests();
         // Longer than the service takes to look for others' changes.
         tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-        (all_requests(&sandbox.sfyc_stats()) == before).then_some(before)
+        (sandbox.sfyc_stats().traffic.all_requests() == before).then_some(before)
     };
     let before = until("nothing is under way any more", idle).await;
     let had = bridge.tickets().await.len();
@@ -201,8 +199,10 @@ async fn a_stop_settles_what_is_in_flight_and_the_next_start_goes_on() {
     let place = Place::on(&sandbox, Settings { backends, ..Settings::default() });
     let bridge = Bridge::start(&place).await;
     bridge.send(&tickets("S", 200)).await;
-    until("creates are in flight", async || (requests(&sandbox.sfyc_stats(), "create_tickets") >= 3).then_some(()))
-        .await;
+    until("creates are in flight", async || {
+        (sandbox.sfyc_stats().traffic.requests(&["create_tickets"]) >= 3).then_some(())
+    })
+    .await;
     let status = bridge.stop().await;
     assert_eq!(status.code(), Some(0));
     // Everything that was sent is settled: no outcome is missing, nothing is in doubt.

@@ -107,8 +107,7 @@ async fn after_its_lease_a_process_that_stood_still_writes_nothing_until_the_lan
 
 /// Requests of these operations on Cherwell.
 fn requests(sandbox: &Running, operations: &[&str]) -> u64 {
-    let traffic = sandbox.cherwell_stats().traffic;
-    operations.iter().filter_map(|name| traffic.operations.get(name)).map(|operation| operation.requests).sum()
+    sandbox.cherwell_stats().traffic.requests(operations)
 }
 
 /// Stops the process at a moment when it holds no lock of the database, and answers a connection to that.

@@ -44,7 +44,7 @@ async fn tickets_on_cherwell_survive_kills_at_any_moment() {
 }
 
 /// How often to kill.
-fn kills_wanted() -> usize {
+pub(crate) fn kills_wanted() -> usize {
     let Ok(text) = std::env::var("TICKETBRIDGE_KILLS") else { return KILLS };
     text.parse().ok().filter(|kills| *kills > 0).unwrap_or_else(|| panic!("TICKETBRIDGE_KILLS is no number: `{text}`"))
 }

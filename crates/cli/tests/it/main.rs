@@ -13,7 +13,6 @@ mod freeze;
 mod kill;
 mod mistakes;
 mod mobile;
-mod mobile_faults;
 mod place;
 mod recorder;
 mod scene;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use ticketbridge_sandbox::{Sandbox, SandboxConfig, TOKEN};
 
 use crate::bridge::Bridge;
-use crate::place::{Place, Settings, requests, sandbox, tickets, until, writes};
+use crate::place::{Place, Settings, sandbox, tickets, until, writes};
 
 /// An address where nobody answers, that is free to be taken.
 fn nobody() -> SocketAddr {
@@ -155,7 +155,7 @@ async fn an_unreachable_platform_is_waited_for() {
     let all = bridge.completed(5).await;
     assert!(all.values().all(|ticket| ticket["attempts"] == 0));
     bridge.readiness("ok").await;
-    assert!(requests(&sandbox.sfyc_stats(), "create_tickets") >= 1);
+    assert!(sandbox.sfyc_stats().traffic.requests(&["create_tickets"]) >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

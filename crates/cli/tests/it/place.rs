@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -218,6 +218,12 @@ retry = {{ initial = "{retry_initial}", max = "{retry_max}" }}
         command
     }
 
+    /// Starts a command that nobody listens to.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts")
+    }
+
     /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         run(self.command(arguments)).await
@@ -289,6 +295,25 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}
+
+/// Sends a signal to a process of ours.
+pub(crate) fn signal(process: u32, signal: &str) {
+    // A shell has it built in; the standard library sends nothing but SIGKILL.
+    let line = format!("kill -{signal} {process}");
+    assert!(Command::new("sh").args(["-c", &line]).status().expect("a shell").success(), "{line}");
+}
+
+/// Stops a process of ours where it is (SIGSTOP) and waits until it stands still.
+#[cfg(target_os = "linux")]
+pub(crate) async fn stop_still(process: u32) {
+    signal(process, "STOP");
+    until("the process stands still", async || {
+        let text = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it is ours");
+        let (_, state) = text.rsplit_once(") ").expect("a state after the name");
+        state.starts_with('T').then_some(())
+    })
+    .await;
 }
 
 /// Says what a run did, for those who ask for the output of tests that passed.
@@ -367,15 +392,5 @@ pub(crate) fn ticket(name: &str) -> Value {
 
 /// Requests of the operations that change something.
 pub(crate) fn writes(stats: &Stats) -> u64 {
-    WRITES.iter().map(|operation| requests(stats, operation)).sum()
-}
-
-/// Requests of one operation.
-pub(crate) fn requests(stats: &Stats, operation: &str) -> u64 {
-    stats.traffic.operations.get(operation).map_or(0, |traffic| traffic.requests)
-}
-
-/// Requests of all operations.
-pub(crate) fn all_requests(stats: &Stats) -> u64 {
-    stats.traffic.operations.values().map(|traffic| traffic.requests).sum()
+    stats.traffic.requests(&WRITES)
 }

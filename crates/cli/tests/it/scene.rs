@@ -9,8 +9,8 @@ use ticketbridge_sandbox::faults::{Knob, Rule};
 
 use crate::bridge::Bridge;
 use crate::place::{
-    Backend, CHERWELL_SAVES, Place, Settings, all_requests, cherwell_faults, faults, older, on_cherwell_saves,
-    on_writes, sandbox, seed,
+    Backend, CHERWELL_SAVES, Place, Settings, cherwell_faults, faults, older, on_cherwell_saves, on_writes, sandbox,
+    seed,
 };
 
 /// Which platforms the backends use.
@@ -116,9 +116,7 @@ impl Scene {
 
     /// Requests that reached the stand-ins.
     pub(crate) fn requests(&self) -> u64 {
-        let cherwell: u64 =
-            self.sandbox.cherwell_stats().traffic.operations.values().map(|traffic| traffic.requests).sum();
-        all_requests(&self.sandbox.sfyc_stats()) + cherwell
+        self.sandbox.sfyc_stats().traffic.all_requests() + self.sandbox.cherwell_stats().traffic.all_requests()
     }
 
     /// All effects are there.

@@ -9,9 +9,7 @@ use ticketbridge_sandbox::faults::{BodyCut, EarlyAnswer, Knob, OriginChange, Ori
 use ticketbridge_sandbox::sfyc::OperatorAct;
 
 use crate::bridge::Bridge;
-use crate::place::{
-    Place, Settings, faults, older, on_writes, requests, sandbox, seed, ticket, tickets, until, writes,
-};
+use crate::place::{Place, Settings, faults, older, on_writes, sandbox, seed, ticket, tickets, until, writes};
 
 /// Thirty tickets, every fifth of them there before, through these faults: all complete, nothing is lost or double.
 async fn unharmed(name: &str, settings: Settings, rules: impl IntoIterator<Item = Rule>) -> Running {
@@ -194,9 +192,9 @@ async fn look_ups_that_suddenly_return_nothing_stop_creating() {
     let stats = sandbox.sfyc_stats();
     assert_eq!(stats.duplicates.total, 0, "{:?}", stats.duplicates);
     assert!(stats.tickets <= 12, "at most what was under way: {}", stats.tickets);
-    let before = requests(&stats, "create_tickets");
+    let before = stats.traffic.requests(&["create_tickets"]);
     bridge.readiness("degraded").await;
-    assert_eq!(requests(&sandbox.sfyc_stats(), "create_tickets"), before);
+    assert_eq!(sandbox.sfyc_stats().traffic.requests(&["create_tickets"]), before);
     // It was the search: it is repaired, and nothing was lost.
     sandbox.clear_faults();
     let told = place.good(&["platform", "accept-loss", "sfyc"]).await;
@@ -297,7 +295,8 @@ async fn a_ticket_closed_before_its_note_is_made_anew() {
     let bridge = Bridge::start(&place).await;
     bridge.send(&tickets("N", 3)).await;
     until("all are to be noted", async || {
-        (bridge.states().await.get("AddingNote") == Some(&3) && requests(&sandbox.sfyc_stats(), "add_notes") > 0)
+        (bridge.states().await.get("AddingNote") == Some(&3)
+            && sandbox.sfyc_stats().traffic.requests(&["add_notes"]) > 0)
             .then_some(())
     })
     .await;

@@ -39,7 +39,11 @@ async fn runs_key_skip_list_and_failed_tickets_over_http() {
     let functions = bridge.get("/api/v1/feedback").await;
     assert_eq!(functions["items"][0]["organizer"], ORGANIZER);
     assert!(functions["items"][0]["last_run"].is_null(), "{functions}");
-    let accepted = post(&bridge, &format!("{BASE}/run"), &Value::Null, 202).await;
+    let begun = client().post(format!("http://{}{BASE}/run", bridge.address)).send().await.expect("an answer");
+    assert_eq!(begun.status(), 202);
+    let header = begun.headers()["location"].to_str().expect("a text").to_owned();
+    let accepted: Value = serde_json::from_slice(&begun.bytes().await.expect("a whole answer")).expect("JSON");
+    assert_eq!(accepted["location"], header);
     let run = ended(&bridge).await;
     assert_eq!((&run["run"], &run["result"]), (&accepted["run"], &json!("WARNING")));
     let location = accepted["location"].as_str().expect("an address");
@@ -84,16 +88,16 @@ async fn runs_key_skip_list_and_failed_tickets_over_http() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_is_replayed_and_records_come_as_json_and_csv() {
     let stage = Stage::with("").await;
-    stage.know(&["B1"]).await;
+    stage.know(&["B1", "B2"]).await;
     let bridge = Bridge::start(&stage.place).await;
     let mut changed = item("B1", "ASSIGNED", "2026-05-04T08:01:00Z");
     changed["spectatorDetails"] =
         json!({"firstName": "Beatrix", "lastName": "Kiddoson", "email": "beatrix@example.org"});
-    let page = json!({"result": [changed]});
+    let page = json!({"result": [item("B2", "INJECTED", "2026-05-04T08:00:00Z"), changed]});
     let path = format!("{BASE}/replay?wait=true");
     post(&bridge, &path, &json!({"result": 3}), 400).await;
     let report = post(&bridge, &path, &page, 200).await;
-    assert_eq!((&report["result"], &report["counters"]["updated"]), (&json!("OK"), &json!(1)), "{report}");
+    assert_eq!((&report["result"], &report["counters"]["updated"]), (&json!("OK"), &json!(2)), "{report}");
     assert_eq!(stage.asked(), 0);
     let tickets = bridge.get("/api/v1/mobile-tickets?organizer=org-1&ticket_id=B1").await;
     assert_eq!(tickets["items"][0]["owner_email"], "b***@example.org");
@@ -101,15 +105,20 @@ async fn a_page_is_replayed_and_records_come_as_json_and_csv() {
     let as_csv = async |path: &str, accept: &str| {
         let request = client().get(format!("http://{address}{path}")).header("accept", accept);
         let response = request.send().await.expect("an answer");
-        let kind = response.headers()["content-type"].to_str().expect("a text").to_owned();
-        (kind, response.text().await.expect("a text"))
+        let header = |name| response.headers().get(name).map(|value| value.to_str().expect("a text").to_owned());
+        let (kind, next) = (header("content-type").expect("a type"), header("x-next-offset"));
+        (kind, next, response.text().await.expect("a text"))
     };
     for (path, accept) in [("/api/v1/mobile-tickets", "text/csv"), ("/api/v1/mobile-tickets?format=csv", "*/*")] {
-        let (kind, text) = as_csv(path, accept).await;
-        assert_eq!(kind, "text/csv; charset=utf-8");
+        let (kind, next, text) = as_csv(path, accept).await;
+        assert_eq!((kind.as_str(), next), ("text/csv; charset=utf-8", None));
         assert!(text.starts_with("organizer,ticket_id,") && text.contains("b***@example.org"), "{text}");
         stage.keep(&text);
     }
+    let (_, next, first) = as_csv("/api/v1/mobile-tickets?limit=1", "text/csv").await;
+    assert_eq!((next.as_deref(), first.lines().count()), (Some("1"), 2), "{first}");
+    let (_, next, second) = as_csv("/api/v1/mobile-tickets?limit=1&offset=2", "text/csv").await;
+    assert_eq!((next, second.lines().count()), (None, 1), "{second}");
     assert_eq!(as_csv("/api/v1/contacts", "text/csv, application/json").await.0, "application/json");
     for path in ["/api/v1/contacts", "/api/v1/distributions"] {
         assert_eq!(bridge.get(path).await, json!({"items": [], "next": null}), "{path}");

@@ -1,6 +1,5 @@
 //! Leases, strict mode, failed tickets, the skip list, and a run that is asked to stop.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use super::stage::{ORGANIZER, Stage, item};
 use crate::cli::snapshot;
-use crate::place::until;
+use crate::place::{signal, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_run_is_refused_while_the_first_has_the_lease() {
@@ -115,12 +114,9 @@ async fn a_run_that_is_asked_to_stop_ends_cleanly_and_the_next_goes_on() {
     let stage = Stage::with("batch_size = 1\npages_per_run = 1000").await;
     stage.sandbox.play("DEMO", &PlaySettings::new(3, 400, 0)).expect("a play");
     stage.sandbox.add_s360_fault(Rule::from(Knob::AnswerDelay { ms: 20, max_ms: None })).expect("a rule");
-    let mut command = stage.place.command(&["feedback", "run", ORGANIZER]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let mut child = stage.start();
     until("the run works", async || (stage.asked() > 3).then_some(())).await;
-    let line = format!("kill -TERM {}", child.id());
-    let sent = std::process::Command::new("sh").args(["-c", &line]).status().expect("a shell");
-    assert!(sent.success());
+    signal(child.id(), "TERM");
     let status = until("the run ends", async || child.try_wait().expect("it is ours")).await;
     assert!(matches!(status.code(), Some(0 | 3)), "{status}");
     let functions = stage.json(0, &["list"]).await;
@@ -151,6 +147,13 @@ async fn platforms_are_checked_without_a_diff_call() {
     let mut command = stage.place.command(&["config", "check"]);
     command.env_remove("SFYC_TOKEN");
     crate::place::run(command).await.says(1, &["platform `s360`", "platform `tixngo`", "SFYC_TOKEN"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_settings_that_cannot_be_used_fail_the_check() {
+    let mail = "[mail]\nserver = \"::1\"\nfrom = \"tb@example.org\"\nusername = \"tb\"\npassword = \"env:NOT_THERE\"";
+    let stage = Stage::with(mail).await;
+    stage.place.run(&["config", "check"]).await.says(1, &["error: mail: ", "NOT_THERE is not set"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,4 +191,8 @@ async fn what_people_read_of_a_function() {
     ] {
         snapshot(&stage.place, name, &stage.run(arguments).await);
     }
+    let csv = stage.run(&["tickets", "--csv"]).await.stdout;
+    assert!(csv.lines().count() > 1 && csv.split_inclusive('\n').all(|line| line.ends_with("\r\n")), "{csv:?}");
+    let first = stage.run(&["tickets", "--limit", "1"]).await;
+    assert!(first.stderr.contains("There may be more; add --offset 1."), "{first:#?}");
 }

@@ -1,6 +1,7 @@
-//! Mobile tickets: the commands, the API and the demo's figures, by real processes over the sandbox.
+//! Mobile tickets: the commands, the API, the demo's figures, and bad luck, by real processes over the sandbox.
 
 mod api;
 mod commands;
+mod faults;
 mod sample;
 mod stage;

@@ -1,6 +1,7 @@
 //! A place with a function between a wallet and a box office, and everything that was said there.
 
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::Mutex;
 
 use reqwest::Method;
@@ -12,6 +13,9 @@ use crate::place::{Ended, Place, Settings, sandbox};
 
 /// The organizer of the function.
 pub(super) const ORGANIZER: &str = "org-1";
+/// The operations of the box office that change something.
+pub(super) const WRITES: [&str; 5] =
+    ["write_mobile", "create_contacts", "update_contacts", "write_distributions", "set_cultural_contacts"];
 
 /// A sandbox, a place, and what was said.
 pub(super) struct Stage {
@@ -23,7 +27,12 @@ pub(super) struct Stage {
 impl Stage {
     /// A stage whose function has these settings besides the usual ones.
     pub(super) async fn with(function: &str) -> Self {
-        let sandbox = sandbox(1).await;
+        Self::seeded(1, function).await
+    }
+
+    /// The same, with faults that come from this seed.
+    pub(super) async fn seeded(seed: u64, function: &str) -> Self {
+        let sandbox = sandbox(seed).await;
         let address = sandbox.address();
         let offload = format!(
             r#"[offload]
@@ -107,6 +116,11 @@ box_office = "s360"
         self.control(Method::POST, "/s360/state", Some(&json!({"tickets": tickets}))).await;
     }
 
+    /// Starts a run in a process of its own.
+    pub(super) fn start(&self) -> Child {
+        self.place.spawn(&["feedback", "run", ORGANIZER])
+    }
+
     /// What the box office holds, in the worked sample's form.
     pub(super) async fn box_office(&self) -> Value {
         self.control(Method::GET, "/s360/state?form=sample", None).await
@@ -114,13 +128,12 @@ box_office = "s360"
 
     /// Requests that the wallet was sent.
     pub(super) fn asked(&self) -> u64 {
-        self.sandbox.tixngo_stats().traffic.operations.get("diff").map_or(0, |traffic| traffic.requests)
+        self.sandbox.tixngo_stats().traffic.requests(&["diff"])
     }
 
     /// Write requests that the box office was sent.
     pub(super) fn written(&self) -> u64 {
-        let operations = self.sandbox.s360_stats().traffic.operations;
-        operations.iter().filter(|(name, _)| !name.starts_with("find_")).map(|(_, traffic)| traffic.requests).sum()
+        self.sandbox.s360_stats().traffic.requests(&WRITES)
     }
 }
 
