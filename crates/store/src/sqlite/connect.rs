@@ -77,6 +77,7 @@ fn keep_log(connection: &Connection, patience: Duration) -> rusqlite::Result<Str
     loop {
         match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
             Err(error) if waits > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                // For a change of the journal mode its busy handler is not asked.
                 std::thread::sleep(TURN);
                 waits -= 1;
             }

@@ -108,6 +108,7 @@ fn turn_to_migrate(
             Ok(lock) => return Ok(Some(lock)),
             Err(_) if migrate::identify(connection, path)? == Identity::Ours(migrate::VERSION) => return Ok(None),
             Err(error) if waits == 0 => return Err(error),
+            // A file lock tells nobody when it is free.
             Err(_) => std::thread::sleep(TURN),
         }
         waits -= 1;

@@ -195,7 +195,7 @@ const REAL: &[&str] = &[
 /// What counting costs, against the same interpreter with uncounted values. Only with optimisation does it tell anything:
 /// `cargo test --release -p ticketbridge-platforms --lib counting_costs -- --ignored --nocapture`.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement, for a release build"]
 #[expect(clippy::disallowed_methods, reason = "a measurement of time")]
 fn counting_costs_little() {
     use jaq_core::data::JustLut;
