@@ -3,10 +3,11 @@
 //!
 //! * [`offload`]: CSV files into the sample store.
 //! * [`delivery`]: tickets through their lifecycle on the platforms.
-//! * [`mail`]: telling people.
+//! * [`mail`]: telling people. [`alerts`]: of what, where trouble tickets need somebody.
 //! * [`traces`]: the way of each ticket, for an OpenTelemetry collector.
 //! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
 
+pub mod alerts;
 pub mod app;
 pub mod check;
 pub mod clock;

@@ -12,7 +12,7 @@
 //! Limits: subject 200 characters, text 64 KiB, 300 characters of what a server says. Sent once: whoever wants a mail to be
 //! sent again says so. After a time-out it is unknown whether the mail went out.
 
-mod clean;
+pub(crate) mod clean;
 mod feedback;
 mod smtp;
 

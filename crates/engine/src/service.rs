@@ -21,6 +21,7 @@ use ticketbridge_store::{OpenMode, Store, StoreError};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::alerts::alerts_loop;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRecorder};
@@ -108,6 +109,8 @@ impl Service {
         loops.spawn(until(stopped.clone(), offload_loop(app.clone())));
         loops.spawn(until(stopped.clone(), schedule_loop(app.clone())));
         loops.spawn(until(stopped.clone(), purge_loop(app.clone())));
+        let newest = app.clone();
+        loops.spawn(until(stopped.clone(), alerts_loop(move || newest.clone())));
         loops.spawn(until(stopped, reassign_loop(app.clone())));
         let feedback = app.feedback.clone();
         loops.spawn(async move { feedback.run_schedules().await.err() });

@@ -31,6 +31,10 @@ pub struct Mail {
     pub from: Option<EmailAddress>,
     /// Longest time for one message, connection and login included.
     pub timeout: Span,
+    /// A platform of trouble tickets that is away for longer (its breaker is open) is told of.
+    pub outage_after: Span,
+    /// What is to be told of trouble tickets goes into one mail per this time at most.
+    pub collect_for: Span,
 }
 
 /// How the way to the mail server is protected.
@@ -57,6 +61,8 @@ impl Default for Mail {
             password: None,
             from: None,
             timeout: Span::seconds(30),
+            outage_after: Span::seconds(15 * 60),
+            collect_for: Span::seconds(5 * 60),
         }
     }
 }

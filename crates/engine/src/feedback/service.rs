@@ -192,6 +192,11 @@ impl Feedback {
         Self { functions, store, time, notify: None, stopping, active }
     }
 
+    /// Who tells people, if anybody can.
+    pub(crate) fn notifier(&self) -> Option<Arc<dyn Notify>> {
+        self.notify.clone()
+    }
+
     /// The store.
     pub fn store(&self) -> &Arc<dyn FeedbackStore> {
         &self.store

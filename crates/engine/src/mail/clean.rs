@@ -1,8 +1,11 @@
 //! Text from outside on its way into a mail.
 
+/// What is shown instead of an address.
+pub(crate) const MASK: &str = "***";
+
 /// `text` in one line: what ends a line or steers a terminal becomes a blank, and what is longer than `limit` characters
 /// is cut, with a mark.
-pub(super) fn line(text: &str, limit: usize) -> String {
+pub(crate) fn line(text: &str, limit: usize) -> String {
     let plain = |letter: char| if is_steering(letter) { ' ' } else { letter };
     let mut clean: String = text.chars().take(limit).map(plain).collect();
     if text.chars().nth(limit).is_some() {
@@ -12,7 +15,7 @@ pub(super) fn line(text: &str, limit: usize) -> String {
 }
 
 /// `text` with line feeds alone between its lines and without other control characters, at most `limit` bytes.
-pub(super) fn lines(text: &str, limit: usize) -> String {
+pub(crate) fn lines(text: &str, limit: usize) -> String {
     let text = text.replace("\r\n", "\n");
     let plain = |letter: char| match letter {
         '\n' | '\t' => letter,
@@ -29,8 +32,8 @@ pub(super) fn lines(text: &str, limit: usize) -> String {
 }
 
 /// Words that may be e-mail addresses become `***`: a text that others wrote must not carry somebody's address further.
-pub(super) fn without_addresses(text: &str) -> String {
-    let mask = |word: &str| if word.contains('@') { String::from("***") } else { word.to_owned() };
+pub(crate) fn without_addresses(text: &str) -> String {
+    let mask = |word: &str| if word.contains('@') { String::from(MASK) } else { word.to_owned() };
     text.split_inclusive(char::is_whitespace)
         .map(|piece| {
             let word = piece.trim_end_matches(char::is_whitespace);

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose ground is missing fails")]
 
+mod alerts;
 mod server;
 
 use std::time::Duration;
