@@ -150,7 +150,7 @@ fn a_load_is_seen_whole_or_not_at_all() {
     assert_eq!(read(&store, KpiFile::UsChannelSnr, ALWAYS), [sample(0, 1, 1)]);
     let before = store.snapshot().unwrap();
     writer.finish(Wall(2), |_| String::new()).unwrap();
-    assert_eq!(before.last_sequence().unwrap(), 1);
+    assert_eq!(before.last_sequence().unwrap(), (1, 2));
     assert_eq!(read(&store, KpiFile::UsChannelSnr, ALWAYS).len(), 5);
 }
 
@@ -313,4 +313,83 @@ fn a_topology_file_is_no_load_of_samples() {
     let store = SampleStore::in_memory().unwrap();
     let error = store.begin(source(FileKind::TopologyChannel, 1)).err().unwrap().to_string();
     assert!(error.contains("holds no samples"), "{error}");
+}
+
+#[test]
+fn a_load_may_be_told_its_identity_at_its_end() {
+    let store = SampleStore::in_memory().unwrap();
+    let kind = FileKind::UsChannelSnr;
+    for (number, part_rows) in [(1, 1), (2, 10)] {
+        assert!(!store.may_be_loaded(kind, u64::from(number), Wall(0)).unwrap());
+        let mut writer = store.begin_with_part_rows(source(kind, 0), part_rows).unwrap();
+        writer.push(sample(1, 5, 1)).unwrap();
+        writer.push(sample(1, 6, 1)).unwrap();
+        writer.identify([number; 32], u64::from(number));
+        writer.finish(Wall(7), |_| "{}".into()).unwrap();
+        assert_eq!(store.loaded(kind, &[number; 32], Wall(7)).unwrap().unwrap().hash, [number; 32]);
+        assert!(store.may_be_loaded(kind, u64::from(number), Wall(7)).unwrap());
+        assert!(!store.may_be_loaded(kind, u64::from(number), Wall(8)).unwrap());
+        assert!(!store.may_be_loaded(FileKind::DsChannelUtilization, u64::from(number), Wall(0)).unwrap());
+    }
+    assert_eq!(store.loaded(kind, &[0; 32], Wall(0)).unwrap(), None);
+    // Of a load whose length nobody noted, it could be any.
+    load(&store, 3, 10, &[sample(1, 7, 1)]);
+    assert!(store.may_be_loaded(kind, 99, Wall(0)).unwrap());
+}
+
+#[test]
+fn versions_differ_exactly_where_samples_came_or_went() {
+    let store = SampleStore::in_memory().unwrap();
+    let kind = KpiFile::UsChannelSnr;
+    let versions =
+        |from: i64, before: i64| store.snapshot().unwrap().versions(kind, Timestamp(from), Timestamp(before)).unwrap();
+    load(&store, 1, 10, &[sample(0, 5, 1), sample(5_000, 5, 1), sample(0, DAY + 5, 1)]);
+    let first = versions(0, 2 * DAY);
+    assert!(first.differences(&versions(0, 2 * DAY), Timestamp(0)).is_empty());
+
+    // Behind the cut: nothing changed before it.
+    let before = versions(0, DAY);
+    load(&store, 2, 10, &[sample(0, DAY + 6, 1)]);
+    assert!(before.differences(&versions(0, DAY), Timestamp(0)).is_empty());
+    let touched = first.differences(&versions(0, 2 * DAY), Timestamp(0));
+    assert!(touched.contains(ChannelOrdinal(1)) && !touched.contains(ChannelOrdinal(5_000)));
+
+    // A row of the first day in another block.
+    load(&store, 3, 10, &[sample(5_001, 6, 1)]);
+    let touched = before.differences(&versions(0, DAY), Timestamp(0));
+    assert!(!touched.contains(ChannelOrdinal(1)) && touched.contains(ChannelOrdinal(5_000)));
+    assert!(before.differences(&versions(0, DAY), Timestamp(DAY)).is_empty());
+
+    // A load in progress is not there; a day that is dropped is gone.
+    let before = versions(0, DAY);
+    let mut open = store.begin_with_part_rows(source(FileKind::UsChannelSnr, 4), 1).unwrap();
+    open.push(sample(0, 7, 1)).unwrap();
+    assert!(before.differences(&versions(0, DAY), Timestamp(0)).is_empty());
+    drop(open);
+    store.retain(Timestamp(DAY), Wall(0)).unwrap();
+    assert!(before.differences(&versions(0, DAY), Timestamp(0)).contains(ChannelOrdinal(1)));
+}
+
+#[test]
+fn checkpoints_are_replaced_and_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let read = |file| store.snapshot().unwrap().checkpoint(file).unwrap();
+    assert_eq!(read(KpiFile::UsChannelSnr), None);
+    store.put_checkpoint(KpiFile::UsChannelSnr, b"one").unwrap();
+    store.put_checkpoint(KpiFile::UsChannelSnr, b"two").unwrap();
+    assert_eq!((read(KpiFile::UsChannelSnr), read(KpiFile::DsChannelUtilization)), (Some(b"two".to_vec()), None));
+    store.drop_checkpoints().unwrap();
+    assert_eq!(read(KpiFile::UsChannelSnr), None);
+}
+
+#[test]
+fn any_order_of_many_rows_is_sorted_as_a_map_is() {
+    // Enough rows for their span of channels to be put in place without comparing.
+    let rows: Vec<Sample> =
+        (0..3_000_u32).map(|row| sample(row * 7_919 % 977, i64::from(row * 31 % 13) * 30_000, row as i32)).collect();
+    let store = SampleStore::in_memory().unwrap();
+    load(&store, 1, 1_000_000, &rows);
+    let model: BTreeMap<_, _> = rows.iter().map(|row| ((row.channel, row.at), *row)).collect();
+    assert_eq!(read(&store, KpiFile::UsChannelSnr, ALWAYS), model.values().copied().collect::<Vec<_>>());
 }

@@ -68,6 +68,15 @@ impl Modulation {
     /// Upper case, everything but A–Z 0–9 dropped, `QAM64` read as `64QAM`. `None`: not one that has thresholds.
     pub fn recognise(text: &str) -> Option<Self> {
         const LONGEST: usize = 6;
+        // As most equipment spells them, without a look at each letter.
+        match text {
+            "64QAM" => return Some(Self::Qam64),
+            "16QAM" => return Some(Self::Qam16),
+            "QPSK" => return Some(Self::Qpsk),
+            "32QAM" => return Some(Self::Qam32),
+            "" => return None,
+            _ => {}
+        }
         let mut letters = [0_u8; LONGEST];
         let mut length = 0;
         for byte in text.bytes().filter(u8::is_ascii_alphanumeric) {

@@ -12,7 +12,7 @@ use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Sample, Timestamp};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::samples::{SampleStore, Snapshot};
 
-use super::WorkflowError;
+use super::{WorkflowError, checkpoint};
 use crate::offload::{Plant, PlantCache};
 
 /// Looks for a topology and samples that belong together; each but the last means that a topology was swapped.
@@ -38,23 +38,48 @@ pub(super) fn first_stored(settings: &Settings, as_of: Timestamp, now: Wall) -> 
     as_of.max(Timestamp(now.0.div_euclid(1_000))).plus_seconds(-settings.retention_s())
 }
 
-/// Evaluates the samples of `files` between `first_stored` and `as_of`.
+/// What an evaluation is made with.
+pub(super) struct Request<'r> {
+    pub(super) files: &'r [KpiFile],
+    pub(super) as_of: Timestamp,
+    pub(super) known: Vec<Incident>,
+    pub(super) first_stored: Timestamp,
+    /// Whether checkpoints are made, where those that there are do not do any more.
+    pub(super) checkpoints: bool,
+}
+
+/// What an evaluation gives.
+pub(super) struct Evaluated<'p> {
+    pub(super) evaluation: Evaluation<'p>,
+    /// To be kept with [`checkpoint::keep`], once the snapshot is given back.
+    pub(super) checkpoints: Vec<(KpiFile, Vec<u8>)>,
+    /// Stored rows that were looked at.
+    pub(super) rows_read: u64,
+}
+
+/// Evaluates the samples of `files` between `first_stored` and `as_of`, and reads only what the checkpoints of earlier
+/// runs do not tell.
 pub(super) fn evaluate<'p>(
     snapshot: &Snapshot<'_>,
     plant: &'p Plant,
     settings: &'p Settings,
-    files: &[KpiFile],
-    as_of: Timestamp,
-    known: Vec<Incident>,
-    first_stored: Timestamp,
-) -> Result<Evaluation<'p>, WorkflowError> {
+    request: Request<'_>,
+) -> Result<Evaluated<'p>, WorkflowError> {
+    let Request { files, as_of, known, first_stored, checkpoints: is_kept } = request;
     let horizon = Horizon { known, first_stored: Some(first_stored) };
     let mut evaluator = Evaluator::new(&plant.topology, settings, as_of, horizon);
+    let (mut checkpoints, mut rows_read) = (Vec::new(), 0);
     for &file in files {
+        let reach = checkpoint::resume(snapshot, plant, &mut evaluator, file, first_stored)?;
+        if is_kept && !reach.is_whole(evaluator.cut()) {
+            evaluator.mark(file);
+        }
+        let range = (reach.recent, first_stored, as_of);
         // Silent channels are pushed in their places, so that a group is done as soon as its last channel was there.
         let order = channels_by_ordinal(plant, file);
         let mut channels = order.iter().copied().peekable();
-        snapshot.samples::<WorkflowError>(file, first_stored..=as_of, |ordinal, rows| {
+        snapshot.samples_longer_of::<WorkflowError>(file, range, &reach.longer, |ordinal, rows| {
+            rows_read += rows.len() as u64;
             while let Some((_, silent)) = channels.next_if(|(next, _)| *next < ordinal) {
                 evaluator.push(file, silent, [])?;
             }
@@ -67,8 +92,11 @@ pub(super) fn evaluate<'p>(
         for (_, silent) in channels {
             evaluator.push(file, silent, [])?;
         }
+        if let Some(made) = evaluator.checkpoint(file) {
+            checkpoints.push((file, checkpoint::to_bytes(snapshot, &made, first_stored)?));
+        }
     }
-    Ok(evaluator.finish())
+    Ok(Evaluated { evaluation: evaluator.finish(), checkpoints, rows_read })
 }
 
 /// The stored samples of one channel.
@@ -116,4 +144,75 @@ fn channels_by_ordinal(plant: &Plant, file: KpiFile) -> Vec<(ChannelOrdinal, Cha
         .collect();
     order.sort_unstable();
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketbridge_core::network::topology::{Channels, ServiceGroups, Topology};
+    use ticketbridge_store::samples::{LoadSource, TopologyState};
+
+    use super::*;
+
+    const HOUR: i64 = 3_600;
+    /// Hours of samples, one per channel and hour.
+    const HOURS: i64 = 100;
+    const FILE: KpiFile = KpiFile::UsChannelSnr;
+
+    fn load(store: &SampleStore, number: u8, rows: &[(u32, i64)]) {
+        let source = LoadSource { kind: FILE.into(), hash: [number; 32], file: "x.csv".into() };
+        let mut writer = store.begin(source).unwrap();
+        for (channel, hour) in rows {
+            let (channel, at) = (ChannelOrdinal(*channel), Timestamp(hour * HOUR));
+            writer.push(Sample { channel, at, value: Some(30_000), modulation: 0, cm_online: None }).unwrap();
+        }
+        writer.finish(Wall(0), |_| "{}".into()).unwrap();
+    }
+
+    fn rows_read(store: &SampleStore, settings: &Settings) -> u64 {
+        let plants = PlantCache::default();
+        let (plant, snapshot) = consistent(store, &plants).unwrap();
+        let request = Request {
+            files: &[FILE],
+            as_of: Timestamp(HOURS * HOUR),
+            known: Vec::new(),
+            first_stored: Timestamp(0),
+            checkpoints: true,
+        };
+        let Evaluated { checkpoints, rows_read, .. } = evaluate(&snapshot, &plant, settings, request).unwrap();
+        drop(snapshot);
+        checkpoint::keep(store, checkpoints).unwrap();
+        rows_read
+    }
+
+    #[test]
+    fn only_the_window_and_what_was_touched_is_read() {
+        let store = SampleStore::in_memory().unwrap();
+        store.ordinals(["a"]).unwrap();
+        let others: Vec<String> = (0..4_999).map(|number| number.to_string()).collect();
+        store.ordinals(others.iter().map(String::as_str)).unwrap();
+        let (mut groups, mut channels) = (ServiceGroups::default(), Channels::default());
+        let text = "service_group_id,direction,service_group_name,ccap,hub,market,network\nU,US,,C,H,M,N\n";
+        groups.read(text.as_bytes(), &mut |_| {}).unwrap();
+        let text = "channel_id,direction,service_group_id,ccap\na,US,U,C\nb,US,U,C\n";
+        channels.read(text.as_bytes(), &groups, &mut |_| {}).unwrap();
+        let body = serde_json::to_vec(&Topology::join(groups, channels).0).unwrap();
+        store.put_topology(&body, TopologyState::Active, &[], Wall(0)).unwrap();
+        // `a` is in the first block of channels, `b` in the second.
+        let history: Vec<(u32, i64)> = (1..=HOURS).flat_map(|hour| [(0, hour), (5_000, hour)]).collect();
+        load(&store, 1, &history);
+
+        let mut settings = Settings::default();
+        let window = settings.window_s() / HOUR + 1;
+        assert_eq!(rows_read(&store, &settings) as i64, 2 * HOURS);
+        assert_eq!(rows_read(&store, &settings) as i64, 2 * window, "the window, and the instant where it begins");
+        load(&store, 2, &[(0, HOURS - 1)]);
+        assert_eq!(rows_read(&store, &settings) as i64, 2 * window, "a row of the window touches nothing");
+        load(&store, 3, &[(5_000, 7)]);
+        assert_eq!(rows_read(&store, &settings) as i64, HOURS + window, "a late row touches its block");
+        assert_eq!(rows_read(&store, &settings) as i64, 2 * window);
+        settings.open_after += 1;
+        assert_eq!(rows_read(&store, &settings) as i64, 2 * HOURS, "other rules touch everything");
+        settings.min_incidents += 1;
+        assert_eq!(rows_read(&store, &settings) as i64, 2 * window, "rules about tickets touch nothing");
+    }
 }

@@ -4,10 +4,12 @@
 //! incident is reported once: a run that is cut off before it leaves nothing, one after it has nothing new to say. The
 //! result is a function of the two stores, the settings, the backends, `as_of` and the [`Source`] of time and ids.
 //!
-//! Limits: one run at a time per process, and per machine where the sample store is a file. A run reads all samples of
-//! the retention, about 30 million rows per second on one core; it holds the rows of the three tables and their
-//! roll-ups (about 500 bytes each), the incidents, and what the sample store's reader holds.
+//! Limits: one run at a time per process, and per machine where the sample store is a file. A run reads the samples of
+//! the window and up to an hour more, about 30 million rows per second on one core; what lies before comes from the
+//! checkpoint of an earlier run, and is read too where it is not what it was. It holds the rows of the three tables and
+//! their roll-ups (about 500 bytes each), the incidents, a checkpoint, and what the sample store's reader holds.
 
+mod checkpoint;
 mod error;
 mod evaluate;
 mod known;
@@ -28,6 +30,7 @@ use ticketbridge_store::samples::SampleStore;
 use ticketbridge_store::{RunCommit, RunRecord, Store};
 use tokio::sync::Mutex;
 
+use self::evaluate::Request;
 use self::known::Known;
 use self::tables::{State, Tables};
 use crate::offload::PlantCache;
@@ -50,7 +53,7 @@ pub struct Workflow {
     plants: Arc<PlantCache>,
     settings: Arc<Settings>,
     /// Held by the run: one at a time.
-    source: Mutex<Box<dyn Source>>,
+    source: Arc<Mutex<Box<dyn Source>>>,
     tables: Arc<BlockingMutex<Tables>>,
 }
 
@@ -97,7 +100,21 @@ impl Workflow {
         settings: Arc<Settings>,
         source: impl Source,
     ) -> Self {
-        Self { store, samples, plants, settings, source: Mutex::new(Box::new(source)), tables: Arc::default() }
+        let source: Box<dyn Source> = Box::new(source);
+        Self { store, samples, plants, settings, source: Arc::new(Mutex::new(source)), tables: Arc::default() }
+    }
+
+    /// The same with other rules. A run in progress ends as it began, and still keeps others waiting.
+    pub(crate) fn renewed(&self, settings: Arc<Settings>) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            samples: Arc::clone(&self.samples),
+            plants: Arc::clone(&self.plants),
+            settings,
+            source: Arc::clone(&self.source),
+            // Tables are made by the rules.
+            tables: Arc::default(),
+        }
     }
 
     /// One run at `as_of`: evaluates, builds the tickets that are news, and commits them with their backends.
@@ -190,7 +207,8 @@ impl Workflow {
             }
             let begin = evaluate::first_stored(&settings, as_of, now);
             let files = [name.kpi_file()];
-            let evaluation = evaluate::evaluate(&snapshot, &plant, &settings, &files, as_of, known, begin)?;
+            let request = Request { files: &files, as_of, known, first_stored: begin, checkpoints: false };
+            let evaluation = evaluate::evaluate(&snapshot, &plant, &settings, request)?.evaluation;
             Ok(tables::lock(&tables).put(&evaluation, name, level, state))
         })
         .await
@@ -232,7 +250,13 @@ impl Workflow {
             let state = State { as_of, topology: plant.version, sequence: snapshot.last_sequence()? };
             let begin = evaluate::first_stored(&settings, as_of, now);
             let incidents: Vec<Incident> = known.incidents();
-            let evaluation = evaluate::evaluate(&snapshot, &plant, &settings, &KpiFile::ALL, as_of, incidents, begin)?;
+            let request =
+                Request { files: &KpiFile::ALL, as_of, known: incidents, first_stored: begin, checkpoints: true };
+            let evaluate::Evaluated { evaluation, checkpoints, rows_read } =
+                evaluate::evaluate(&snapshot, &plant, &settings, request)?;
+            drop(snapshot);
+            tracing::debug!(rows_read, "samples evaluated");
+            checkpoint::keep(&samples, checkpoints)?;
             let mut rows = 0;
             for name in Aggregation::ALL {
                 rows += tables::lock(&tables).put(&evaluation, name, None, state).len() as u64;

@@ -6,12 +6,13 @@ use ticketbridge_core::network::evaluation::{Evaluator, Horizon};
 use ticketbridge_core::network::load::FileKind;
 use ticketbridge_core::network::preview::Expected;
 use ticketbridge_core::network::settings::Settings;
+use ticketbridge_core::network::tickets::{TicketDraft, build_tickets};
 use ticketbridge_core::network::{KpiFile, Timestamp};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::samples::SampleStore;
 
 use super::WorkflowError;
-use super::evaluate::{consistent, evaluate, first_stored};
+use super::evaluate::{Request, consistent, evaluate, first_stored};
 use crate::offload::{FileOutcome, FileReport, PlantCache, load_folder, total_counters};
 
 /// The result of a preview.
@@ -19,6 +20,8 @@ use crate::offload::{FileOutcome, FileReport, PlantCache, load_folder, total_cou
 pub struct Preview {
     /// Counters, tables, incidents and tickets; as JSON in the form `telecom-expected/1`.
     pub expected: Expected,
+    /// The tickets, with all that a message of them would say.
+    pub drafts: Vec<TicketDraft>,
     /// What became of each file.
     pub files: Vec<FileReport>,
     /// Files that were not taken in, and why: the result is without them.
@@ -47,19 +50,21 @@ fn preview_blocking(folder: &Path, as_of: Timestamp, settings: &Settings) -> Res
     for kind in FileKind::ALL {
         counters.entry(kind).or_default();
     }
-    let expected = match consistent(&store, &plants) {
+    let (expected, drafts) = match consistent(&store, &plants) {
         Ok((plant, snapshot)) => {
-            let begin = first_stored(settings, as_of, now);
-            let evaluation = evaluate(&snapshot, &plant, settings, &KpiFile::ALL, as_of, Vec::new(), begin)?;
-            Expected::new(&evaluation, &counters)
+            let first_stored = first_stored(settings, as_of, now);
+            let request = Request { files: &KpiFile::ALL, as_of, known: Vec::new(), first_stored, checkpoints: false };
+            let evaluation = evaluate(&snapshot, &plant, settings, request)?.evaluation;
+            (Expected::new(&evaluation, &counters), build_tickets(&evaluation))
         }
         // Without a topology there are no groups; the counters still tell what the files hold.
         Err(WorkflowError::NoTopology) => {
             problems.push(WorkflowError::NoTopology.to_string());
             let topology = ticketbridge_core::network::topology::Topology::default();
-            Expected::new(&Evaluator::new(&topology, settings, as_of, Horizon::default()).finish(), &counters)
+            let nothing = Evaluator::new(&topology, settings, as_of, Horizon::default()).finish();
+            (Expected::new(&nothing, &counters), Vec::new())
         }
         Err(error) => return Err(error),
     };
-    Ok(Preview { expected, files, problems })
+    Ok(Preview { expected, drafts, files, problems })
 }

@@ -14,8 +14,8 @@ use ticketbridge_store::samples::TopologyVersion;
 pub(super) struct State {
     pub(super) as_of: Timestamp,
     pub(super) topology: TopologyVersion,
-    /// The newest load.
-    pub(super) sequence: i64,
+    /// The loads that are seen.
+    pub(super) sequence: (i64, i64),
 }
 
 type Table = Arc<Vec<AggregationRow>>;

@@ -17,7 +17,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const APPLICATION_ID: i64 = 0x5442_4b53;
 
 /// One step of the schema per entry; `user_version` says how many were done.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 -- Append-only: an ordinal never changes its channel. A topology swap adds to it.
 CREATE TABLE channel(ordinal INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 -- state: 1 active, 2 waits for confirmation, 3 past (its body is dropped).
@@ -33,7 +34,14 @@ CREATE TABLE chunk(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, block INTEGER 
   sequence INTEGER NOT NULL, part INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
   rows INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE INDEX chunk_place ON chunk(kind, block, day, sequence, part, first_at, last_at);
-"];
+",
+    "
+-- What the last evaluation knew of each object at an instant; may be lost, then all samples are read again.
+CREATE TABLE checkpoint(kind INTEGER PRIMARY KEY, body BLOB NOT NULL);
+-- Length of the file: one of another length was not loaded before, whatever is in it. Null: not known.
+ALTER TABLE load ADD COLUMN bytes INTEGER;
+",
+];
 
 /// Opens the file for writing, makes it if it is not there, brings its schema up to date.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {

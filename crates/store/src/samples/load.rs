@@ -1,5 +1,7 @@
 //! Taking a KPI file in.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::network::{KpiFile, Sample, Timestamp};
@@ -63,11 +65,14 @@ pub struct LoadWriter<'s> {
     store: &'s SampleStore,
     _lock: HostLock,
     source: LoadSource,
+    bytes: Option<u64>,
     file: KpiFile,
     sequence: Option<i64>,
     part: u32,
     part_rows: usize,
     rows: Vec<Sample>,
+    /// Room for sorting.
+    spare: Vec<Sample>,
     encoder: Encoder,
     decoder: Decoder,
     stored: Stored,
@@ -107,15 +112,30 @@ impl SampleStore {
             store: self,
             _lock: lock,
             source,
+            bytes: None,
             file,
             sequence: None,
             part: 0,
             part_rows: part_rows.clamp(1, PART_ROWS),
             rows: Vec::new(),
+            spare: Vec::new(),
             encoder: Encoder::new().map_err(zstd)?,
             decoder: Decoder::new().map_err(zstd)?,
             stored: Stored { rows: 0, new_keys: 0 },
         })
+    }
+
+    /// Whether a file of `kind` and this length, or of a length that nobody noted, was taken in at or after `since`. If
+    /// not, no file of this length can be known, and its content need not be read for [`SampleStore::loaded`].
+    pub fn may_be_loaded(&self, kind: FileKind, bytes: u64, since: Wall) -> Result<bool, StoreError> {
+        self.writer()
+            .query_row(
+                "SELECT EXISTS(SELECT 1 FROM load WHERE kind = ?1 AND state = 2 AND loaded_at >= ?2 \
+                 AND (bytes IS NULL OR bytes = ?3))",
+                params![kind.as_str(), since.0, bytes as i64],
+                |row| row.get(0),
+            )
+            .map_err(|error| self.fault("asked for a load", &error))
     }
 
     /// The newest complete load of `kind` with this content that was taken in at or after `since`.
@@ -174,6 +194,12 @@ impl LoadWriter<'_> {
         Ok(())
     }
 
+    /// The file's identity, for who knew only its name when the load began: SHA-256 and length of its content.
+    pub fn identify(&mut self, hash: [u8; 32], bytes: u64) {
+        self.source.hash = hash;
+        self.bytes = Some(bytes);
+    }
+
     /// Completes the load: with this, readers see all of it. `counters` is kept with the record.
     pub fn finish(mut self, at: Wall, counters: impl FnOnce(Stored) -> String) -> Result<LoadRecord, StoreError> {
         let packed = self.pack()?;
@@ -196,36 +222,51 @@ impl LoadWriter<'_> {
 
     /// Packs the rows at hand by (block, day), the later row of a key only, and counts the keys that are new.
     fn pack(&mut self) -> Result<Vec<Packed>, StoreError> {
-        let mut rows = std::mem::take(&mut self.rows);
-        self.stored.rows += rows.len() as u64;
-        // Stable: rows of one key stay in file order, so that the last one can be kept.
-        rows.sort_by_key(|row| (block_of(row.channel), day_of(row.at), row.channel, row.at));
-        keep_last(&mut rows);
+        self.stored.rows += self.rows.len() as u64;
+        sort(&mut self.rows, &mut self.spare);
+        keep_last(&mut self.rows);
+        let rows = std::mem::take(&mut self.rows);
         let mut packed = Vec::new();
-        for group in rows.chunk_by(|a, b| block_of(a.channel) == block_of(b.channel) && day_of(a.at) == day_of(b.at)) {
-            let (first_at, last_at) =
-                group.iter().fold((i64::MAX, i64::MIN), |(first, last), row| (first.min(row.at.0), last.max(row.at.0)));
-            let data = self.encoder.encode(group).map_err(|error| {
-                StoreError::Refused(format!(
-                    "samples of `{}` could not be packed for {}: {error}",
-                    self.source.file,
-                    self.store.place()
-                ))
-            })?;
-            let chunk = Packed {
-                block: block_of(group[0].channel),
-                day: day_of(group[0].at),
-                first_at,
-                last_at,
-                rows: group.len(),
-                data,
-            };
-            self.stored.new_keys += self.count_new(&chunk, group)?;
-            packed.push(chunk);
+        for block in rows.chunk_by(|a, b| block_of(a.channel) == block_of(b.channel)) {
+            let first_day = day_of(block[0].at);
+            if block.iter().all(|row| day_of(row.at) == first_day) {
+                packed.push(self.pack_chunk(block)?);
+                continue;
+            }
+            let mut days: BTreeMap<i64, Vec<Sample>> = BTreeMap::new();
+            for row in block {
+                days.entry(day_of(row.at)).or_default().push(*row);
+            }
+            for day in days.values() {
+                packed.push(self.pack_chunk(day)?);
+            }
         }
-        rows.clear();
         self.rows = rows;
+        self.rows.clear();
         Ok(packed)
+    }
+
+    /// Packs rows of one block and day, of which there is at least one.
+    fn pack_chunk(&mut self, rows: &[Sample]) -> Result<Packed, StoreError> {
+        let (first_at, last_at) =
+            rows.iter().fold((i64::MAX, i64::MIN), |(first, last), row| (first.min(row.at.0), last.max(row.at.0)));
+        let data = self.encoder.encode(rows).map_err(|error| {
+            StoreError::Refused(format!(
+                "samples of `{}` could not be packed for {}: {error}",
+                self.source.file,
+                self.store.place()
+            ))
+        })?;
+        let chunk = Packed {
+            block: block_of(rows[0].channel),
+            day: day_of(rows[0].at),
+            first_at,
+            last_at,
+            rows: rows.len(),
+            data,
+        };
+        self.stored.new_keys += self.count_new(&chunk, rows)?;
+        Ok(chunk)
     }
 
     /// How many of `rows` have a key that no complete load, and no earlier part of this one, has.
@@ -277,18 +318,19 @@ impl LoadWriter<'_> {
 
     /// One transaction: these chunks, and the load record, which the `last` part completes.
     fn write(&mut self, packed: &[Packed], last: Option<(&str, Wall)>) -> Result<(), StoreError> {
-        let store = self.store;
+        let (store, bytes) = (self.store, self.bytes.map(|bytes| bytes as i64));
         let fault = |error| store.fault("given new samples", &error);
         let mut connection = store.writer();
         let transaction = store.begin_write(&mut connection)?;
         let sequence = match self.sequence {
-            None => insert_load(&transaction, &self.source, last).map_err(fault)?,
+            None => insert_load(&transaction, &self.source, self.bytes, last).map_err(fault)?,
             Some(sequence) => {
                 if let Some((counters, at)) = last {
                     transaction
                         .execute(
-                            "UPDATE load SET state = 2, counters = ?2, loaded_at = ?3 WHERE sequence = ?1 AND state = 1",
-                            params![sequence, counters, at.0],
+                            "UPDATE load SET state = 2, counters = ?2, loaded_at = ?3, hash = ?4, bytes = ?5 \
+                             WHERE sequence = ?1 AND state = 1",
+                            params![sequence, counters, at.0, &self.source.hash[..], bytes],
                         )
                         .map_err(fault)?;
                 }
@@ -331,12 +373,22 @@ const SELECT_LOAD: &str = "SELECT sequence, kind, hash, file, counters, loaded_a
 pub(super) fn insert_load(
     connection: &Connection,
     source: &LoadSource,
+    bytes: Option<u64>,
     done: Option<(&str, Wall)>,
 ) -> Result<i64, rusqlite::Error> {
     let (counters, at) = done.unwrap_or(("", Wall(0)));
     connection.query_row(
-        "INSERT INTO load(kind, hash, file, counters, state, loaded_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING sequence",
-        params![source.kind.as_str(), &source.hash[..], source.file, counters, if done.is_some() { 2 } else { 1 }, at.0],
+        "INSERT INTO load(kind, hash, file, counters, state, loaded_at, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+         RETURNING sequence",
+        params![
+            source.kind.as_str(),
+            &source.hash[..],
+            source.file,
+            counters,
+            if done.is_some() { 2 } else { 1 },
+            at.0,
+            bytes.map(|bytes| bytes as i64)
+        ],
         |row| row.get(0),
     )
 }
@@ -352,6 +404,43 @@ fn read_load(row: &Row<'_>) -> Result<LoadRecord, rusqlite::Error> {
         counters: row.get(4)?,
         loaded_at: Wall(row.get(5)?),
     })
+}
+
+/// Sorts by (channel, time); rows of one key stay in file order, so that the last one can be kept.
+///
+/// Ordinals lie close together, so each row has its place after two looks, without comparing.
+fn sort(rows: &mut Vec<Sample>, spare: &mut Vec<Sample>) {
+    /// Most places per row: with fewer rows comparing is cheaper.
+    const SPARSE: usize = 4;
+    let bounds = rows.iter().map(|row| row.channel.0).fold(None, |bounds: Option<(u32, u32)>, channel| {
+        Some(bounds.map_or((channel, channel), |(least, most)| (least.min(channel), most.max(channel))))
+    });
+    let Some((least, most)) = bounds else { return };
+    let span = (most - least) as usize + 1;
+    if span > rows.len() * SPARSE {
+        rows.sort_by_key(|row| (row.channel, row.at));
+        return;
+    }
+    let mut places = vec![0_u32; span + 1];
+    for row in rows.iter() {
+        places[(row.channel.0 - least) as usize + 1] += 1;
+    }
+    for place in 1..places.len() {
+        places[place] += places[place - 1];
+    }
+    spare.clear();
+    spare.resize(rows.len(), rows[0]);
+    for row in rows.iter() {
+        let place = &mut places[(row.channel.0 - least) as usize];
+        spare[*place as usize] = *row;
+        *place += 1;
+    }
+    std::mem::swap(rows, spare);
+    for channel in rows.chunk_by_mut(|a, b| a.channel == b.channel) {
+        if !channel.is_sorted_by_key(|row| row.at) {
+            channel.sort_by_key(|row| row.at);
+        }
+    }
 }
 
 /// Keeps the last of each run of rows with the same key.

@@ -12,6 +12,7 @@
 //!   channels and the rows of one channel.
 //! * Everything here blocks; async callers wrap it in `spawn_blocking`. Several processes may read and write at once.
 
+mod checkpoint;
 mod database;
 mod encoding;
 mod load;
@@ -31,6 +32,7 @@ use ticketbridge_core::time::Wall;
 use self::database::Place;
 use crate::StoreError;
 
+pub use checkpoint::{Blocks, Versions};
 pub use load::{LoadRecord, LoadSource, LoadWriter, PART_ROWS, Stored};
 pub use lock::HostLock;
 pub use snapshot::Snapshot;

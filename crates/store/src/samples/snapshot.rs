@@ -10,7 +10,7 @@ use ticketbridge_core::network::{ChannelOrdinal, KpiFile, Sample, Timestamp};
 use super::encoding::Decoder;
 use super::merge::Merge;
 use super::topology::version_of;
-use super::{SampleStore, TopologyState, TopologyVersion, block_of, database, day_of};
+use super::{Blocks, SampleStore, TopologyState, TopologyVersion, block_of, database, day_of};
 use crate::StoreError;
 
 /// The store as it was when the snapshot was taken. Loads that complete later are not seen. Held for a minute it
@@ -55,10 +55,16 @@ impl SampleStore {
 }
 
 impl Snapshot<'_> {
-    /// Sequence number of the newest complete load, 0 if there is none: differs after every load.
-    pub fn last_sequence(&self) -> Result<i64, StoreError> {
+    /// Numbers of the newest complete load and of the oldest one in progress, 0 where there is none: differ after every
+    /// load, also after one that began before another and ended behind it.
+    pub fn last_sequence(&self) -> Result<(i64, i64), StoreError> {
         self.connection
-            .query_row("SELECT coalesce(max(sequence), 0) FROM load WHERE state = 2", [], |row| row.get(0))
+            .query_row(
+                "SELECT (SELECT coalesce(max(sequence), 0) FROM load WHERE state = 2), \
+                 (SELECT coalesce(min(sequence), 0) FROM load WHERE state = 1)",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
             .map_err(|error| self.store.fault("asked for its loads", &error))
     }
 
@@ -79,9 +85,32 @@ impl Snapshot<'_> {
         &self,
         file: KpiFile,
         range: RangeInclusive<Timestamp>,
+        each: impl FnMut(ChannelOrdinal, &[Sample]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (from, to) = range.into_inner();
+        self.samples_from(file, |_| from, to, each)
+    }
+
+    /// As [`Snapshot::samples`], with a range of its own for each block of channels: from `recent` on, but of the blocks
+    /// in `longer` from `from` on.
+    pub fn samples_longer_of<E: From<StoreError>>(
+        &self,
+        file: KpiFile,
+        (recent, from, to): (Timestamp, Timestamp, Timestamp),
+        longer: &Blocks,
+        each: impl FnMut(ChannelOrdinal, &[Sample]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.samples_from(file, |block| if longer.has(block) { from } else { recent }, to, each)
+    }
+
+    fn samples_from<E: From<StoreError>>(
+        &self,
+        file: KpiFile,
+        from: impl Fn(u32) -> Timestamp,
+        to: Timestamp,
         mut each: impl FnMut(ChannelOrdinal, &[Sample]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut reader = BlockReader::new(self, file, range)?;
+        let mut reader = BlockReader::new(self, file, to..=to)?;
         let mut next_block = self
             .connection
             .prepare("SELECT min(block) FROM chunk WHERE kind = ?1 AND block > ?2")
@@ -96,6 +125,7 @@ impl Snapshot<'_> {
                 return Ok(());
             };
             block = found;
+            reader.from = from(u32::try_from(found).unwrap_or(u32::MAX));
             let mut merge = reader.open(block)?;
             while let Some(channel) = reader.next_channel(&mut merge, block, &mut rows)? {
                 if !rows.is_empty() {

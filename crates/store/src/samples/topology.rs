@@ -81,7 +81,7 @@ impl SampleStore {
             )
             .map_err(fault)?;
         for (source, counters) in sources {
-            insert_load(&transaction, source, Some((counters, at))).map_err(fault)?;
+            insert_load(&transaction, source, None, Some((counters, at))).map_err(fault)?;
         }
         transaction.commit().map_err(fault)?;
         Ok(TopologyVersion(version))

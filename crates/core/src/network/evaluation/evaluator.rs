@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::checkpoint::{Checkpoint, Conditions, Saved, number_of};
 use super::fold::{Breach, Fold, Point, Rules};
 use super::grouping::{self, RollUp};
 use super::identity;
@@ -30,12 +31,18 @@ pub enum EvaluationError {
     /// The same channel came twice.
     #[error("channel `{0}` was handed to the evaluation twice for one KPI; merge its samples first")]
     ChannelAgain(Box<str>),
+    /// What an earlier evaluation left behind came too late.
+    #[error("the evaluation of `{}` began before its checkpoint was handed over", .0.kpi())]
+    CheckpointTooLate(KpiFile),
     /// Samples of a channel do not rise in time.
     #[error(
         "the samples of channel `{0}` are not in time order, or one instant appears twice; sort and merge them first"
     )]
     OutOfOrder(Box<str>),
 }
+
+/// Checkpoints are cut at multiples of so many seconds since 1970: a new one each hour.
+const CUT_STEP: i64 = 3_600;
 
 /// Folds samples into an [`Evaluation`]. See the module for guarantee and memory.
 pub struct Evaluator<'a> {
@@ -51,6 +58,33 @@ pub struct Evaluator<'a> {
     waiting: [HashMap<GroupIndex, Series>; 3],
     incidents: Vec<CountedIncident>,
     scratch: Vec<(Timestamp, i32)>,
+    /// Where objects go on from, by KPI.
+    resumed: [Resumed; 3],
+    /// States at [`Evaluator::cut`], by KPI; `None`: not asked for.
+    marked: [Option<Vec<Saved>>; 3],
+}
+
+/// Objects that go on from a checkpoint, by their number; those that began are taken out.
+struct Resumed {
+    cut: Timestamp,
+    folds: HashMap<u32, Fold>,
+}
+
+/// An object while its points come in.
+struct Track {
+    fold: Fold,
+    /// State before the first point at or behind the cut.
+    marked: Option<Fold>,
+    cut: Timestamp,
+}
+
+impl Track {
+    fn push(&mut self, point: Point, rules: &Rules) {
+        if point.at >= self.cut && self.marked.is_none() {
+            self.marked = Some(self.fold.clone());
+        }
+        self.fold.push(point, rules);
+    }
 }
 
 impl<'a> Evaluator<'a> {
@@ -75,7 +109,62 @@ impl<'a> Evaluator<'a> {
             waiting: KpiFile::ALL.map(|_| HashMap::new()),
             incidents: Vec::new(),
             scratch: Vec::new(),
+            resumed: KpiFile::ALL.map(|_| Resumed { cut: Timestamp(i64::MIN), folds: HashMap::new() }),
+            marked: KpiFile::ALL.map(|_| None),
         }
+    }
+
+    /// Where a checkpoint of this evaluation is cut: the last full hour of which nothing is in the window, and behind
+    /// which every point is too old to be fresh. `None`: what is stored does not reach back that far.
+    pub fn cut(&self) -> Option<Timestamp> {
+        let oldest = self.window_start.min(self.as_of.plus_seconds(-self.settings.stale_after()));
+        let cut = Timestamp(oldest.0.div_euclid(CUT_STEP) * CUT_STEP);
+        (cut > self.first_stored).then_some(cut)
+    }
+
+    /// Lets the objects of a KPI go on from `checkpoint` where that gives what all their samples would give, before the
+    /// first push of that KPI. `is_touched` tells of which channels samples at or behind the horizon and before the cut
+    /// came, or went, since the checkpoint was made.
+    ///
+    /// Answers the channels of which all samples must be pushed; of the others those before [`Checkpoint::cut`] may be
+    /// left out. `None`: of all channels; the checkpoint is of other settings, of another horizon, or cut too late.
+    pub fn resume(
+        &mut self,
+        checkpoint: &Checkpoint,
+        is_touched: impl Fn(ChannelIndex) -> bool,
+    ) -> Result<Option<Vec<ChannelIndex>>, EvaluationError> {
+        let kpi = checkpoint.kpi();
+        if self.pushed[kpi as usize].iter().any(|pushed| *pushed) {
+            return Err(EvaluationError::CheckpointTooLate(kpi));
+        }
+        if self.cut().is_none_or(|cut| cut < checkpoint.cut()) || checkpoint.cut() <= self.first_stored {
+            return Ok(None);
+        }
+        let topology = self.topology;
+        let conditions = Conditions::new(&self.rules[kpi as usize], self.settings);
+        let known_of = |id: &str| self.known_of(kpi, id);
+        let Some(folds) = checkpoint.open(topology, &conditions, self.first_stored, known_of, is_touched) else {
+            return Ok(None);
+        };
+        let anew = (0..topology.channels().len())
+            .map(|place| ChannelIndex(place as u32))
+            .filter(|channel| topology.direction_of(*channel) == kpi.direction())
+            .filter(|channel| !folds.contains_key(&object_of(topology, kpi, *channel)))
+            .collect();
+        self.resumed[kpi as usize] = Resumed { cut: checkpoint.cut(), folds };
+        Ok(Some(anew))
+    }
+
+    /// From now on keeps the state of the objects of a KPI at [`Evaluator::cut`], for [`Evaluator::checkpoint`].
+    pub fn mark(&mut self, kpi: KpiFile) {
+        self.marked[kpi as usize] = self.cut().map(|_| Vec::new());
+    }
+
+    /// The checkpoint of a KPI of which all channels were pushed, silent ones too; an object that is not complete is not
+    /// in it. `None`: [`Evaluator::mark`] was not called before, or there is no cut.
+    pub fn checkpoint(&mut self, kpi: KpiFile) -> Option<Checkpoint> {
+        let (cut, objects) = (self.cut()?, self.marked[kpi as usize].take()?);
+        Some(Checkpoint::new(&self.rules[kpi as usize], self.settings, cut, self.first_stored, objects))
     }
 
     /// All samples of one channel, in time order, duplicates merged; [`Sample::channel`] is not looked at. Each channel
@@ -97,7 +186,8 @@ impl<'a> Evaluator<'a> {
             return Ok(());
         }
         let is_snr = kpi == KpiFile::UsChannelSnr;
-        let mut fold = is_snr.then(|| self.begin(kpi, &about.id));
+        let from = self.from(kpi, channel);
+        let mut track = is_snr.then(|| self.begin(kpi, about.group, Some(channel)));
         let tally = &mut self.tallies[kpi as usize][about.group.0 as usize];
         let rules = &self.rules[kpi as usize];
         let (mut before, mut last_valid, mut is_reporting) = (None, None, false);
@@ -108,7 +198,7 @@ impl<'a> Evaluator<'a> {
                 return Err(EvaluationError::OutOfOrder(about.id.clone()));
             }
             before = Some(sample.at);
-            if sample.at > self.as_of || sample.at < self.first_stored {
+            if sample.at > self.as_of || sample.at < from {
                 continue;
             }
             let is_in_window = sample.at > self.window_start;
@@ -126,11 +216,11 @@ impl<'a> Evaluator<'a> {
             };
             last_valid = Some(sample.at);
             is_reporting |= is_in_window;
-            if let Some(fold) = &mut fold {
+            if let Some(track) = &mut track {
                 let modulation =
                     Modulation::from_code(sample.modulation).or(about.modulation).unwrap_or(Modulation::Qam64);
                 let value = Value::one(value);
-                fold.push(Point { at: sample.at, value, modulation: Some(modulation), channel }, rules);
+                track.push(Point { at: sample.at, value, modulation: Some(modulation), channel }, rules);
                 if is_in_window {
                     tally.add_point(sample.at, value);
                 }
@@ -141,8 +231,8 @@ impl<'a> Evaluator<'a> {
         tally.reporting += u64::from(is_reporting);
         tally.fresh += u64::from(last_valid.is_some_and(|at| self.as_of.0 - at.0 <= self.settings.stale_after()));
         tally.cm_online = tally.cm_online.max(cm_online);
-        if let Some(fold) = fold {
-            self.finish_object(kpi, about.group, Some(channel), &fold);
+        if let Some(track) = track {
+            self.finish_object(kpi, about.group, Some(channel), &track);
             return Ok(());
         }
         let series = self.waiting[kpi as usize].entry(about.group).or_default();
@@ -181,9 +271,32 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn begin(&self, kpi: KpiFile, object_id: &str) -> Fold {
-        let running = identity::running_at(self.known_of(kpi, object_id), self.first_stored);
-        Fold::new(running.filter(|incident| incident.opened_at <= self.as_of).map(identity::resumed))
+    /// Begins an object: where its checkpoint left it, else at the horizon.
+    fn begin(&mut self, kpi: KpiFile, group: GroupIndex, channel: Option<ChannelIndex>) -> Track {
+        let cut = match &self.marked[kpi as usize] {
+            Some(_) => self.cut().unwrap_or(Timestamp(i64::MAX)),
+            None => Timestamp(i64::MAX),
+        };
+        let fold = self.resumed[kpi as usize].folds.remove(&number_of(group, channel)).unwrap_or_else(|| {
+            let object_id = self.object_id(group, channel);
+            let running = identity::running_at(self.known_of(kpi, object_id), self.first_stored);
+            Fold::new(running.filter(|incident| incident.opened_at <= self.as_of).map(identity::resumed))
+        });
+        Track { fold, marked: None, cut }
+    }
+
+    /// The instant from which on the samples of a channel take part.
+    fn from(&self, kpi: KpiFile, channel: ChannelIndex) -> Timestamp {
+        let resumed = &self.resumed[kpi as usize];
+        let is_resumed = resumed.folds.contains_key(&object_of(self.topology, kpi, channel));
+        if is_resumed { resumed.cut } else { self.first_stored }
+    }
+
+    fn object_id(&self, group: GroupIndex, channel: Option<ChannelIndex>) -> &'a str {
+        match channel {
+            Some(channel) => &self.topology.channel(channel).id,
+            None => &self.topology.group(group).id,
+        }
     }
 
     fn known_of(&self, kpi: KpiFile, object_id: &str) -> &[Incident] {
@@ -198,21 +311,24 @@ impl<'a> Evaluator<'a> {
         let Some(series) = self.waiting[kpi as usize].remove(&group) else {
             return;
         };
-        let topology = self.topology;
-        let mut fold = self.begin(kpi, &topology.group(group).id);
+        let mut track = self.begin(kpi, group, None);
         let rules = &self.rules[kpi as usize];
         let tally = &mut self.tallies[kpi as usize][group.0 as usize];
         for point in series.points(self.settings.util_mode) {
-            fold.push(point, rules);
+            track.push(point, rules);
             if point.at > self.window_start {
                 tally.add_point(point.at, point.value);
             }
         }
-        self.finish_object(kpi, group, None, &fold);
+        self.finish_object(kpi, group, None, &track);
     }
 
-    fn finish_object(&mut self, kpi: KpiFile, group: GroupIndex, channel: Option<ChannelIndex>, fold: &Fold) {
+    fn finish_object(&mut self, kpi: KpiFile, group: GroupIndex, channel: Option<ChannelIndex>, track: &Track) {
         let topology = self.topology;
+        let fold = &track.fold;
+        if let Some(marked) = &mut self.marked[kpi as usize] {
+            marked.push(Saved::new(topology, group, channel, track.marked.as_ref().unwrap_or(fold)));
+        }
         let tally = &mut self.tallies[kpi as usize][group.0 as usize];
         tally.severity = tally.severity.max(fold.severity(&self.rules[kpi as usize]));
         tally.critical_points += fold.critical_points;
@@ -220,10 +336,7 @@ impl<'a> Evaluator<'a> {
         if breaches.is_empty() {
             return;
         }
-        let object_id = match channel {
-            Some(channel) => &topology.channel(channel).id,
-            None => &topology.group(group).id,
-        };
+        let object_id = self.object_id(group, channel);
         let known = self.known_of(kpi, object_id);
         let ids = identity::ids(kpi, object_id, &breaches, known);
         let mut found = Vec::with_capacity(breaches.len());
@@ -237,7 +350,7 @@ impl<'a> Evaluator<'a> {
             let incident = Incident {
                 id,
                 kpi,
-                object_id: object_id.clone(),
+                object_id: object_id.into(),
                 opened_at: breach.opened_at,
                 closed_at: breach.closed_at,
                 worst: breach.worst.value,
@@ -275,14 +388,20 @@ impl<'a> Evaluator<'a> {
                 None => topology.channels_of(group).iter().any(|channel| pushed[channel.0 as usize]),
             };
             if !was_pushed && topology.group(group).direction == kpi.direction() {
-                silent.push((*kpi, object_id.clone(), group, channel));
+                silent.push((*kpi, group, channel));
             }
         }
-        for (kpi, object_id, group, channel) in silent {
-            let fold = self.begin(kpi, &object_id);
-            self.finish_object(kpi, group, channel, &fold);
+        for (kpi, group, channel) in silent {
+            let track = self.begin(kpi, group, channel);
+            self.finish_object(kpi, group, channel, &track);
         }
     }
+}
+
+/// The number of the object that a channel's samples are points of.
+fn object_of(topology: &Topology, kpi: KpiFile, channel: ChannelIndex) -> u32 {
+    let is_snr = kpi == KpiFile::UsChannelSnr;
+    number_of(topology.channel(channel).group, is_snr.then_some(channel))
 }
 
 /// All that one instant's samples say about the network.

@@ -20,7 +20,7 @@ pub(super) struct Point {
 }
 
 /// A critical point that may turn out to be the worst.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Worst {
     pub(super) at: Timestamp,
     pub(super) value: Value,
@@ -31,28 +31,36 @@ pub(super) struct Worst {
 }
 
 /// An incident before it has an id.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Breach {
     pub(super) opened_at: Timestamp,
     pub(super) closed_at: Option<Timestamp>,
     pub(super) worst: Worst,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum State {
+/// The newest point of an object, without its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Last {
+    pub(super) at: Timestamp,
+    pub(super) value: Value,
+    pub(super) modulation: Option<Modulation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
     Watching { run: u32, since: Timestamp, worst: Option<Worst> },
     Open { breach: Breach, run: u32, since: Timestamp },
 }
 
-const WATCHING: State = State::Watching { run: 0, since: Timestamp(0), worst: None };
+pub(super) const WATCHING: State = State::Watching { run: 0, since: Timestamp(0), worst: None };
 
 /// What is the same for all objects of a KPI.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
     pub(super) kpi: KpiFile,
     pub(super) limits: KpiLimits,
-    open_after: u32,
-    close_after: u32,
+    pub(super) open_after: u32,
+    pub(super) close_after: u32,
     stale_after: i64,
     window_start: Timestamp,
     as_of: Timestamp,
@@ -73,11 +81,11 @@ impl Rules {
 }
 
 /// State of one object.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fold {
-    state: State,
-    closed: Vec<Breach>,
-    pub(super) last: Option<Point>,
+    pub(super) state: State,
+    pub(super) closed: Vec<Breach>,
+    pub(super) last: Option<Last>,
     /// Critical points of the window, for `count_mode = samples`.
     pub(super) critical_points: u64,
 }
@@ -96,7 +104,7 @@ impl Fold {
         if is_critical && point.at > rules.window_start {
             self.critical_points += 1;
         }
-        self.last = Some(point);
+        self.last = Some(Last { at: point.at, value: point.value, modulation: point.modulation });
         let candidate = Worst {
             at: point.at,
             value: point.value,
@@ -158,7 +166,7 @@ impl Fold {
     }
 }
 
-fn deeper(kpi: KpiFile, known: Option<Worst>, candidate: Worst) -> Worst {
+pub(super) fn deeper(kpi: KpiFile, known: Option<Worst>, candidate: Worst) -> Worst {
     match known {
         Some(known) if !Incident::is_worse(kpi, candidate.value, known.value) => known,
         _ => candidate,

@@ -31,6 +31,11 @@ impl Limits {
         self.band.critical
     }
 
+    /// What incidents depend on: the critical threshold and the clear level.
+    pub(super) fn edges(&self) -> (Thousandths, Thousandths) {
+        (self.band.critical, self.clear)
+    }
+
     /// SNR: strictly below. Utilisation: at or above.
     fn meets(&self, value: Value, threshold: Thousandths) -> bool {
         let order = value.compare(threshold);
@@ -79,6 +84,11 @@ impl KpiLimits {
             Limits::new(kpi, *band, settings)
         });
         Self { by_code }
+    }
+
+    /// Those of all modulations, in the order of their codes.
+    pub(super) fn all(&self) -> &[Limits] {
+        &self.by_code
     }
 
     /// Those of a modulation; of utilisation, which has none, any are the same.

@@ -8,6 +8,7 @@
 //! distinct instant, until all its channels are pushed: push the channels group by group, silent ones too, and only one
 //! group waits at a time. What stays is about 150 bytes per aggregation row and the incidents.
 
+mod checkpoint;
 mod evaluator;
 mod fold;
 mod grouping;
@@ -20,6 +21,7 @@ mod severity;
 mod tally;
 mod value;
 
+pub use checkpoint::Checkpoint;
 pub use evaluator::{Evaluation, EvaluationError, Evaluator, Horizon};
 pub use grouping::{RollUp, UnknownRollUp};
 pub use incident::{CountedIncident, Incident};

@@ -60,13 +60,15 @@ pub fn read_kpi(
     rejects: &mut dyn FnMut(Reject),
 ) -> Result<Counters, FileFault> {
     let mut table = Table::new(FileKind::from(kind), input)?;
-    let reader = RowReader {
+    let mut reader = RowReader {
         kind,
         columns: Columns::new(kind, &table)?,
         decimal: table.decimal(),
         oldest: context.clock.plus_seconds(-context.settings.retention_s()),
         newest: context.clock.plus_seconds(i64::from(context.settings.future_tolerance_s)),
         topology: context.topology,
+        last_instant: LastInstant::default(),
+        order: ChannelOrder::new(context.topology.channels().len()),
     };
     let mut counters = Counters::default();
     while let Some((line, fields)) = table.next_row()? {
@@ -120,12 +122,63 @@ struct RowReader<'a> {
     oldest: Timestamp,
     newest: Timestamp,
     topology: &'a Topology,
+    last_instant: LastInstant,
+    order: ChannelOrder,
+}
+
+/// The instant of the row before: most rows have the same, in the same letters.
+#[derive(Default)]
+struct LastInstant {
+    text: String,
+    at: Option<Timestamp>,
+}
+
+/// Longer texts are parsed each time; a row may be a megabyte.
+const LONGEST_INSTANT: usize = 40;
+
+impl LastInstant {
+    fn parse(&mut self, text: &str) -> Option<Timestamp> {
+        if self.at.is_some() && self.text == text {
+            return self.at;
+        }
+        let at = parse_timestamp(text)?;
+        if text.len() <= LONGEST_INSTANT {
+            self.text.clear();
+            self.text.push_str(text);
+            self.at = Some(at);
+        }
+        Some(at)
+    }
+}
+
+/// Which channel came behind which: files tell the channels in the same order again and again.
+struct ChannelOrder {
+    next: Vec<u32>,
+    last: Option<ChannelIndex>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl ChannelOrder {
+    fn new(channels: usize) -> Self {
+        Self { next: vec![NONE; channels], last: None }
+    }
+
+    /// The channel with this id: first the guess, then the index.
+    fn find(&mut self, topology: &Topology, id: &str) -> Option<ChannelIndex> {
+        let guess = self.last.map(|last| self.next[last.0 as usize]).filter(|guess| *guess != NONE).map(ChannelIndex);
+        let found = guess.filter(|guess| &*topology.channel(*guess).id == id).or_else(|| topology.find_channel(id))?;
+        if let Some(last) = self.last.replace(found) {
+            self.next[last.0 as usize] = found.0;
+        }
+        Some(found)
+    }
 }
 
 impl RowReader<'_> {
     /// The checks, in the order of the contract: the first that fails names the reason.
-    fn sample<'f>(&self, fields: &Fields<'f>) -> Result<RawSample<'f>, RejectReason> {
-        let at = parse_timestamp(fields.get(self.columns.at)).ok_or(RejectReason::BadTimestamp)?;
+    fn sample<'f>(&mut self, fields: &Fields<'f>) -> Result<RawSample<'f>, RejectReason> {
+        let at = self.last_instant.parse(fields.get(self.columns.at)).ok_or(RejectReason::BadTimestamp)?;
         let channel_id = fields.get(self.columns.channel);
         if channel_id.is_empty() {
             return Err(RejectReason::MissingId);
@@ -136,7 +189,7 @@ impl RowReader<'_> {
         if at > self.newest {
             return Err(RejectReason::Future);
         }
-        let channel = self.topology.find_channel(channel_id).ok_or(RejectReason::Orphan)?;
+        let channel = self.order.find(self.topology, channel_id).ok_or(RejectReason::Orphan)?;
         if self.topology.direction_of(channel) != self.kind.direction() {
             return Err(RejectReason::WrongDirection);
         }
@@ -155,7 +208,10 @@ impl RowReader<'_> {
         if raw == NO_VALUE {
             return Ok(None);
         }
-        let value = parse_decimal(text, self.columns.places, self.decimal).ok_or(RejectReason::BadValue)?;
+        let value = match self.columns.places {
+            3 => raw,
+            places => parse_decimal(text, places, self.decimal).ok_or(RejectReason::BadValue)?,
+        };
         let is_snr = self.kind == KpiFile::UsChannelSnr;
         match value {
             0 if is_snr => Ok(None),
