@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would be noise")]
 
 mod feedback;
+mod plan;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use feedback::{Cursor, Failed, Feedback, Records, Rewind, Skip};
+pub(crate) use plan::{Apply, Plan};
 
 /// Keeps tickets in step between systems that do not know each other, without losing one and without making one
 /// twice.
@@ -49,6 +51,10 @@ pub(crate) enum Command {
     /// Run the workflow manager, or see what it would do
     #[command(subcommand)]
     Workflow(Workflow),
+    /// See what would be done to the waiting tickets, on the real platforms, without writing anything there
+    Plan(Plan),
+    /// Do what a plan says, and nothing else
+    Apply(Apply),
     /// Show an aggregation table
     Aggregations(Aggregations),
     /// List tickets, see one, retry or dismiss

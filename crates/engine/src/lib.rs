@@ -3,6 +3,7 @@
 //!
 //! * [`offload`]: CSV files into the sample store.
 //! * [`delivery`]: tickets through their lifecycle on the platforms.
+//! * [`plan`]: what delivery would do, before it does it.
 //! * [`mail`]: telling people. [`alerts`]: of what, where trouble tickets need somebody.
 //! * [`traces`]: the way of each ticket, for an OpenTelemetry collector.
 //! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
@@ -18,6 +19,7 @@ pub mod intake;
 pub mod mail;
 pub mod offload;
 pub mod open;
+pub mod plan;
 pub mod platforms;
 mod reassign;
 pub mod service;

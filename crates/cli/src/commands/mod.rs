@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod aggregations;
+mod apply;
 mod backends;
 mod config;
 mod connector;
@@ -8,6 +9,7 @@ mod demo;
 mod error;
 mod feedback;
 mod offload;
+mod plan;
 mod platform;
 mod sandbox;
 mod serve;
@@ -37,6 +39,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Offload(offload) => offload::run(path, offload, json).await,
         Command::Topology(topology) => topology::run(path, topology, json).await,
         Command::Workflow(workflow) => workflow::run(path, workflow, json).await,
+        Command::Plan(plan) => plan::run(path, plan, json).await,
+        Command::Apply(apply) => apply::run(path, apply, json).await,
         Command::Aggregations(aggregations) => aggregations::run(path, aggregations, json).await,
         Command::Tickets(tickets) => tickets::run(path, tickets, json).await,
         Command::Backends(backends) => backends::run(path, backends, json).await,

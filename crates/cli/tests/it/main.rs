@@ -14,6 +14,7 @@ mod kill;
 mod mistakes;
 mod mobile;
 mod place;
+mod plan;
 mod recorder;
 mod scene;
 mod traps;

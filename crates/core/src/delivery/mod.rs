@@ -249,7 +249,8 @@ impl Delivery {
             if let Some(lane) = self.lanes.get_mut(&id) {
                 lane.suspicion_looked_at = left.then_some(now);
             }
-            if !left && self.lanes.values().all(|lane| lane.suspicion_looked_at.is_none()) {
+            let over = !left && self.lanes.values().all(|lane| lane.suspicion_looked_at.is_none());
+            if over && !self.is_restricted() {
                 self.reports.push(Report::SuspicionOver);
             }
         }

@@ -434,10 +434,10 @@ impl Delivery {
 
     /// Whether any backend with processing on needs this platform.
     pub(super) fn is_wanted(&self, name: &PlatformName) -> bool {
-        self.settings
-            .backends
-            .values()
-            .any(|backend| backend.processing && (backend.tickets == *name || backend.work_orders == *name))
+        self.settings.backends.iter().any(|(backend, settings)| {
+            (settings.processing || self.is_switched_on(backend))
+                && (settings.tickets == *name || settings.work_orders == *name)
+        })
     }
 }
 

@@ -9,11 +9,12 @@
 //!   no chosen row of that key starts.
 //! * A chosen row that is decided otherwise than planned is set aside before an intent is formed for it, also when it is
 //!   compared for the second time. It keeps its key: rows that wait behind it stay there.
-//! * Audits and requests that others left open are left to whoever delivers without a restriction.
+//! * Audits, the look-ups of a suspect store and requests that others left open are left to whoever delivers without a
+//!   restriction.
 //!
 //! Without a restriction nothing of this is asked. Bound: one entry per chosen row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Delivery;
 use super::doubt::same_ticket;
@@ -49,6 +50,8 @@ pub struct Chosen {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restriction {
     rows: BTreeMap<TicketId, Chosen>,
+    /// Backends that are taken to have their processing on.
+    switched_on: BTreeSet<BackendName>,
     /// What the chosen rows that were set aside would have done.
     decided: BTreeMap<TicketId, Decision>,
     /// The tickets of chosen rows that are done.
@@ -56,9 +59,10 @@ pub struct Restriction {
 }
 
 impl Restriction {
-    /// Only these rows.
-    pub fn new(rows: BTreeMap<TicketId, Chosen>) -> Self {
-        Self { rows, decided: BTreeMap::new(), reached: BTreeMap::new() }
+    /// Only these rows. `switched_on`: backends whose processing may be off and is taken to be on, for these rows: an
+    /// operator asks for each of them by name.
+    pub fn new(rows: BTreeMap<TicketId, Chosen>, switched_on: BTreeSet<BackendName>) -> Self {
+        Self { rows, switched_on, decided: BTreeMap::new(), reached: BTreeMap::new() }
     }
 
     fn chooses(&self, row: &TicketRow) -> bool {
@@ -157,9 +161,14 @@ impl Delivery {
         items.iter().any(|id| restriction.rows.contains_key(id))
     }
 
-    /// Whether the audits of a lane are ours.
+    /// Whether only chosen rows take part.
     pub(super) fn is_restricted(&self) -> bool {
         self.restriction.is_some()
+    }
+
+    /// Whether a backend is taken to have its processing on, whatever its settings say.
+    pub(super) fn is_switched_on(&self, backend: &BackendName) -> bool {
+        self.restriction.as_ref().is_some_and(|restriction| restriction.switched_on.contains(backend))
     }
 
     /// Whether a row was decided and may go no further.

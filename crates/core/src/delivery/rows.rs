@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry as Slot;
 use std::time::Duration;
 
 use super::doubt::{Doubt, Purpose};
-use super::{BatchId, Command, Delivery, KnownTicket, LaneId, OpenTicket};
+use super::{BackendSettings, BatchId, Command, Delivery, KnownTicket, LaneId, OpenTicket};
 use crate::effect::Operation;
 use crate::ticket::{BackendName, DedupeKey, PlatformName, State, TicketId, TicketReference, TicketRow};
 use crate::time::{Mono, Now, Wall};
@@ -429,7 +429,8 @@ impl Delivery {
 
     /// Whether a backend may start anything new.
     pub(super) fn processing(&self, backend: &BackendName) -> bool {
-        !self.draining && self.settings.backends.get(backend).is_some_and(|backend| backend.processing)
+        let on = |settings: &BackendSettings| settings.processing || self.is_switched_on(backend);
+        !self.draining && self.settings.backends.get(backend).is_some_and(on)
     }
 
     /// The state of a row's key.

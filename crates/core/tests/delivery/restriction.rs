@@ -41,7 +41,7 @@ fn restrict(world: &mut World, chosen: &BTreeSet<TicketId>, planned: &Planned) {
         let expected = planned.get(id).cloned();
         (*id, Chosen { generation: row.generation, backend: row.backend.clone(), expected })
     };
-    world.restriction = Some(Restriction::new(chosen.iter().map(choose).collect()));
+    world.restriction = Some(Restriction::new(chosen.iter().map(choose).collect(), BTreeSet::new()));
     if world.is_alive() {
         world.crash(1);
     }

@@ -8,9 +8,10 @@ use std::sync::{Arc, PoisonError};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use sha2::{Digest, Sha256};
+use ticketbridge_config::Config;
 use ticketbridge_core::delivery::{Event, Intent, Receipt, TransactionId, Writes};
 use ticketbridge_core::effect::Operation;
-use ticketbridge_core::ticket::{TicketId, TicketRow, note_text};
+use ticketbridge_core::ticket::{PlatformName, TicketId, TicketRow, note_text};
 use ticketbridge_platforms::{EncodeFault, HttpCall, Item};
 use ticketbridge_store::{StoreError, TicketBody};
 use tokio::sync::mpsc;
@@ -106,30 +107,39 @@ async fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<(Pla
     Ok((platform, call))
 }
 
-/// Whether the work orders of a row live on the platform that an intent is for.
-fn work_orders_here(shared: &Shared, row: &TicketRow, intent: &Intent) -> bool {
-    shared.config.backends.iter().any(|backend| backend.name == row.backend && backend.work_orders == intent.platform)
-}
-
 fn items(shared: &Shared, intent: &Intent, rows: &HashMap<TicketId, &TicketRow>, bodies: &[TicketBody]) -> Vec<Item> {
     let by_id: HashMap<TicketId, &TicketBody> = bodies.iter().map(|body| (body.id, body)).collect();
-    let item = |id: &TicketId| {
+    let item_of = |id: &TicketId| {
         let (row, body) = (rows.get(id)?, by_id.get(id)?);
-        let note = (intent.operation == Operation::AddNote).then(|| {
-            let ticket = serde_json::from_str(&body.body).unwrap_or_default();
-            note_text(&shared.config.delivery.note_template, &ticket, row.origin)
-        });
-        Some(Item {
-            id: *id,
-            origin: row.origin,
-            key: row.key.clone(),
-            kind: row.kind.to_string(),
-            ticket: row.ticket.clone(),
-            work_order: row.work_order.clone(),
-            work_order_record: row.work_order_record.clone().filter(|_| work_orders_here(shared, row, intent)),
-            note,
-            body: Arc::clone(&body.body),
-        })
+        Some(item(&shared.config, intent.operation, &intent.platform, row, &body.body))
     };
-    intent.items.iter().filter_map(item).collect()
+    intent.items.iter().filter_map(item_of).collect()
+}
+
+/// A row as an item of a request of this operation to this platform.
+pub(crate) fn item(
+    config: &Config,
+    operation: Operation,
+    platform: &PlatformName,
+    row: &TicketRow,
+    body: &Arc<str>,
+) -> Item {
+    let note = (operation == Operation::AddNote).then(|| {
+        let ticket = serde_json::from_str(body).unwrap_or_default();
+        note_text(&config.delivery.note_template, &ticket, row.origin)
+    });
+    // A work order's record id means nothing to a platform that does not carry it.
+    let work_orders_here =
+        config.backends.iter().any(|backend| backend.name == row.backend && backend.work_orders == *platform);
+    Item {
+        id: row.id,
+        origin: row.origin,
+        key: row.key.clone(),
+        kind: row.kind.to_string(),
+        ticket: row.ticket.clone(),
+        work_order: row.work_order.clone(),
+        work_order_record: row.work_order_record.clone().filter(|_| work_orders_here),
+        note,
+        body: Arc::clone(body),
+    }
 }

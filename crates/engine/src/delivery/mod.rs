@@ -16,6 +16,7 @@ mod record;
 mod settings;
 mod shell;
 
+pub(crate) use commit::item;
 pub use lanes::stop_document;
 pub use record::{FlightRecorder, Recorded, replay};
 pub use settings::{BackendView, SETTING_NAMES, delivery_settings, effective_backends};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ticketbridge_config::Config;
-use ticketbridge_core::delivery::{BatchId, Command, Delivery, Event, LaneId, Report, Status};
-use ticketbridge_core::ticket::PlatformName;
+use ticketbridge_core::delivery::{BatchId, Command, Delivery, Event, LaneId, Report, Restriction, Standing, Status};
+use ticketbridge_core::ticket::{PlatformName, TicketId};
 use ticketbridge_store::{Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -163,6 +163,22 @@ impl DeliveryService {
 
     /// Runs until it is drained, or the store fails for good.
     pub async fn run(mut self) -> Result<(), StoreError> {
+        self.work(None).await
+    }
+
+    /// As [`DeliveryService::run`], with chosen rows only, and until nothing more will come of them by itself. `lanes`: how
+    /// many there are to take. Answers where the rows are that are not done.
+    pub async fn run_restricted(
+        mut self,
+        restriction: Restriction,
+        lanes: usize,
+    ) -> Result<BTreeMap<TicketId, Standing>, StoreError> {
+        self.delivery = self.delivery.restricted(restriction);
+        self.work(Some(lanes)).await?;
+        Ok(self.delivery.standings())
+    }
+
+    async fn work(&mut self, restricted_to: Option<usize>) -> Result<(), StoreError> {
         let seen = changes::Seen::until_now(&self.shared).await?;
         let keepers = lanes::keep(&self.shared);
         let watcher = tokio::spawn(changes::watch(Arc::clone(&self.shared), seen));
@@ -201,7 +217,8 @@ impl DeliveryService {
                     other => self.perform(other),
                 }
             }
-            if self.draining && self.delivery.load().1 == 0 {
+            let over = restricted_to.is_some_and(|lanes| self.delivery.is_over(lanes));
+            if over || (self.draining && self.delivery.load().1 == 0) {
                 break;
             }
         }
