@@ -6,6 +6,7 @@
 
 mod contract;
 mod error;
+pub mod exchanges;
 mod feedback;
 mod memory;
 mod rules;

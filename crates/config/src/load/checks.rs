@@ -13,7 +13,7 @@ use super::suggest::{hint, nearest};
 use super::tree::{Node, Origin, Value, element_name};
 use crate::Config;
 use crate::sections::platforms::{Auth, ConnectorSettings, PlatformSettings};
-use crate::sections::{Backend, Delivery, Platform, PlatformKind, StoreUrl, Telemetry};
+use crate::sections::{Backend, Delivery, Platform, PlatformKind, Retention, StoreUrl, Telemetry};
 use crate::types::WebAddress;
 
 /// Dotted key → where it stands, tables and entries included.
@@ -65,6 +65,10 @@ pub(crate) fn check(
     checker.backends(config, all_platforms);
     checker.feedback(config, all_platforms);
     checker.mail(config);
+    if config.retention.exchanges_size < Retention::LEAST_EXCHANGES_SIZE {
+        let least = Retention::LEAST_EXCHANGES_SIZE;
+        checker.refuse("retention.exchanges_size", format!("is too small for a file; give at least \"{least}\""));
+    }
     checker.range("telemetry.traced_percent", config.telemetry.traced_percent, &Telemetry::PERCENT);
     for error in config.workflow.rules.check() {
         checker.refuse(&format!("workflow.{}", error.key), format!("{}; {}", error.problem, error.advice));

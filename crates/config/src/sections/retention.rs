@@ -13,8 +13,10 @@ pub struct Retention {
     pub tickets: Span,
     /// Exchanges with platforms (the Stream Viewer).
     pub exchanges: Span,
-    /// Most room that the bodies of exchanges may take; the oldest go first.
+    /// Most room on disk that they may take; the oldest go first.
     pub exchanges_size: Size,
+    /// Bytes of bodies kept per second; above it only the heads of successful exchanges are.
+    pub exchanges_rate: Size,
 }
 
 impl Default for Retention {
@@ -23,6 +25,12 @@ impl Default for Retention {
             tickets: Span::seconds(90 * 86_400),
             exchanges: Span::seconds(7 * 86_400),
             exchanges_size: Size::mebibytes(256),
+            exchanges_rate: Size::mebibytes(1),
         }
     }
+}
+
+impl Retention {
+    /// Smallest file that is any use.
+    pub const LEAST_EXCHANGES_SIZE: Size = Size::mebibytes(4);
 }
