@@ -13,6 +13,8 @@ pub mod app;
 pub mod check;
 pub mod clock;
 pub mod delivery;
+pub mod exchanges;
+pub mod explain;
 pub mod feedback;
 pub mod identity;
 pub mod intake;

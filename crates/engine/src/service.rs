@@ -16,6 +16,7 @@ use ticketbridge_config::Config;
 use ticketbridge_core::network::Timestamp;
 use ticketbridge_core::network::settings::Settings;
 use ticketbridge_platforms::http::ExchangeObserver;
+use ticketbridge_store::exchanges::path_beside;
 use ticketbridge_store::samples::FileKind;
 use ticketbridge_store::{OpenMode, Store, StoreError};
 use tokio::sync::{oneshot, watch};
@@ -25,11 +26,12 @@ use crate::alerts::alerts_loop;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRecorder};
+use crate::exchanges::{Both, Exchanges, Limits};
 use crate::feedback::Feedback;
 use crate::identity;
 use crate::intake::Intake;
 use crate::offload::{FileReport, Offload, OffloadSettings, PlantCache, Source as FileSource};
-use crate::open::{Opened, open};
+use crate::open::{Opened, open, sqlite_path};
 use crate::platforms::{Environment, PlatformSet};
 use crate::split::{BackendChoice, backend_choices};
 use crate::traces::{Exporter, Traces};
@@ -77,6 +79,7 @@ impl Service {
             );
         }
         let clock = Clock::start();
+        let (exchanges, observer) = exchanges(&config, &clock, observer)?;
         let platforms = Arc::new(PlatformSet::load(&config, &*environment, observer.as_ref()));
         for (platform, why) in platforms.iter().filter_map(|(name, loaded)| Some((name, loaded.as_ref().err()?))) {
             tracing::error!(platform = %platform, why, "Platform cannot be used; its tickets wait.");
@@ -95,6 +98,7 @@ impl Service {
             suspect: suspect.is_some(),
             recorder,
             traces,
+            exchanges,
         })
         .await?;
         let app = App::new(config, store, samples, clock, handle, platforms, feedback);
@@ -144,6 +148,7 @@ impl Service {
         }
         while loops.join_next().await.is_some() {}
         app.platforms.farewell().await;
+        app.delivery.exchanges().finish().await;
         drop(done);
         if let Some(exporting) = exporting {
             let _ended = exporting.await;
@@ -200,6 +205,21 @@ impl App {
         self.delivery.traces().ran(&outcome.run);
         Ok(outcome)
     }
+}
+
+/// Who keeps exchanges, in the file beside the store; and, with whoever else takes note of them, what is told of each.
+fn exchanges(
+    config: &Config,
+    clock: &Clock,
+    other: Option<Arc<dyn ExchangeObserver>>,
+) -> Result<(Exchanges, Option<Arc<dyn ExchangeObserver>>), StoreError> {
+    let path = path_beside(sqlite_path(config)?);
+    let exchanges = Exchanges::start(path, Limits::from(&config.retention), clock.clone());
+    let observer = match (exchanges.observer(), other) {
+        (Some(own), Some(other)) => Some(Arc::new(Both(own, other)) as Arc<dyn ExchangeObserver>),
+        (own, other) => own.or(other),
+    };
+    Ok((exchanges, observer))
 }
 
 /// Traces as the configuration wants them. Settings that cannot be used are told; tickets go on without traces.

@@ -24,4 +24,5 @@ pub use backends::{BackendChange, SettingFault, backend, backends, change_backen
 pub use filter::{FilterFault, MAX_FILTER_TEXT, MAX_FILTER_VALUES, TicketQuery};
 pub use platforms::{HeldOperation, PlatformView, ProblemView, platforms, problems};
 pub use tickets::{DEFAULT_PAGE, PageFault, TicketDetail, TicketPage, TicketSummary, origin_id, ticket, tickets};
+pub(crate) use timeline::{Moment, moments};
 pub use timeline::{TimelineEntry, timeline};

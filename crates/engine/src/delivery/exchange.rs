@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use http::HeaderValue;
 use ticketbridge_core::delivery::{Event, ProbeId, SendPermit};
-use ticketbridge_core::effect::{CallClass, LookUpFault, Query};
+use ticketbridge_core::effect::{CallClass, LookUpFault, Outcome, Query};
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::http::{Purpose, SendOptions};
 use ticketbridge_platforms::{Decoded, HttpCall, Item, Verdict};
@@ -60,6 +60,9 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
         }
         Err(panic) => unknown(format!("the answer could not be read: {panic}"), None),
     };
+    if call != CallClass::Answered || outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Applied { .. })) {
+        shared.exchanges.refused(batch);
+    }
     shared.event(Event::Answered { batch, call, outcomes, latency }).await;
 }
 

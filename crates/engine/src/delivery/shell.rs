@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::record::FlightRecorder;
 use super::{changes, commit, exchange, lanes, settings};
 use crate::clock::Clock;
+use crate::exchanges::Exchanges;
 use crate::platforms::PlatformSet;
 use crate::telemetry;
 use crate::traces::Traces;
@@ -38,6 +39,8 @@ pub struct DeliveryOptions {
     pub recorder: Option<FlightRecorder>,
     /// Who is told of tickets that came to an end, and names the traces of requests.
     pub traces: Traces,
+    /// Who keeps what is exchanged, and is told how the platforms are.
+    pub exchanges: Exchanges,
 }
 
 /// What all parts of the shell share.
@@ -49,6 +52,7 @@ pub(super) struct Shared {
     pub(super) suspect: bool,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) traces: Traces,
+    pub(super) exchanges: Exchanges,
     /// Encoded requests between their commit and their sending.
     pub(super) prepared: Mutex<HashMap<BatchId, exchange::Prepared>>,
     /// Lanes in our hands.
@@ -94,6 +98,11 @@ impl DeliveryHandle {
         &self.shared.traces
     }
 
+    /// Who keeps what is exchanged with the platforms.
+    pub fn exchanges(&self) -> &Exchanges {
+        &self.shared.exchanges
+    }
+
     /// New rows are in the store: they are looked for at once.
     pub fn news(&self) {
         self.shared.news.notify_one();
@@ -126,8 +135,10 @@ pub struct DeliveryService {
 impl DeliveryService {
     /// A service and its handle. Nothing happens before [`DeliveryService::run`].
     pub async fn new(options: DeliveryOptions) -> Result<(Self, DeliveryHandle), StoreError> {
-        let DeliveryOptions { store, platforms, config, clock, seed, suspect, mut recorder, traces } = options;
+        let DeliveryOptions { store, platforms, config, clock, seed, suspect, mut recorder, traces, exchanges } =
+            options;
         let settings = Arc::new(settings::delivery_settings(&config, &platforms, &*store).await?);
+        exchanges.settings(&settings);
         if let Some(recorder) = &mut recorder {
             recorder.begin(seed, &settings);
         }
@@ -142,6 +153,7 @@ impl DeliveryService {
             suspect,
             events,
             traces,
+            exchanges,
             prepared: Mutex::default(),
             lanes: Mutex::default(),
             news: Notify::new(),
@@ -205,6 +217,9 @@ impl DeliveryService {
                 _ = stopping.changed() => break,
             };
             self.draining |= matches!(event, Event::Drain);
+            if let Event::Settings { settings } = &event {
+                self.shared.exchanges.settings(settings);
+            }
             let now = self.shared.clock.now();
             let recorded = self.recorder.as_ref().map(|_| event.clone());
             self.delivery.handle(now, event, &mut commands);
@@ -251,6 +266,7 @@ impl DeliveryService {
             Command::Report(report) => {
                 telemetry::emit(&report);
                 self.shared.traces.reported(&report);
+                self.shared.exchanges.report(&report);
                 if matches!(report, Report::CreatingStopped { .. } | Report::CreatingResumed { .. }) {
                     tokio::spawn(lanes::keep_stop(Arc::clone(&self.shared), report));
                 } else if matches!(report, Report::SuspicionOver) {

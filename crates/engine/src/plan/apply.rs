@@ -25,6 +25,7 @@ use super::tell::outgoing_of;
 use super::{Intended, PlanError};
 use crate::clock::Clock;
 use crate::delivery::{DeliveryOptions, DeliveryService, delivery_settings};
+use crate::exchanges::Exchanges;
 use crate::identity;
 use crate::platforms::PlatformSet;
 use crate::traces::Traces;
@@ -183,6 +184,7 @@ async fn deliver(
         suspect: options.suspect,
         recorder: None,
         traces: Traces::off(),
+        exchanges: Exchanges::off(),
     })
     .await?;
     let platforms: BTreeSet<&PlatformName> = options.config.backends.iter().map(|backend| &backend.tickets).collect();

@@ -72,17 +72,34 @@ pub async fn timeline(store: &dyn Store, origin: OriginId) -> Result<Option<Vec<
 
 /// The story of a ticket that was read already.
 pub(super) async fn timeline_of(store: &dyn Store, view: &TicketView) -> Result<Vec<TimelineEntry>, StoreError> {
-    let received =
-        TimelineEntry::Received { at: view.body.received_at.to_rfc3339(), message_id: view.body.message_id.clone() };
-    let mut entries = vec![(view.body.received_at, received)];
-    entries.extend(store.trail(view.row.id).await?.into_iter().map(request));
-    entries.extend(store.acts(view.row.id).await?.into_iter().map(act));
-    // Both lists are in order; a stable sort keeps what happened within one millisecond as it was.
-    entries.sort_by_key(|(at, _)| *at);
-    Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+    Ok(moments(store, view).await?.into_iter().map(|moment| moment.entry).collect())
 }
 
-fn request(entry: TrailEntry) -> (Wall, TimelineEntry) {
+/// One thing that happened to a ticket, with its instants as such.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// When it began.
+    pub(crate) at: Wall,
+    /// When it was over: of a request, when its outcome was stored; `None`: it is not.
+    pub(crate) over: Option<Wall>,
+    /// What.
+    pub(crate) entry: TimelineEntry,
+}
+
+/// What happened to a ticket, by time.
+pub(crate) async fn moments(store: &dyn Store, view: &TicketView) -> Result<Vec<Moment>, StoreError> {
+    let at = view.body.received_at;
+    let entry = TimelineEntry::Received { at: at.to_rfc3339(), message_id: view.body.message_id.clone() };
+    let mut moments = vec![Moment { at, over: Some(at), entry }];
+    moments.extend(store.trail(view.row.id).await?.into_iter().map(request));
+    moments.extend(store.acts(view.row.id).await?.into_iter().map(act));
+    // Both lists are in order; a stable sort keeps what happened within one millisecond as it was.
+    moments.sort_by_key(|moment| moment.at);
+    Ok(moments)
+}
+
+fn request(entry: TrailEntry) -> Moment {
+    let over = entry.result.as_ref().map(|(_, at)| *at);
     let (known_by, settled_at, next_state, outcome) = match entry.result {
         Some((result, at)) => (Some(result.by), Some(at.to_rfc3339()), Some(result.next), Some(result.outcome)),
         None => (None, None, None, None),
@@ -111,10 +128,10 @@ fn request(entry: TrailEntry) -> (Wall, TimelineEntry) {
         settled_at,
         next_state,
     };
-    (entry.at, shown)
+    Moment { at: entry.at, over, entry: shown }
 }
 
-fn act(record: ActRecord) -> (Wall, TimelineEntry) {
+fn act(record: ActRecord) -> Moment {
     let (act, reason, backend) = match record.act {
         Act::Retry => ("retry", None, None),
         Act::Dismiss { reason } => ("dismiss", Some(reason), None),
@@ -122,5 +139,5 @@ fn act(record: ActRecord) -> (Wall, TimelineEntry) {
         Act::Ended { state, reason, .. } => (if state == State::Error { "fail" } else { "complete" }, reason, None),
     };
     let shown = TimelineEntry::Act { at: record.at.to_rfc3339(), who: record.who, act, reason, backend };
-    (record.at, shown)
+    Moment { at: record.at, over: Some(record.at), entry: shown }
 }

@@ -83,8 +83,13 @@ impl Kept {
 }
 
 impl Bodies {
-    pub(super) fn new(request: Kept, answer: Kept, mask: Arc<Mask>) -> Self {
+    pub(super) fn of(request: Kept, answer: Kept, mask: Arc<Mask>) -> Self {
         Self { request, answer, mask }
+    }
+
+    /// Bodies as they were on the wire, and what has to be masked in them.
+    pub fn new(request: Bytes, answer: Bytes, redactor: Redactor, capture: Capture) -> Self {
+        Self::of(Kept::Raw(request), Kept::Raw(answer), Arc::new(Mask { redactor, capture }))
     }
 
     /// What was sent, without secrets, at most [`CAPTURE_LIMIT`] bytes and the mark of a cut. Its time is that of the

@@ -92,7 +92,7 @@ impl Wire {
             target: self.mask.capture.target(&target, &self.mask.redactor),
             status,
             latency,
-            bodies: Bodies::new(request, answer, Arc::clone(&self.mask)),
+            bodies: Bodies::of(request, answer, Arc::clone(&self.mask)),
             fault: self.mask.redactor.redact(&fault),
         });
     }
