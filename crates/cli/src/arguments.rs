@@ -60,6 +60,8 @@ pub(crate) enum Command {
     /// List tickets, see one, retry or dismiss
     #[command(subcommand)]
     Tickets(Tickets),
+    /// Tell the whole story of a ticket: evidence, requests and answers, waits and why, what comes next
+    Explain(Explain),
     /// See the backends, change their settings
     #[command(subcommand)]
     Backends(Backends),
@@ -266,6 +268,15 @@ pub(crate) enum Tickets {
         #[arg(long)]
         reason: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Its id, its message id, or the number of its remote ticket or work order
+    pub(crate) ticket: String,
+    /// Write the story to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod config;
 mod connector;
 mod demo;
 mod error;
+mod explain;
 mod feedback;
 mod offload;
 mod plan;
@@ -43,6 +44,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Apply(apply) => apply::run(path, apply, json).await,
         Command::Aggregations(aggregations) => aggregations::run(path, aggregations, json).await,
         Command::Tickets(tickets) => tickets::run(path, tickets, json).await,
+        Command::Explain(explain) => explain::run(path, explain, json).await,
         Command::Backends(backends) => backends::run(path, backends, json).await,
         Command::Platform(platform) => platform::run(path, platform, json).await,
         Command::Feedback(command) => feedback::run(path, command, json).await,

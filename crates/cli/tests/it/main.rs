@@ -8,6 +8,7 @@ mod data;
 mod delivery;
 #[cfg(unix)]
 mod disk;
+mod explain;
 #[cfg(target_os = "linux")]
 mod freeze;
 mod kill;

@@ -3,6 +3,8 @@
 mod acts;
 mod backends;
 mod errors;
+mod exchanges;
+mod explain;
 mod feedback;
 mod health;
 mod metrics;
@@ -57,12 +59,15 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/tickets/redrive", post(acts::redrive))
         .route("/tickets/{id}", get(tickets::show))
         .route("/tickets/{id}/timeline", get(tickets::timeline))
+        .route("/tickets/{id}/explain", get(explain::explain))
         .route("/tickets/{id}/retry", post(acts::retry))
         .route("/tickets/{id}/dismiss", post(acts::dismiss))
         .route("/backends", get(backends::list))
         .route("/backends/{name}", get(backends::show).patch(backends::change))
         .route("/platforms", get(platforms::list))
         .route("/problems", get(platforms::problems))
+        .route("/exchanges", get(exchanges::list))
+        .route("/exchanges/{id}", get(exchanges::show))
         .route("/feedback", get(feedback::list))
         .nest("/feedback/{organizer}", of_organizer())
         .route("/mobile-tickets", get(mobile::tickets))

@@ -14,6 +14,7 @@ use ticketbridge_core::time::Wall;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::delivery::{DeliveryOptions, DeliveryService};
+use ticketbridge_engine::exchanges::Exchanges;
 use ticketbridge_engine::feedback::Feedback;
 use ticketbridge_engine::platforms::PlatformSet;
 use ticketbridge_engine::traces::Traces;
@@ -121,6 +122,7 @@ async fn app(config: Config, folder: &TempDir, delivery: Delivery) -> App {
         suspect: false,
         recorder: None,
         traces: Traces::off(),
+        exchanges: Exchanges::off(),
     };
     let (service, handle) = DeliveryService::new(options).await.unwrap();
     if delivery == Delivery::Runs {

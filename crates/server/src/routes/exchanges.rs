@@ -1,0 +1,49 @@
+//! What was exchanged with the platforms: the *Stream Viewer*. Secrets, and personal data of spectators, are masked.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use ticketbridge_engine::exchanges::{self, ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeQuery};
+use ticketbridge_engine::view::DEFAULT_PAGE;
+use ticketbridge_store::exchanges::ExchangeId;
+
+use super::Desk;
+use crate::extract::{Answer, NoParams, Params};
+use crate::problem::Problem;
+
+/// `GET /api/v1/exchanges`: a page, newest first.
+pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer<ExchangePage> {
+    let failed = match params.one("failed")?.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::bad_request("`failed` must be true or false")),
+    };
+    let query = ExchangeQuery { platform: params.one("platform")?, failed, text: params.one("text")? };
+    let limit = params.number("limit")?.unwrap_or(DEFAULT_PAGE);
+    let cursor = params.one("cursor")?;
+    params.finish()?;
+    let page = exchanges::exchanges(desk.app.delivery.exchanges(), query, limit, cursor.as_deref()).await?;
+    Ok(Json(page))
+}
+
+/// `GET /api/v1/exchanges/{id}`: one with its bodies.
+pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>, _: NoParams) -> Answer<ExchangeDetail> {
+    let none = || {
+        let shown: String = id.chars().take(64).collect();
+        let what = "List them with `GET /api/v1/exchanges`; old ones make room for new ones.";
+        Problem::new(StatusCode::NOT_FOUND, format!("there is no exchange `{shown}`"), what)
+    };
+    let number = id.parse::<i64>().ok().filter(|number| number.to_string() == id && *number > 0).ok_or_else(none)?;
+    let found = exchanges::exchange(desk.app.delivery.exchanges(), ExchangeId(number)).await?;
+    found.map(Json).ok_or_else(none)
+}
+
+impl From<ExchangePageFault> for Problem {
+    fn from(fault: ExchangePageFault) -> Self {
+        match fault {
+            ExchangePageFault::Store(error) => error.into(),
+            ExchangePageFault::Filter(error) => error.into(),
+            ExchangePageFault::Limit(_) | ExchangePageFault::Cursor => Self::bad_request(fault.to_string()),
+        }
+    }
+}
