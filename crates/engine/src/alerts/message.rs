@@ -1,4 +1,4 @@
-//! The mail about what is new: for each cause what it is, the reason, the first tickets, and what to do.
+//! The mail about what is new: for each cause what it is, the reason, the newest tickets, and what to do.
 
 use std::fmt::Write;
 
@@ -77,7 +77,7 @@ fn label(kind: Kind) -> &'static str {
     }
 }
 
-/// The first tickets.
+/// The newest tickets.
 fn name(text: &mut String, sighting: &Sighting) {
     if sighting.examples.is_empty() {
         return;
