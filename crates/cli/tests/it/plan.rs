@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use ticketbridge_sandbox::Running;
 use ticketbridge_sandbox::faults::{Knob, Rule};
 use ticketbridge_sandbox::sfyc::OperatorAct;
+use ticketbridge_sandbox::{Running, cherwell};
 
 use crate::bridge::Bridge;
 use crate::cli::snapshot;
@@ -116,7 +116,7 @@ async fn a_plan_shows_what_apply_then_does_request_by_request() {
     assert_eq!(tickets[6]["after"], tickets[0]["id"]);
     assert_eq!(tickets[0]["then"], json!(["create_work_order on sfyc", "link_work_order on sfyc"]));
     // Two tickets in a request: one create request, two of notes.
-    let requests = planned["requests"].as_array().expect("requests").clone();
+    let requests = planned["requests"].as_array().expect("requests");
     assert_eq!(requests.len(), 3, "{requests:#?}");
     let (planned_again, _) = plan(&place).await;
     assert_eq!(planned_again["hash"], planned["hash"], "the same plan has the same hash");
@@ -134,13 +134,7 @@ async fn a_plan_shows_what_apply_then_does_request_by_request() {
     let stats = sandbox.sfyc_stats();
     assert_eq!((stats.duplicates.total, stats.notes, stats.work_orders), (0, 5, 3));
 
-    // What went out is what was shown, byte by byte.
-    for one in tickets.iter().filter(|one| one["request"].is_number()) {
-        let request = &requests[one["request"].as_u64().expect("a number") as usize];
-        let shown = place.good(&["tickets", "show", one["id"].as_str().expect("an id"), "--json"]).await.json();
-        let sent = shown["timeline"].as_array().expect("a timeline").iter().find(|entry| entry["entry"] == "request");
-        assert_eq!(sent.expect("a request")["body_hash"], request["body_hash"], "{request:#}");
-    }
+    check_sent(&place, &planned).await;
 
     // A second time everything is done before, and a plan of nothing says so.
     let applied = apply(&place, &planned, &["--with-processing-off"]).await;
@@ -149,6 +143,17 @@ async fn a_plan_shows_what_apply_then_does_request_by_request() {
     assert_eq!(sandbox.sfyc_stats().notes, 5);
     let nothing = place.good(&["plan"]).await;
     assert!(nothing.stdout.contains("no tickets wait"), "{nothing:#?}");
+}
+
+/// What went out at first for each ticket is what was shown, byte by byte.
+async fn check_sent(place: &Place, planned: &Value) {
+    let with_request = |one: &&Value| one["request"].is_number();
+    for one in planned["tickets"].as_array().expect("tickets").iter().filter(with_request) {
+        let request = &planned["requests"][one["request"].as_u64().expect("a number") as usize];
+        let shown = place.good(&["tickets", "show", one["id"].as_str().expect("an id"), "--json"]).await.json();
+        let sent = shown["timeline"].as_array().expect("a timeline").iter().find(|entry| entry["entry"] == "request");
+        assert_eq!(sent.expect("a request")["body_hash"], request["body_hash"], "{request:#}");
+    }
 }
 
 /// With what differs from run to run masked.
@@ -322,4 +327,74 @@ async fn an_interrupted_application_settles_what_is_in_flight_and_the_next_one_g
     bridge.completed(60).await;
     let stats = sandbox.sfyc_stats();
     assert_eq!((stats.tickets, stats.linked, stats.duplicates.total), (60, 60, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_cherwell_the_planned_bodies_go_out_and_nothing_is_doubled() {
+    let sandbox = sandbox(1).await;
+    let fields = [("DedupeKey", "SNR|PL-0002"), ("TicketKind", "SNR"), ("ShortDescription", "opened before")];
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let older = cherwell::SeedTicket { fields, ..cherwell::SeedTicket::default() };
+    let numbers = sandbox.with_cherwell(|model, now| model.seed_tickets(now, vec![older])).expect("a seed that fits");
+    let backends = vec![Backend { tickets: "cherwell", ..Backend::default() }];
+    let place = Place::on(&sandbox, Settings { backends, ..Settings::default() });
+    receive(&place, &tickets("PL", 3)).await;
+    let (planned, said) = plan(&place).await;
+    let wanted = [
+        triple("SNR|PL-0001", "create", "-"),
+        triple("SNR|PL-0002", "note", &numbers[0]),
+        triple("SNR|PL-0003", "create", "-"),
+    ];
+    assert_eq!(said, wanted, "{planned:#}");
+    let stats = sandbox.cherwell_stats();
+    assert_eq!((stats.tickets, stats.notes), (1, 0), "a plan writes nothing");
+    let applied = apply(&place, &planned, &["--with-processing-off"]).await;
+    assert_eq!(applied.code, 0, "{applied:#?}");
+    let stats = sandbox.cherwell_stats();
+    assert_eq!((stats.tickets, stats.notes, stats.linked, stats.duplicates.total), (3, 1, 2, 0));
+    check_sent(&place, &planned).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_or_failed_is_listed_and_what_waits_behind_it_is_not_applied() {
+    let sandbox = sandbox(1).await;
+    let place = Place::on(&sandbox, Settings { in_doubt_for: "120s", ..Settings::default() });
+    let poison = Knob::PoisonItem {
+        text: String::from("PL-0002"),
+        code: String::from("INVALID_FIELD"),
+        message: String::from("not like this"),
+        retryable: false,
+    };
+    faults(&sandbox, [Rule::from(poison)]);
+    let bridge = Bridge::start(&place).await;
+    bridge.send(&[ticket("PL-0002")]).await;
+    bridge.settled(1).await;
+    // Its create gets no answer and no effect: it stays unclear for long.
+    faults(&sandbox, [Rule::from(Knob::ResetBeforeCommit { after_ms: 5 }).on("create_tickets")]);
+    bridge.send(&[ticket("PL-0001")]).await;
+    until("its intent is on disk", async || {
+        (bridge.tickets().await["PL-0001"]["state"] == "CreatingTicket").then_some(())
+    })
+    .await;
+    bridge.kill();
+    sandbox.clear_faults();
+    receive(&place, &[again("PL-0001"), ticket("PL-0003")]).await;
+
+    let (planned, said) = plan(&place).await;
+    let wanted = [
+        triple("SNR|PL-0002", "error", "-"),
+        triple("SNR|PL-0001", "under_way", "-"),
+        triple("SNR|PL-0001", "blocked", "-"),
+        triple("SNR|PL-0003", "create", "-"),
+    ];
+    assert_eq!(said, wanted, "{planned:#}");
+    assert_eq!(planned["tickets"][2]["after"], planned["tickets"][1]["id"]);
+    let applied = apply(&place, &planned, &["--with-processing-off"]).await;
+    assert_eq!(applied.code, 0, "{applied:#?}");
+    assert_eq!(fates(&applied), [pair("SNR|PL-0003", "applied")]);
+    // The unclear one is as unclear as before: nobody looked it up or sent it again.
+    assert_eq!(sandbox.sfyc_stats().tickets, 1);
+    let unclear = planned["tickets"][1]["id"].as_str().expect("an id");
+    let shown = place.good(&["tickets", "show", unclear, "--json"]).await.json();
+    assert_eq!(shown["state"], "CreatingTicket", "{shown:#}");
 }

@@ -129,7 +129,9 @@ impl Delivery {
     /// Whether only an operator, or another row, can get a row going again.
     fn is_stuck(&self, id: TicketId) -> bool {
         let entry = &self.rows[&id];
-        let platform = self.platforms.get(&entry.platform);
+        let work_orders = self.work_order_platform(&entry.row.backend);
+        let target = work_orders.filter(|_| entry.row.state == State::CreatingWorkOrder);
+        let platform = self.platforms.get(target.as_ref().unwrap_or(&entry.platform));
         let unusable = platform.is_none_or(|platform| platform.settings.capabilities.is_none());
         let creates = matches!(entry.row.state, State::Matching | State::CreatingTicket);
         let stopped = creates && platform.is_some_and(|platform| platform.stopped.is_some());

@@ -213,20 +213,25 @@ fn a_ticket_of_its_own_passes_for_the_planned_create() {
 
 #[test]
 fn with_an_unusable_platform_or_processing_off_it_is_over_at_once() {
-    for off in [false, true] {
+    for what in ["tickets", "work orders", "processing"] {
         let mut world = World::new(8);
-        world.receive("north", &["SNR|1"]);
+        let id = world.receive("north", &["SNR|1"]);
         let chosen = all(&world);
         let planned = plan(&mut world, &chosen);
-        if off {
-            world.set_backend("north", |backend| backend.processing = false);
-            world.set_backend("south", |backend| backend.processing = false);
-        } else {
-            world.set_platform('A', |platform| platform.capabilities = None);
+        match what {
+            "tickets" => world.set_platform('A', |platform| platform.capabilities = None),
+            "work orders" => world.set_platform('B', |platform| platform.capabilities = None),
+            _ => {
+                world.set_backend("north", |backend| backend.processing = false);
+                world.set_backend("south", |backend| backend.processing = false);
+            }
         }
         let left = apply(&mut world, &planned);
-        assert!(matches!(left.values().collect::<Vec<_>>()[..], [Standing::Waiting(_)]), "{left:?}");
-        assert!(world.remote('A').writes.is_empty());
+        assert!(matches!(left.values().collect::<Vec<_>>()[..], [Standing::Waiting(_)]), "{what}: {left:?}");
+        let created = what == "work orders";
+        assert_eq!(world.tickets('A'), usize::from(created), "{what}");
+        let state = if created { State::CreatingWorkOrder } else { State::Received };
+        assert_eq!(world.state(id), state, "{what}");
     }
 }
 
