@@ -12,6 +12,7 @@ use ticketbridge_core::time::Wall;
 
 use super::counts::Moves;
 use super::fault::Fault;
+use super::operators::opened_again;
 use super::rows::{aside, is_over, limit, pack, state_number, unpack};
 use super::statements as sql;
 use super::writer::Verdict;
@@ -122,6 +123,9 @@ fn write_row(store: &Connection, writes: &Writes, update: &RowUpdate, at: Option
         Some((of_each_step, _)) if stays => statement.execute(of_each_step)?,
         _ => statement.execute(values)?,
     };
+    if written == 1 && row.state.is_open() && !update.expected.is_open() {
+        opened_again(store, row.id)?;
+    }
     Ok(written == 1)
 }
 

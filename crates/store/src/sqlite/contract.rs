@@ -176,8 +176,8 @@ impl Store for SqliteStore {
     }
 
     async fn open_backends(&self, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, StoreError> {
-        let keys = keys.to_vec();
-        self.read(move |store| listing::open_backends(store, &keys)).await
+        let (keys, open) = (keys.to_vec(), Arc::clone(&self.open_keys));
+        self.read(move |store| listing::open_backends(store, &open, &keys)).await
     }
 
     async fn incidents(&self) -> Result<Vec<IncidentEntry>, StoreError> {

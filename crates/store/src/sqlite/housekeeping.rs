@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -16,6 +17,7 @@ use super::fault::{Fault, store_error};
 use super::lanes::last_batch;
 use super::listing::last_ticket;
 use super::lock::beside;
+use super::open_keys::OpenKeys;
 use super::rows::unpack;
 use super::{SqliteStore, connect, rows, statements as sql};
 use crate::StoreError;
@@ -38,7 +40,8 @@ impl SqliteStore {
     /// which keys are open, is no business of its transactions.
     pub(super) async fn purge_some(&self, before: Wall, most: usize) -> Result<usize, StoreError> {
         for _ in 0..TRIES {
-            let found = self.read(move |store| find_old(store, before, most)).await?;
+            let open = Arc::clone(&self.open_keys);
+            let found = self.read(move |store| find_old(store, &open, before, most)).await?;
             if found.ids.is_empty() {
                 return Ok(0);
             }
@@ -51,32 +54,23 @@ impl SqliteStore {
 }
 
 /// The rows that are over for longest, without those of keys that have an open row.
-fn find_old(store: &Connection, before: Wall, most: usize) -> Result<Found, Fault> {
+fn find_old(store: &Connection, open: &Mutex<OpenKeys>, before: Wall, most: usize) -> Result<Found, Fault> {
+    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+    open.follow(store)?;
     let mut find = store.prepare_cached(sql::PURGEABLE)?;
     let mut old = find.query([before.0])?;
     let mut found = Found::default();
-    let mut open: Option<HashSet<String>> = None;
     while found.ids.len() < most
         && let Some(row) = old.next()?
     {
-        let open = match &mut open {
-            Some(open) => open,
-            None => open.insert(open_keys(store)?),
-        };
         let key: String = row.get(1)?;
-        if !open.contains(&key) {
+        if open.newest(store, &key)?.is_none() {
             found.ids.push((row.get(0)?, key));
         }
     }
     found.newest = last_ticket(store)?.0;
     found.change = store.prepare_cached(sql::CHANGE_LAST)?.query_row([], |row| row.get(0))?;
     Ok(found)
-}
-
-fn open_keys(store: &Connection) -> Result<HashSet<String>, Fault> {
-    let mut find = store.prepare_cached(sql::TICKETS_OPEN_KEYS)?;
-    let keys = find.query_map([], |row| row.get(1))?;
-    Ok(keys.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Deletes rows with their bodies, acts and audits, and the batches that carry no row any more. `None`: too much has
@@ -107,17 +101,17 @@ fn purge(store: &Connection, before: Wall, found: &Found) -> Result<Option<usize
     Ok(Some(purged.len()))
 }
 
-/// Keys that got an open row since: by a row that came in, or by an operator's act. `None`: there were more acts than are
+/// Keys that got an open row since: by a row that came in, by an operator's act, or opened again by its lane. `None`: there were more acts than are
 /// remembered.
 fn opened_since(store: &Connection, found: &Found) -> Result<Option<HashSet<String>>, Fault> {
-    let oldest: Option<i64> = store.prepare_cached("SELECT min(id) FROM change")?.query_row([], |row| row.get(0))?;
+    let oldest: Option<i64> = store.prepare_cached(sql::CHANGE_FIRST)?.query_row([], |row| row.get(0))?;
     if oldest.is_some_and(|oldest| oldest > found.change + 1) {
         return Ok(None);
     }
     let mut opened = HashSet::new();
     for (statement, above) in [(sql::TICKETS_SINCE, found.newest), (sql::TICKETS_CHANGED_SINCE, found.change)] {
         let mut find = store.prepare_cached(statement)?;
-        for key in find.query_map([above], |row| row.get(0))? {
+        for key in find.query_map([above], |row| row.get(1))? {
             opened.insert(key?);
         }
     }
@@ -253,7 +247,7 @@ mod tests {
     #[test]
     fn a_key_that_gets_an_open_row_after_the_search_is_not_touched() {
         let store = store();
-        let found = find_old(&store, Wall(100), 10).unwrap();
+        let found = find_old(&store, &Mutex::default(), Wall(100), 10).unwrap();
         assert_eq!(found.ids.len(), 4);
         row(&store, 6, "k2", true);
         // An operator's act on row 3 makes it open again, and another one is about a row of no interest.
@@ -269,7 +263,7 @@ mod tests {
     #[test]
     fn a_search_that_is_too_old_is_begun_anew() {
         let store = store();
-        let found = find_old(&store, Wall(100), 10).unwrap();
+        let found = find_old(&store, &Mutex::default(), Wall(100), 10).unwrap();
         store.execute("INSERT INTO change(id, kind, ticket) VALUES(7, 1, 3)", []).unwrap();
         assert_eq!(purge(&store, Wall(100), &found).unwrap(), None, "changes 1 to 6 are not remembered any more");
         assert_eq!(left(&store), [1, 2, 3, 4, 5]);
@@ -280,8 +274,8 @@ mod tests {
         let store = store();
         row(&store, 6, "k1", true);
         row(&store, 7, "k2", true);
-        let found = find_old(&store, Wall(100), 1).unwrap();
+        let found = find_old(&store, &Mutex::default(), Wall(100), 1).unwrap();
         assert_eq!(found.ids, [(3, String::from("k3"))]);
-        assert!(find_old(&store, Wall(9), 10).unwrap().ids.is_empty(), "not old enough");
+        assert!(find_old(&store, &Mutex::default(), Wall(9), 10).unwrap().ids.is_empty(), "not old enough");
     }
 }

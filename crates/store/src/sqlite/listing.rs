@@ -1,6 +1,7 @@
 //! Reading for people and machines: one ticket, its story, the ledger.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 use ticketbridge_core::delivery::{BatchId, ItemResult, KnownTicket};
@@ -9,6 +10,7 @@ use ticketbridge_core::time::Wall;
 
 use super::apply::SettleLine;
 use super::fault::Fault;
+use super::open_keys::OpenKeys;
 use super::{rows, statements as sql};
 use crate::rules::hexadecimal;
 use crate::{TicketView, TrailEntry};
@@ -67,21 +69,21 @@ pub(super) fn ledger(store: &Connection, keys: &[DedupeKey]) -> Result<Vec<(Plat
     Ok(known)
 }
 
-/// The backend of the newest open row of each of these keys. One walk over the open rows, however many keys there are:
-/// keys have no index of their own.
-pub(super) fn open_backends(store: &Connection, keys: &[DedupeKey]) -> Result<Vec<(DedupeKey, BackendName)>, Fault> {
-    let wanted: BTreeMap<&str, &DedupeKey> = keys.iter().map(|key| (key.as_str(), key)).collect();
-    let mut newest: BTreeMap<&DedupeKey, (i64, BackendName)> = BTreeMap::new();
-    let mut find = store.prepare_cached(sql::TICKETS_OPEN_KEYS)?;
-    let mut rows = find.query([])?;
-    while let Some(row) = rows.next()? {
-        let Some(key) = wanted.get(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?) else { continue };
-        let id: i64 = row.get(0)?;
-        if newest.get(key).is_none_or(|(known, _)| *known < id) {
-            newest.insert(key, (id, BackendName::new(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)));
+/// The backend of the newest open row of each of these keys.
+pub(super) fn open_backends(
+    store: &Connection,
+    open: &Mutex<OpenKeys>,
+    keys: &[DedupeKey],
+) -> Result<Vec<(DedupeKey, BackendName)>, Fault> {
+    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+    open.follow(store)?;
+    let mut found = BTreeMap::new();
+    for key in keys {
+        if let Some(row) = open.newest(store, key.as_str())? {
+            found.insert(key.clone(), BackendName::new(&row.backend));
         }
     }
-    Ok(newest.into_iter().map(|(key, (_, backend))| (key.clone(), backend)).collect())
+    Ok(found.into_iter().collect())
 }
 
 /// Highest row number.

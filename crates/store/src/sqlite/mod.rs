@@ -16,6 +16,7 @@ mod lanes;
 mod listing;
 mod lock;
 mod migrate;
+mod open_keys;
 mod operators;
 mod readers;
 mod rows;
@@ -33,6 +34,7 @@ use crate::StoreError;
 use fault::{Fault, Health, store_error};
 use lock::HostLock;
 use migrate::Identity;
+use open_keys::OpenKeys;
 use readers::Readers;
 use writer::{Verdict, Writer};
 
@@ -87,6 +89,7 @@ pub struct SqliteStore {
     // lock is given back after that.
     readers: Readers,
     watch: Arc<Mutex<Connection>>,
+    open_keys: Arc<Mutex<OpenKeys>>,
     writer: Writer,
     health: Arc<Health>,
     path: PathBuf,
@@ -160,6 +163,7 @@ impl SqliteStore {
             writer: Writer::start(connection, path.to_owned(), Arc::clone(&health))?,
             readers: Readers::new(reading, path.to_owned(), Arc::clone(&health)),
             watch,
+            open_keys: Arc::default(),
             health,
             path: path.to_owned(),
             lanes,

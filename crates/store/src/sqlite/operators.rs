@@ -19,6 +19,7 @@ use crate::{Act, ActOutcome, ActRecord, BackendOverride, Change};
 const TICKET: i64 = 1;
 const SETTINGS: i64 = 2;
 const LOSS_ACCEPTED: i64 = 3;
+const OPENED_AGAIN: i64 = 4;
 
 /// Carries out an act.
 pub(super) fn act(
@@ -83,6 +84,11 @@ fn change(
     store.prepare_cached(sql::CHANGE_INSERT)?.execute(values)?;
     store.prepare_cached(sql::CHANGE_TRIM)?.execute([limit(MAX_CHANGES)])?;
     Ok(())
+}
+
+/// A row that was over has work to do again, by a decision of its lane: no news to the lane.
+pub(super) fn opened_again(store: &Connection, ticket: TicketId) -> Result<(), Fault> {
+    change(store, OPENED_AGAIN, Some(ticket), None)
 }
 
 /// Changes above a number.

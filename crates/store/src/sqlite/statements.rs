@@ -134,18 +134,22 @@ pub(super) const KNOWN_FIND: &str =
 pub(super) const KNOWN_NEWEST: &str =
     "SELECT key, number, record, origin FROM known_ticket WHERE platform = ?1 ORDER BY id DESC LIMIT ?2";
 
-/// Keys and backends of all open rows.
-pub(super) const TICKETS_OPEN_KEYS: &str = "SELECT id, key, backend FROM ticket WHERE open = 1";
+/// All open rows and their keys.
+pub(super) const TICKETS_OPEN_KEYS: &str = "SELECT id, key FROM ticket WHERE open = 1";
+/// Key and backend of a row, if it is open.
+pub(super) const TICKET_IF_OPEN: &str = "SELECT key, backend FROM ticket WHERE id = ?1 AND open = 1";
+/// Number of open rows; ?1 is the lowest number of an end's state.
+pub(super) const COUNT_OPEN: &str = "SELECT coalesce(sum(count), 0) FROM ticket_count WHERE state < ?1";
 
 /// Rows that are over since before ?1, those that ended first at the head. The newest row always stays, so that row
 /// numbers never come twice.
 pub(super) const PURGEABLE: &str = "SELECT id, key FROM ticket INDEXED BY ticket_ended \
      WHERE ended_at IS NOT NULL AND ended_at < ?1 AND id < (SELECT max(id) FROM ticket) ORDER BY ended_at, id";
-/// Keys with an open row among those that came in since.
-pub(super) const TICKETS_SINCE: &str = "SELECT key FROM ticket WHERE id > ?1 AND open = 1";
-/// Keys with an open row among those that operators acted on since.
+/// Open rows, and their keys, among those that came in since.
+pub(super) const TICKETS_SINCE: &str = "SELECT id, key FROM ticket WHERE id > ?1 AND open = 1";
+/// Open rows, and their keys, among those that operators acted on since, or that were opened again.
 pub(super) const TICKETS_CHANGED_SINCE: &str =
-    "SELECT t.key FROM change c CROSS JOIN ticket t ON t.id = c.ticket WHERE c.id > ?1 AND t.open = 1";
+    "SELECT t.id, t.key FROM change c CROSS JOIN ticket t ON t.id = c.ticket WHERE c.id > ?1 AND t.open = 1";
 /// Takes one of them away.
 pub(super) const PURGE: &str = "DELETE FROM ticket WHERE id = ?1 AND ended_at < ?2 RETURNING trail, backend, state";
 
@@ -171,8 +175,10 @@ pub(super) const CHANGE_INSERT: &str = "INSERT INTO change(kind, ticket, platfor
 pub(super) const CHANGE_TRIM: &str = "DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?1";
 /// Highest change number.
 pub(super) const CHANGE_LAST: &str = "SELECT coalesce(max(id), 0) FROM change";
-/// Changes above a number.
-pub(super) const CHANGES: &str = "SELECT id, kind, ticket, platform FROM change WHERE id > ?1 ORDER BY id";
+/// Lowest change number that is remembered.
+pub(super) const CHANGE_FIRST: &str = "SELECT min(id) FROM change";
+/// Changes above a number. Kind 4 is news only to those who remember open keys.
+pub(super) const CHANGES: &str = "SELECT id, kind, ticket, platform FROM change WHERE id > ?1 AND kind < 4 ORDER BY id";
 
 /// A row for an operator's act.
 pub(super) const ACT_TARGET: &str = concat!(
@@ -231,6 +237,7 @@ mod tests {
             super::AUDITS,
             super::PURGEABLE,
             super::TICKETS_SINCE,
+            super::TICKET_IF_OPEN,
             super::TICKETS_CHANGED_SINCE,
             super::CHANGES,
             super::ACT_TARGET,

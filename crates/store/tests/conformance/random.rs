@@ -388,6 +388,7 @@ pub(crate) async fn contents(store: &dyn Store) -> String {
     writeln!(text, "{:?}", store.bodies(&ids).await).unwrap();
     writeln!(text, "{:?}", store.counts().await).unwrap();
     writeln!(text, "{:?}", store.ledger(&keys).await).unwrap();
+    writeln!(text, "{:?}", store.open_backends(&keys).await).unwrap();
     writeln!(text, "{:?}", store.changes(0).await).unwrap();
     writeln!(text, "{:?}", store.problems(100).await).unwrap();
     writeln!(text, "{:?}", store.backend_overrides().await).unwrap();

@@ -335,6 +335,10 @@ async fn rows_leave_and_enter_the_open_ones(store: &dyn Store) {
     assert_eq!(closed[0].row.state, State::Completed);
     let mut back = holder.nothing();
     back.rows = vec![sending(&closed[0].row, Operation::AddNote, BatchId::new(holder.lane(), 50))];
+    let key = [rows[0].key.clone()];
+    assert_eq!(store.open_backends(&key).await.unwrap(), []);
     holder.done(back).await;
     assert_eq!(holder.rows().await.len(), 2);
+    assert_eq!(store.open_backends(&key).await.unwrap(), [(rows[0].key.clone(), rows[0].backend.clone())]);
+    assert_eq!(store.changes(0).await.unwrap(), [], "no news: the lane did it itself");
 }
