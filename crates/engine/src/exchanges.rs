@@ -14,8 +14,8 @@
 //! Limits: 4,096 records or 32 MiB of bodies wait to be written; 256 bodies (32 MiB) are held back for the case that a
 //! refusal is found in them; up to a second's budget at once.
 //!
-//! Cost, measured with 600 exchanges per second of 80 kB each (see `tests/exchanges.rs`): `observe` takes 1.0 µs, and
-//! the thread 1.6 % of one core.
+//! Cost, measured by `what_it_costs` in `tests/exchanges.rs` with 600 exchanges per second of 80 kB each way, the traffic of
+//! 20,000 tickets per second, in a build without optimisation: 51 µs of processor time per exchange, 3 % of one core.
 
 mod budget;
 mod view;

@@ -1,5 +1,7 @@
 //! The file of exchanges: what comes back, what is bounded, and that losing it stops nothing.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
+
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::time::Duration;

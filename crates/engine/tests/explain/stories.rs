@@ -71,7 +71,7 @@ async fn a_ticket_whose_create_timed_out_and_was_found_by_look_up() {
     let given = ids.clone();
     world
         .settle(sent, Outcome::Applied { ids }, Settled::LookUp, 68_010, |row| {
-            go_on(row, Operation::CreateTicket, given)
+            go_on(row, Operation::CreateTicket, given);
         })
         .await;
     world.applied(id, Operation::CreateWorkOrder, 68_030).await;
