@@ -332,6 +332,8 @@ pub(crate) enum Config {
         #[arg(long)]
         default: bool,
     },
+    /// What a reload of this file would change in the running service, and what needs a restart
+    Diff,
     /// JSON schema of the configuration
     Schema,
 }

@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::Config;
 use crate::sections::Platform;
 use crate::show::join;
+use crate::types::SecretReference;
 
 /// Settings, or sections of them, that are read at the start only.
-const AT_THE_START: [&str; 3] = ["server.listen", "server.shutdown_grace", "store"];
+const AT_THE_START: [&str; 4] = ["server.listen", "server.shutdown_grace", "store", "telemetry"];
 /// Settings of a platform that name the system there: with another one, numbers and look-ups of before mean nothing.
 const OF_THE_SYSTEM: [&str; 6] = ["base_path", "base_url", "host", "port", "ticket.object", "type"];
 /// Settings of a platform, or groups of them, that say neither which system it is nor how its records are found and
@@ -88,15 +89,28 @@ impl Config {
         self.server.listen = in_force.server.listen;
         self.server.shutdown_grace = in_force.server.shutdown_grace;
         self.store = in_force.store.clone();
+        self.telemetry = in_force.telemetry.clone();
         self
+    }
+
+    /// Every reference to a secret, by key. A text that merely has the form of one (in a value that is handed on to a
+    /// platform) is among them.
+    pub fn secret_references(&self) -> Vec<(String, SecretReference)> {
+        let references = leaves(self).into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.parse().ok()?)));
+        references.collect()
     }
 }
 
 impl Change {
     /// When it takes effect.
     pub fn reach(&self) -> Reach {
-        if AT_THE_START.iter().any(|group| is_in(&self.key, group)) { Reach::Restart } else { Reach::Reload }
+        reach(&self.key)
     }
+}
+
+/// When a change of this setting takes effect.
+pub fn reach(key: &str) -> Reach {
+    if AT_THE_START.iter().any(|group| is_in(key, group)) { Reach::Restart } else { Reach::Reload }
 }
 
 impl Platform {
@@ -164,5 +178,100 @@ fn collect(value: Value, key: String, leaves: &mut BTreeMap<String, Value>) {
         leaf => {
             leaves.insert(key, leaf);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PlatformChange, Reach, leaves, platform_change, reach};
+    use crate::Config;
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, "a test", std::iter::empty()).unwrap().config
+    }
+
+    #[test]
+    fn only_these_settings_need_a_restart() {
+        let restart: Vec<String> =
+            leaves(&Config::default()).into_keys().filter(|key| reach(key) == Reach::Restart).collect();
+        assert_eq!(
+            restart,
+            [
+                "server.listen",
+                "server.shutdown_grace",
+                "store.busy_timeout",
+                "store.url",
+                "telemetry.otlp_headers",
+                "telemetry.otlp_timeout",
+                "telemetry.traced_percent",
+            ]
+        );
+        // A name that only begins like one of them.
+        assert_eq!([reach("server.listens"), reach("store.url")], [Reach::Reload, Reach::Restart]);
+    }
+
+    #[test]
+    fn what_needs_a_restart_stays_as_it_was_and_everything_else_follows() {
+        let in_force = config("");
+        let file = config(
+            "[server]\nlisten = \"127.0.0.1:9999\"\nshutdown_grace = \"3s\"\nmax_body_size = \"1MiB\"\n\
+             [store]\nurl = \"sqlite://other.db\"\nbusy_timeout = \"9s\"\n\
+             [telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\notlp_timeout = \"3s\"\ntraced_percent = 7\n\
+             [retention]\ntickets = \"5d\"\n[workflow]\nschedule = \"\"\n[offload]\n",
+        );
+        let reloaded = file.clone().reloaded_over(&in_force);
+        let held = in_force.diff(&file).into_iter().filter(|change| change.reach() == Reach::Restart).count();
+        assert_eq!(held, 7);
+        assert!(in_force.diff(&reloaded).iter().all(|change| change.reach() == Reach::Reload));
+        assert!(reloaded.diff(&file).iter().all(|change| change.reach() == Reach::Restart));
+        assert_eq!(reloaded.diff(&file).len(), held);
+    }
+
+    #[test]
+    fn a_platform_changes_by_its_manner_its_reading_or_its_system() {
+        use PlatformChange::{Manner, Nothing, Reading, System};
+        for (key, expected) in [
+            ("timeouts.save", Manner),
+            ("retry.max", Manner),
+            ("token", Manner),
+            ("ticket.open_states", Manner),
+            ("ticket.fields.origin_id", Reading),
+            ("ticket.constants.OwnedByTeam", Reading),
+            ("note.object", Reading),
+            ("file", Reading),
+            ("a_setting_of_tomorrow", Reading),
+            ("ticket.object", System),
+            ("host", System),
+            ("base_url", System),
+            ("type", System),
+        ] {
+            assert_eq!(platform_change(key), expected, "{key}");
+        }
+        let platform = |lines: &str| {
+            let text = format!(
+                "[platforms.p]\ntype = \"connector\"\nfile = \"builtin:sfyc\"\ntoken = \"env:T\"\n{lines}\n\
+                 [[backends]]\nname = \"b\"\ntickets = \"p\"\nwork_orders = \"p\"\n"
+            );
+            config(&text).platforms.into_values().next().unwrap()
+        };
+        let before = platform("host = \"a\"");
+        assert_eq!(before.change(&before), Nothing);
+        assert_eq!(before.change(&platform("host = \"a\"\nmax_in_flight = 2")), Manner);
+        assert_eq!(
+            before.change(&platform("host = \"a\"\nmax_in_flight = 2\nticket = { kinds = { A = \"a\" } }")),
+            Reading
+        );
+        assert_eq!(before.change(&platform("host = \"b\"\nmax_in_flight = 2")), System);
+    }
+
+    #[test]
+    fn references_to_secrets_are_found_wherever_they_stand() {
+        let text = "[[server.tokens]]\nname = \"eye\"\nrole = \"viewer\"\ntoken = \"file:/run/eye\"\n";
+        let found = config(text).secret_references();
+        assert!(
+            found
+                .iter()
+                .any(|(key, reference)| key == "server.tokens.eye.token" && reference.to_string() == "file:/run/eye")
+        );
     }
 }

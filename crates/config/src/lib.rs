@@ -21,7 +21,7 @@ use serde::Serialize;
 use ticketbridge_core::network::load::FileKind;
 use ticketbridge_core::ticket::PlatformName;
 
-pub use diff::{Change, PlatformChange, Reach};
+pub use diff::{Change, PlatformChange, Reach, reach};
 pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX, Loaded, MAX_FILE, Origin, Problem, Sources};
 pub use schema::schema;
 use sections::{Backend, Delivery, Feedback, Mail, Offload, Platform, Retention, Server, Store, Telemetry, Workflow};

@@ -73,6 +73,11 @@ impl Intake {
         Self { store, config, clock, delivery }
     }
 
+    /// The same with another configuration.
+    pub(crate) fn renewed(&self, config: Arc<Config>) -> Self {
+        Self { config, ..self.clone() }
+    }
+
     /// Takes a call in: one answer per ticket, in request order; durable when it returns.
     pub async fn receive(&self, body: &[u8], backend: Option<&str>) -> Result<Vec<IntakeAnswer>, IntakeFault> {
         let elements = split_intake(body).map_err(|error| IntakeFault::NotAnArray(error.to_string()))?;
@@ -108,7 +113,8 @@ impl Intake {
     }
 
     fn backend(&self, name: &str) -> Result<BackendChoice, IntakeFault> {
-        let choices = backend_choices(&self.config, None);
+        let mut choices = backend_choices(&self.config, None);
+        choices.retain(|choice| !choice.draining);
         let known = || choices.iter().map(|choice| choice.name.as_str()).collect::<Vec<_>>().join(", ");
         let found = choices.iter().find(|choice| choice.name.as_str() == name).cloned();
         found.ok_or_else(|| IntakeFault::NoSuchBackend { name: name.to_owned(), known: known() })

@@ -5,6 +5,7 @@
 //! * A stop starts nothing new, waits at most `server.shutdown_grace` for what is in flight, and gives the lanes back.
 //!   What is still in flight then is unclear, and looked up at the next start.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use jiff::tz::TimeZone;
 use ticketbridge_config::Config;
 use ticketbridge_core::network::Timestamp;
 use ticketbridge_core::network::settings::Settings;
+use ticketbridge_core::ticket::BackendName;
 use ticketbridge_platforms::http::ExchangeObserver;
 use ticketbridge_store::exchanges::path_beside;
 use ticketbridge_store::samples::FileKind;
@@ -25,14 +27,16 @@ use tokio::task::JoinSet;
 use crate::alerts::alerts_loop;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRecorder};
+use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRecorder, drop_outdated_overrides};
 use crate::exchanges::{Both, Exchanges, Limits};
-use crate::feedback::Feedback;
+use crate::feedback::{Feedback, follow_schedules};
 use crate::identity;
 use crate::intake::Intake;
+use crate::live::Live;
 use crate::offload::{FileReport, Offload, OffloadSettings, PlantCache, Source as FileSource};
 use crate::open::{Opened, open, sqlite_path};
 use crate::platforms::{Environment, PlatformSet};
+use crate::reload::{ConfigSource, Reloader, at_start, drain_loop, keep_in_force, last_in_force, told_good};
 use crate::split::{BackendChoice, backend_choices};
 use crate::traces::{Exporter, Traces};
 use crate::workflow::{SeededSource, Workflow};
@@ -58,7 +62,7 @@ pub struct ServiceOptions {
 
 /// A started service; [`Service::run`] it.
 pub struct Service {
-    app: App,
+    live: Live,
     delivery: DeliveryService,
     exporter: Option<Exporter>,
 }
@@ -66,8 +70,9 @@ pub struct Service {
 impl Service {
     /// Opens everything. Nothing is sent before [`Service::run`].
     pub async fn start(options: ServiceOptions) -> Result<(Self, App), StoreError> {
-        let ServiceOptions { config, environment, recorder, observer } = options;
-        let opening = Arc::clone(&config);
+        let ServiceOptions { config: file, environment, recorder, observer } = options;
+        let environment: Arc<Environment> = environment.into();
+        let opening = Arc::clone(&file);
         let opened = tokio::task::spawn_blocking(move || open(&opening, OpenMode::Serve))
             .await
             .map_err(|error| StoreError::Fatal(error.to_string()))??;
@@ -78,6 +83,8 @@ impl Service {
                 "TB0107: the store may have forgotten requests; every open ticket starts with look-ups."
             );
         }
+        let config = Arc::new(with_what_is_left(&file, &*store).await?);
+        drop_outdated_overrides(&config, &*store).await?;
         let clock = Clock::start();
         let (exchanges, observer) = exchanges(&config, &clock, observer)?;
         let platforms = Arc::new(PlatformSet::load(&config, &*environment, observer.as_ref()));
@@ -101,24 +108,41 @@ impl Service {
             exchanges,
         })
         .await?;
-        let app = App::new(config, store, samples, clock, handle, platforms, feedback);
-        Ok((Self { app: app.clone(), delivery, exporter }, app))
+        let app = App::new(Arc::clone(&config), store, samples, clock, handle, platforms, feedback);
+        keep_in_force(&app, &file, &config).await;
+        told_good(app.clock.now().wall.0);
+        let reloader = Reloader::new((*file).clone(), environment, observer);
+        let live = Live::new(app.clone(), reloader);
+        Ok((Self { live, delivery, exporter }, app))
+    }
+
+    /// The handles as a reload leaves them.
+    pub fn live(&self) -> Live {
+        self.live.clone()
+    }
+
+    /// Reloads read the configuration from here. Without it there are none.
+    pub fn reloads_from(&self, source: Arc<ConfigSource>) {
+        if let Some(reloader) = self.live.reloader() {
+            reloader.read_from(source);
+        }
     }
 
     /// Runs until `shutdown`, or until the store fails for good.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), StoreError> {
-        let Self { app, delivery, exporter } = self;
+        let Self { live, delivery, exporter } = self;
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
-        loops.spawn(until(stopped.clone(), offload_loop(app.clone())));
-        loops.spawn(until(stopped.clone(), schedule_loop(app.clone())));
-        loops.spawn(until(stopped.clone(), purge_loop(app.clone())));
-        let newest = app.clone();
-        loops.spawn(until(stopped.clone(), alerts_loop(move || newest.clone())));
-        loops.spawn(until(stopped, reassign_loop(app.clone())));
-        let feedback = app.feedback.clone();
-        loops.spawn(async move { feedback.run_schedules().await.err() });
-        let grace = app.config.server.shutdown_grace.get();
+        loops.spawn(until(stopped.clone(), offload_loop(live.subscribe())));
+        loops.spawn(until(stopped.clone(), schedule_loop(live.subscribe())));
+        loops.spawn(until(stopped.clone(), purge_loop(live.subscribe())));
+        loops.spawn(until(stopped.clone(), drain_loop(live.clone())));
+        let newest = live.clone();
+        loops.spawn(until(stopped.clone(), alerts_loop(move || newest.app())));
+        loops.spawn(until(stopped, reassign_loop(live.clone())));
+        let feedback = live.feedback();
+        loops.spawn(async move { follow_schedules(feedback).await.err() });
+        let grace = live.app().config.server.shutdown_grace.get();
         // Traces end after everything that they tell of.
         let (done, all_told) = oneshot::channel::<()>();
         let exporting = exporter.map(|exporter| tokio::spawn(exporter.run(async { drop(all_told.await) })));
@@ -133,6 +157,7 @@ impl Service {
             () = shutdown => None,
         };
         stop.send_replace(true);
+        let app = live.app();
         app.feedback.stop();
         if ended.is_none() {
             app.delivery.drain().await;
@@ -147,7 +172,7 @@ impl Service {
             }
         }
         while loops.join_next().await.is_some() {}
-        app.platforms.farewell().await;
+        live.app().platforms.farewell().await;
         app.delivery.exchanges().finish().await;
         drop(done);
         if let Some(exporting) = exporting {
@@ -185,7 +210,7 @@ impl App {
         let of_run = clock.clone();
         let ids = SeededSource::new(move || of_run.now().wall, identity::seed());
         let workflow = Arc::new(Workflow::new(Arc::clone(&store), samples, plants, rules, ids));
-        Self { config, store, clock, intake, delivery, platforms, offload, feedback, workflow }
+        Self { config, store, clock, intake, delivery, platforms, offload, feedback, workflow, in_use: Arc::default() }
     }
 
     /// The backends as a run may choose among them.
@@ -220,6 +245,28 @@ fn exchanges(
         (own, other) => own.or(other),
     };
     Ok((exchanges, observer))
+}
+
+/// The file, with the backends of the last service that it does not have and that still have tickets.
+async fn with_what_is_left(file: &Config, store: &dyn Store) -> Result<Config, StoreError> {
+    let mut open: BTreeMap<BackendName, u64> = BTreeMap::new();
+    for ((backend, state), count) in store.counts().await? {
+        if state.is_open() {
+            *open.entry(backend).or_default() += count;
+        }
+    }
+    let last = last_in_force(store).await?;
+    let config = at_start(file, last.as_ref().map(|last| &last.in_force), |backend| open.contains_key(backend));
+    for (backend, tickets) in open.iter().filter(|(_, tickets)| **tickets > 0) {
+        let in_file = file.backends.iter().any(|known| known.name == *backend);
+        let in_force = config.backends.iter().any(|known| known.name == *backend);
+        if !in_force {
+            tracing::error!(%backend, tickets, "Backend is not configured and has tickets that are not done; they wait until it is.");
+        } else if !in_file {
+            tracing::info!(%backend, tickets, "Backend is no longer configured; it finishes its tickets and takes no new ones.");
+        }
+    }
+    Ok(config)
 }
 
 /// Traces as the configuration wants them. Settings that cannot be used are told; tickets go on without traces.
@@ -270,10 +317,23 @@ async fn first_error(loops: &mut JoinSet<Option<StoreError>>) -> StoreError {
     std::future::pending().await
 }
 
+/// Waits until the configuration is another one.
+async fn changed(apps: &mut watch::Receiver<App>) {
+    if apps.changed().await.is_err() {
+        // The service is going down.
+        std::future::pending().await
+    }
+}
+
 /// Looks at the sources again and again; a complete scan that brought news is followed by a run.
-async fn offload_loop(app: App) -> Option<StoreError> {
-    let every = app.config.offload.values().map(|offload| offload.scan_interval.get()).min()?;
+async fn offload_loop(mut apps: watch::Receiver<App>) -> Option<StoreError> {
     loop {
+        let app = apps.borrow_and_update().clone();
+        let Some(every) = app.config.offload.values().map(|offload| offload.scan_interval.get()).min() else {
+            drop(app);
+            changed(&mut apps).await;
+            continue;
+        };
         let began_at = app.clock.now().wall;
         match app.offload.scan(began_at).await {
             Ok(report) => {
@@ -287,26 +347,46 @@ async fn offload_loop(app: App) -> Option<StoreError> {
             Err(error) if error.is_fatal() => return Some(error),
             Err(error) => tracing::error!(error = %error, "The scan of the CSV files failed; it is tried again."),
         }
-        tokio::time::sleep(every).await;
+        drop(app);
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = changed(&mut apps) => {}
+        }
     }
 }
 
 /// Starts a run whenever the schedule says so.
-async fn schedule_loop(app: App) -> Option<StoreError> {
-    let text = app.config.workflow.start.schedule.as_cron()?;
-    let cron: Cron = match CronParser::builder().seconds(Seconds::Optional).build().parse(text) {
-        Ok(cron) => cron,
-        Err(error) => {
-            tracing::error!(error = %error, schedule = text, "The schedule cannot be used; no run starts by it.");
-            return None;
-        }
-    };
+async fn schedule_loop(mut apps: watch::Receiver<App>) -> Option<StoreError> {
     loop {
-        let now = app.clock.now().wall;
-        let next = next_start(&cron, now.0)?;
-        tokio::time::sleep(Duration::from_millis((next - now.0).max(0) as u64)).await;
+        let (next, now) = {
+            let app = apps.borrow_and_update();
+            let now = app.clock.now().wall;
+            (cron(&app.config).and_then(|cron| next_start(&cron, now.0)), now)
+        };
+        let due = async {
+            match next {
+                Some(next) => tokio::time::sleep(Duration::from_millis((next - now.0).max(0) as u64)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            () = changed(&mut apps) => continue,
+        }
+        let app = apps.borrow().clone();
         run(&app, "schedule").await;
     }
+}
+
+/// The schedule of runs, if there is one.
+fn cron(config: &Config) -> Option<Cron> {
+    let text = config.workflow.start.schedule.as_cron()?;
+    let parsed = CronParser::builder().seconds(Seconds::Optional).build().parse(text);
+    parsed
+        .inspect_err(|error| {
+            tracing::error!(error = %error, schedule = text, "The schedule cannot be used; no run starts by it.");
+        })
+        .ok()
 }
 
 /// The next instant of a schedule after `now`, both in milliseconds since 1970; schedules are in UTC.
@@ -322,8 +402,9 @@ async fn run(app: &App, trigger: &str) {
 }
 
 /// Deletes what is older than the retention, a little at a time.
-async fn purge_loop(app: App) -> Option<StoreError> {
+async fn purge_loop(mut apps: watch::Receiver<App>) -> Option<StoreError> {
     loop {
+        let app = apps.borrow_and_update().clone();
         let keep = app.config.retention.tickets.get().as_millis() as i64;
         let before = ticketbridge_core::time::Wall(app.clock.now().wall.0 - keep);
         loop {
@@ -342,15 +423,19 @@ async fn purge_loop(app: App) -> Option<StoreError> {
             Err(error) if error.is_fatal() => return Some(error),
             Err(error) => tracing::warn!(error = %error, "Old pages could not be deleted; it is tried again later."),
         }
-        tokio::time::sleep(PURGE_EVERY).await;
+        drop(app);
+        tokio::select! {
+            () = tokio::time::sleep(PURGE_EVERY) => {}
+            () = changed(&mut apps) => {}
+        }
     }
 }
 
 /// Moves waiting tickets away from backends that are away too long.
-async fn reassign_loop(app: App) -> Option<StoreError> {
+async fn reassign_loop(live: Live) -> Option<StoreError> {
     loop {
         tokio::time::sleep(REASSIGN_EVERY).await;
-        if let Err(error) = crate::reassign::reassign(&app).await {
+        if let Err(error) = crate::reassign::reassign(&live.app()).await {
             if error.is_fatal() {
                 return Some(error);
             }

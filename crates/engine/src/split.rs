@@ -5,6 +5,8 @@
 //! 1. A key with a ticket of ours that is not done stays with that ticket's backend, also while it is away.
 //! 2. A key with a ticket known open follows the platform that holds it.
 //! 3. Otherwise the rendezvous hash over the available backends decides; if none is, over all: the ticket waits there.
+//!
+//! One that is draining is chosen by 1 alone, as long as there is another.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +26,8 @@ pub struct BackendChoice {
     pub tickets: PlatformName,
     /// Active, and the last probe of its platform was good. One with processing disabled still is available.
     pub available: bool,
+    /// It finishes what it has, and takes nothing but more of the keys that it is at work on.
+    pub draining: bool,
 }
 
 /// The backends of a configuration as the split sees them. Without a status (a command beside the service) all active
@@ -38,6 +42,7 @@ pub fn backend_choices(config: &Config, status: Option<&Status>) -> Vec<BackendC
             name: backend.name.clone(),
             tickets: backend.tickets.clone(),
             available: backend.state == BackendState::Active && well,
+            draining: backend.state == BackendState::Draining,
         }
     };
     config.backends.iter().map(choice).collect()
@@ -73,8 +78,10 @@ pub(crate) async fn assign<'b>(
 fn by_hash<'b>(backends: &'b [BackendChoice], holders: &[PlatformName], key: &DedupeKey) -> Option<&'b BackendChoice> {
     let of_holder = |backend: &&BackendChoice| holders.contains(&backend.tickets);
     // A platform that no backend serves any more can't be followed.
-    let is_bound = backends.iter().any(|backend| of_holder(&backend));
-    let candidates = || backends.iter().filter(|backend| !is_bound || of_holder(backend));
+    let all_drain = backends.iter().all(|backend| backend.draining);
+    let takes = |backend: &&BackendChoice| all_drain || !backend.draining;
+    let is_bound = backends.iter().filter(takes).any(|backend| of_holder(&backend));
+    let candidates = || backends.iter().filter(takes).filter(|backend| !is_bound || of_holder(backend));
     winner(candidates().filter(|backend| backend.available), key).or_else(|| winner(candidates(), key))
 }
 
@@ -93,7 +100,7 @@ mod tests {
     use super::*;
 
     fn backend(name: &str, platform: &str, available: bool) -> BackendChoice {
-        BackendChoice { name: BackendName::new(name), tickets: PlatformName::new(platform), available }
+        BackendChoice { name: BackendName::new(name), tickets: PlatformName::new(platform), available, draining: false }
     }
 
     fn chosen(backends: &[BackendChoice], holders: &[&str]) -> String {
@@ -111,6 +118,16 @@ mod tests {
         assert_eq!(chosen(&away, &[]), "be-3");
         let none = [backend("be-1", "p", false), backend("be-2", "p", false), backend("be-3", "q", false)];
         assert_eq!(chosen(&none, &[]), "be-2");
+    }
+
+    #[test]
+    fn one_that_drains_takes_no_new_key_while_there_is_another() {
+        // Order of this key: be-2, be-3, be-1.
+        let draining = |name, platform| BackendChoice { draining: true, ..backend(name, platform, false) };
+        let some = [backend("be-1", "p", false), draining("be-2", "p"), draining("be-3", "q")];
+        assert_eq!(chosen(&some, &[]), "be-1");
+        assert_eq!(chosen(&some, &["q"]), "be-1");
+        assert_eq!(chosen(&[draining("be-1", "p"), draining("be-3", "q")], &[]), "be-3");
     }
 
     #[tokio::test]

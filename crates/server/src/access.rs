@@ -2,14 +2,17 @@
 //!
 //! Guarantee: a token is kept as its SHA-256 only and compared in constant time; neither it nor its hash is logged.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{HeaderValue, Method};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use ticketbridge_config::Config;
 use ticketbridge_config::sections::{Role, Server};
 use ticketbridge_engine::platforms::Environment;
+use ticketbridge_engine::reload::{Change, Part};
 
 use crate::bind::ServerError;
 use crate::limits::{Rate, caller_rate, stranger_rate};
@@ -34,6 +37,38 @@ pub(crate) struct Access {
     anybody: Option<Arc<Caller>>,
     /// How often somebody without a valid token may try.
     pub(crate) strangers: Rate,
+}
+
+/// Who may call, as a reload leaves it. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(crate) struct AccessInForce {
+    access: Arc<RwLock<Arc<Access>>>,
+    listens: SocketAddr,
+}
+
+impl AccessInForce {
+    /// Of a server that listens there.
+    pub(crate) fn new(access: Access, listens: SocketAddr) -> Self {
+        Self { access: Arc::new(RwLock::new(Arc::new(access))), listens }
+    }
+
+    /// Who may call now.
+    pub(crate) fn now(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Part for AccessInForce {
+    fn prepare(&self, config: &Config, environment: &Environment) -> Result<Change, String> {
+        let access = Access::new(&config.server, environment).map_err(|error| error.to_string())?;
+        if access.is_open() && !self.listens.ip().is_loopback() {
+            return Err(ServerError::Exposed(self.listens).to_string());
+        }
+        let this = self.clone();
+        Ok(Box::new(move || {
+            *this.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+        }))
+    }
 }
 
 /// Why a request has no caller.
@@ -102,10 +137,12 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Stranger};
+    use super::{Access, AccessInForce, Stranger};
     use crate::bind::ServerError;
     use axum::http::HeaderValue;
+    use ticketbridge_config::Config;
     use ticketbridge_config::sections::{ApiToken, Role, Server};
+    use ticketbridge_engine::reload::Part as _;
 
     fn access(tokens: &[(&str, Role, &str)]) -> Result<Access, ServerError> {
         let tokens = tokens.iter().map(|(name, role, reference)| ApiToken {
@@ -137,6 +174,30 @@ mod tests {
     fn without_tokens_everybody_is_the_api() {
         let access = access(&[]).unwrap();
         assert_eq!(access.caller(None).ok().unwrap().name, "api");
+    }
+
+    #[test]
+    fn a_newer_configuration_changes_who_may_call_once_it_holds_and_never_opens_the_door_to_others() {
+        let environment = |name: &str| name.strip_prefix("T_").map(|value| format!("secret-{value}"));
+        let config = |text: &str| Config::parse(text, "a test", std::iter::empty()).unwrap().config;
+        let token = |name: &str, reference: &str| {
+            let text = format!("[[server.tokens]]\nname = \"{name}\"\nrole = \"viewer\"\ntoken = \"{reference}\"\n");
+            config(&text)
+        };
+        let first = token("eye", "env:T_A");
+        let of = |access: &AccessInForce, text| access.now().caller(Some(&HeaderValue::from_static(text))).is_ok();
+        for address in ["127.0.0.1:80", "10.0.0.1:80"] {
+            let access =
+                AccessInForce::new(Access::new(&first.server, &environment).unwrap(), address.parse().unwrap());
+            let change = access.prepare(&token("other", "env:T_B"), &environment).unwrap();
+            assert!(of(&access, "Bearer secret-A") && !of(&access, "Bearer secret-B"), "not yet");
+            change();
+            assert!(!of(&access, "Bearer secret-A") && of(&access, "Bearer secret-B"));
+            let why = access.prepare(&token("other", "env:NOT_SET"), &environment).err().unwrap();
+            assert!(why.contains("TB0002") && why.contains("NOT_SET"), "{why}");
+            let open = access.prepare(&config(""), &environment);
+            assert_eq!(open.is_ok(), address.starts_with("127."), "{address}");
+        }
     }
 
     #[test]

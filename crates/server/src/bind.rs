@@ -8,14 +8,14 @@ use std::time::Duration;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use ticketbridge_config::types::MissingSecret;
-use ticketbridge_engine::app::App;
+use ticketbridge_engine::live::Live;
 use ticketbridge_engine::platforms::Environment;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::access::Access;
+use crate::access::{Access, AccessInForce};
 use crate::connections;
-use crate::routes::{self, Desk};
+use crate::routes::{self, Office};
 
 /// How often recorded latencies are folded, so that they do not pile up while nobody scrapes.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -71,15 +71,19 @@ pub struct BoundServer {
 }
 
 impl Server {
-    /// Binds the address of the configuration and resolves its tokens. `metrics`: of [`crate::install_metrics`].
+    /// Binds the address of the configuration and resolves its tokens. `live`: an [`App`](ticketbridge_engine::app::App)
+    /// that stays as it is, or the handles of a service whose reloads then bring newer tokens here, too. `metrics`: of
+    /// [`crate::install_metrics`].
     pub async fn bind(
-        app: App,
+        live: impl Into<Live>,
         metrics: PrometheusHandle,
         environment: &Environment,
     ) -> Result<BoundServer, ServerError> {
+        let live = live.into();
+        let app = live.app();
         let config = &app.config.server;
         let wanted = config.listen;
-        let access = Arc::new(Access::new(config, environment)?);
+        let access = Access::new(config, environment)?;
         if !wanted.ip().is_loopback() {
             if access.is_open() {
                 return Err(ServerError::Exposed(wanted));
@@ -90,7 +94,9 @@ impl Server {
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let grace = config.shutdown_grace.get();
-        let router = routes::router(Desk::new(app, access, metrics.clone()));
+        let access = AccessInForce::new(access, address);
+        live.take_part(Arc::new(access.clone()));
+        let router = routes::router(Office::new(live, access, metrics.clone()));
         Ok(BoundServer { address, listener, router, metrics, grace })
     }
 }

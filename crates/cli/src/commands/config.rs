@@ -1,20 +1,24 @@
-//! `config check|show|schema`.
+//! `config check|show|diff|schema`.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use ticketbridge_config::DEFAULT_FILE;
+use serde::Serialize;
+use serde_json::Value;
+use ticketbridge_config::{DEFAULT_FILE, Reach};
+use ticketbridge_core::ticket::BackendName;
 use ticketbridge_engine::check::unusable_mobile_platforms;
 use ticketbridge_engine::mail::Mailer;
 use ticketbridge_engine::platforms::PlatformSet;
+use ticketbridge_engine::reload::{ShownChange, changes, draining, last_in_force};
 
 use super::setup;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::output;
 
-/// Checks or shows.
-pub(crate) fn run(path: Option<&Path>, command: &arguments::Config, json: bool) -> Result<ExitCode, Failure> {
+/// Checks, shows or compares.
+pub(crate) async fn run(path: Option<&Path>, command: &arguments::Config, json: bool) -> Result<ExitCode, Failure> {
     match command {
         arguments::Config::Schema => output::json(&ticketbridge_config::schema()),
         arguments::Config::Show { default: true } => output::data(DEFAULT_FILE.trim_end()),
@@ -26,6 +30,7 @@ pub(crate) fn run(path: Option<&Path>, command: &arguments::Config, json: bool) 
                 output::data(loaded.to_toml().trim_end());
             }
         }
+        arguments::Config::Diff => return diff(path, json).await,
         arguments::Config::Check => {
             let loaded = setup::load(path)?;
             setup::warn(path, &loaded);
@@ -52,4 +57,56 @@ pub(crate) fn run(path: Option<&Path>, command: &arguments::Config, json: bool) 
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a reload would change.
+#[derive(Serialize)]
+struct Difference {
+    /// Since when the service has in force what it has.
+    since: String,
+    changes: Vec<ShownChange>,
+    /// Backends that were taken out before, and are finishing their tickets.
+    draining: Vec<BackendName>,
+}
+
+/// Compares the file with what the running service has in force, or the last one had.
+async fn diff(path: Option<&Path>, json: bool) -> Result<ExitCode, Failure> {
+    let config = setup::load(path)?.config;
+    let (_, opened, _) = setup::beside(path).await?;
+    let Some(last) = last_in_force(&*opened.store).await? else {
+        return Err(Failure::new(
+            "no service of this version has run with this store yet, so there is nothing to compare with; check the file with `ticketbridge config check`",
+        ));
+    };
+    let difference = Difference {
+        since: last.since.to_rfc3339(),
+        changes: changes(&last.file, &config),
+        draining: draining(&last.file, &last.in_force),
+    };
+    if json {
+        output::json(&difference);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if difference.changes.is_empty() {
+        output::talk(&format!("The file says what is in force since {}.", difference.since));
+    } else {
+        let shown = |value: &Option<Value>| output::or_dash(value.as_ref().map(text).as_deref());
+        let row = |change: &ShownChange| {
+            let when = match change.takes_effect {
+                Reach::Reload => "reload",
+                Reach::Restart => "restart",
+            };
+            vec![change.key.clone(), shown(&change.old), shown(&change.new), String::from(when)]
+        };
+        output::table(&["key", "in force", "file", "takes effect with"], difference.changes.iter().map(row));
+    }
+    for backend in &difference.draining {
+        output::talk(&format!("Backend `{backend}` was taken out before; it is finishing its tickets."));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A value as people write it.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Platform(platform) => platform::run(path, platform, json).await,
         Command::Feedback(command) => feedback::run(path, command, json).await,
         Command::Connector(connector) => connector::run(connector, json).await,
-        Command::Config(config) => config::run(path, &config, json),
+        Command::Config(config) => config::run(path, &config, json).await,
         Command::Store(store) => store::run(path, store, json).await,
         Command::Error { code } => error::run(&code),
         Command::Completions { shell } => {

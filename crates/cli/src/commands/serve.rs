@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ticketbridge_engine::delivery::FlightRecorder;
+use ticketbridge_engine::live::Live;
 use ticketbridge_engine::service::{Service, ServiceOptions};
 use ticketbridge_server::{Server, install_metrics};
 
@@ -13,7 +14,7 @@ use crate::arguments;
 use crate::failure::Failure;
 use crate::output;
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM; SIGHUP reloads the configuration.
 pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Serve) -> Result<ExitCode, Failure> {
     let loaded = setup::load(path)?;
     setup::warn(path, &loaded);
@@ -30,9 +31,16 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Serve) -> Res
         observer: None,
     };
     let (service, app) = Service::start(options).await?;
-    let server =
-        Server::bind(app, metrics, &setup::environment).await.map_err(|error| Failure::new(error.to_string()))?;
+    // Whoever keeps these handles keeps the configuration of the start alive.
+    drop(app);
+    // The very file of the start: were it gone, the defaults would take its place.
+    let (live, file) = (service.live(), setup::config_path(path));
+    service.reloads_from(Arc::new(move || setup::read(file.as_deref())));
+    let server = Server::bind(live.clone(), metrics, &setup::environment)
+        .await
+        .map_err(|error| Failure::new(error.to_string()))?;
     let address = server.address;
+    let hangups = tokio::spawn(reload_on_hangup(live)?);
     output::talk(&format!("ticketbridge serves on http://{address}; Ctrl-C ends it"));
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut wait = stopped.clone();
@@ -40,12 +48,26 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Serve) -> Res
         let _closed = wait.wait_for(|stop| *stop).await;
     }));
     let ended = service.run(setup::shutdown()).await;
+    hangups.abort();
     stop.send_replace(true);
     if let Err(error) = serving.await {
         output::talk(&format!("warning: the HTTP server ended unexpectedly: {error}"));
     }
     ended?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// SIGHUP reads the configuration anew. What became of it is in the log.
+fn reload_on_hangup(live: Live) -> Result<impl Future<Output = ()>, Failure> {
+    // Installed before anything is said: who reads that it serves may send the signal at once.
+    let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+        .map_err(|error| Failure::new(format!("SIGHUP cannot be handled: {error}")))?;
+    Ok(async move {
+        while hangups.recv().await.is_some() {
+            // Told there whether it was good.
+            drop(live.reload("SIGHUP").await);
+        }
+    })
 }
 
 fn recorder(file: &Path) -> Result<FlightRecorder, Failure> {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ticketbridge_config::{Config, Loaded};
+use ticketbridge_config::{Config, ConfigError, Loaded};
 use ticketbridge_core::network::{Timestamp, parse_timestamp};
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::open::{Opened, open};
+use ticketbridge_engine::reload::{last_in_force, with_draining};
 use ticketbridge_store::OpenMode;
 
 use crate::failure::Failure;
@@ -25,11 +26,15 @@ pub(crate) fn config_path(path: Option<&Path>) -> Option<PathBuf> {
 
 /// Loads the configuration: the named file, else `ticketbridge.toml` here, else the defaults.
 pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Failure> {
-    let path = config_path(path);
+    Ok(read(config_path(path).as_deref())?)
+}
+
+/// Loads the configuration from exactly this file; `None`: the defaults.
+pub(crate) fn read(file: Option<&Path>) -> Result<Loaded, ConfigError> {
     // A variable that is no Unicode cannot be a setting of ours.
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Config::load(path.as_deref(), environment)?)
+    Config::load(file, environment)
 }
 
 /// Says what works and is probably not meant.
@@ -45,13 +50,16 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Configuration and stores, for a command that is safe beside a running service.
+/// Configuration and stores, for a command that is safe beside a running service. With the backends that the service is
+/// finishing: a key that one of them is at work on stays with it.
 pub(crate) async fn beside(path: Option<&Path>) -> Result<(Arc<Config>, Opened, Clock), Failure> {
     let config = Arc::new(load(path)?.config);
     let opening = Arc::clone(&config);
     let opened = tokio::task::spawn_blocking(move || open(&opening, OpenMode::Command))
         .await
         .map_err(|error| Failure::new(error.to_string()))??;
+    let last = last_in_force(&*opened.store).await?;
+    let config = Arc::new(with_draining((*config).clone(), last.as_ref()));
     Ok((config, opened, Clock::start()))
 }
 

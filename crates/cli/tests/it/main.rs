@@ -17,6 +17,7 @@ mod mobile;
 mod place;
 mod plan;
 mod recorder;
+mod reload;
 mod scene;
 mod traps;
 mod upgrade;

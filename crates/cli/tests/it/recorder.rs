@@ -1,13 +1,14 @@
 //! What only a look from outside can tell: that decisions can be replayed, and that an idle service rests.
 
 use std::io::BufReader;
+use std::path::Path;
 use std::time::Duration;
 
 use ticketbridge_engine::delivery::replay;
 use ticketbridge_sandbox::faults::{Knob, RetryAfterForm, Rule};
 
 use crate::bridge::Bridge;
-use crate::place::{Backend, Place, Settings, faults, older, on_writes, sandbox, seed, tickets};
+use crate::place::{Backend, Place, Settings, faults, older, on_writes, sandbox, say, seed, tickets};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recording_of_a_faulty_run_replays_to_the_same_decisions() {
@@ -41,15 +42,21 @@ async fn a_recording_of_a_faulty_run_replays_to_the_same_decisions() {
     bridge.completed(60).await;
     assert_eq!(sandbox.sfyc_stats().duplicates.total, 0);
     assert!(bridge.stop().await.success());
-    let recording = BufReader::new(std::fs::File::open(&file).expect("the recording"));
-    let steps = tokio::task::spawn_blocking(|| replay(recording)).await.expect("no panic").expect("the same commands");
-    println!("{steps} steps replayed");
-    assert!(steps > 100, "{steps} steps");
+    let steps = check_replay(&file).await;
     // A wake that decides nothing is a look for nothing: a few are drawn by timers that were overtaken by events, a
     // loop of them would burn a core while an answer is awaited.
     let text = std::fs::read_to_string(&file).expect("the recording");
     let idle = text.lines().filter(|line| line.contains(r#""event":{"event":"wake"},"commands":[]"#)).count();
     assert!(idle < 200, "{idle} of {steps} steps woke for nothing");
+}
+
+/// A recording replays to the same decisions; answers its steps.
+pub(crate) async fn check_replay(file: &Path) -> usize {
+    let recording = BufReader::new(std::fs::File::open(file).expect("the recording"));
+    let steps = tokio::task::spawn_blocking(|| replay(recording)).await.expect("no panic").expect("the same commands");
+    say(&format!("{steps} steps replayed"));
+    assert!(steps > 100, "{steps} steps");
+    steps
 }
 
 #[cfg(target_os = "linux")]

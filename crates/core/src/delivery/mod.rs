@@ -34,6 +34,7 @@ mod restriction;
 mod rows;
 mod settings;
 mod status;
+mod under_way;
 mod watch;
 mod writes;
 
@@ -45,6 +46,7 @@ pub use event::{Command, Event, LaneTaken, ProbeId, Report, SendPermit, Stop, Tr
 pub use restriction::{Chosen, Decision, Restriction, Standing};
 pub use settings::{BackendSettings, OnUnresolved, PlatformSettings, Settings};
 pub use status::{PlatformStatus, Status};
+pub use under_way::UnderWay;
 pub use writes::{
     Audit, BatchId, Ending, Fence, Intent, ItemResult, KnownTicket, LaneId, OpenTicket, Problem, Receipt, RowUpdate,
     Settle, Settled, UnsettledBatch, Writes,

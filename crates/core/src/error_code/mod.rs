@@ -16,6 +16,7 @@ pub struct ErrorCode {
 pub const ALL: &[ErrorCode] = &[
     page("TB0001", include_str!("../../../../docs/errors/TB0001.md")),
     page("TB0002", include_str!("../../../../docs/errors/TB0002.md")),
+    page("TB0003", include_str!("../../../../docs/errors/TB0003.md")),
     page("TB0101", include_str!("../../../../docs/errors/TB0101.md")),
     page("TB0102", include_str!("../../../../docs/errors/TB0102.md")),
     page("TB0103", include_str!("../../../../docs/errors/TB0103.md")),

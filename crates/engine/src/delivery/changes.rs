@@ -9,7 +9,7 @@ use ticketbridge_core::delivery::{Event, LaneId};
 use ticketbridge_core::ticket::{PlatformName, TicketId};
 use ticketbridge_store::{Change, StoreError};
 
-use super::settings;
+use super::settings::{self, InForce};
 use super::shell::Shared;
 
 /// How often others' changes are looked for.
@@ -65,7 +65,10 @@ async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
         match change {
             Change::Ticket(id) => tickets.push(id),
             Change::Settings => {
-                let settings = settings::delivery_settings(&shared.config, &shared.platforms, &*shared.store).await?;
+                // Not while a reload is under way: what it brings must not be overtaken by what was read before it.
+                let _turn = shared.settings_turn.lock().await;
+                let InForce { config, platforms } = shared.in_force();
+                let settings = settings::delivery_settings(&config, &platforms, &*shared.store).await?;
                 shared.event(Event::Settings { settings: Arc::new(settings) }).await;
             }
             Change::LossAccepted(platform) => shared.event(Event::LossAccepted { platform }).await,

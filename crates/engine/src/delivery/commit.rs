@@ -17,6 +17,7 @@ use ticketbridge_store::{StoreError, TicketBody};
 use tokio::sync::mpsc;
 
 use super::exchange::Prepared;
+use super::settings::InForce;
 use super::shell::Shared;
 use crate::platforms::PlatformHandle;
 
@@ -24,6 +25,8 @@ use crate::platforms::PlatformHandle;
 pub(super) struct Job {
     pub(super) transaction: TransactionId,
     pub(super) writes: Writes,
+    /// The configuration that it was decided with: it encodes the requests, too.
+    pub(super) in_force: InForce,
 }
 
 /// Starts a committer; it ends when the loop drops its sender.
@@ -72,7 +75,7 @@ async fn apply(shared: Arc<Shared>, transaction: TransactionId, writes: Writes) 
 
 /// Encodes the requests of all intents; an item that can't be encoded sends the decision back.
 async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Writes), Event> {
-    let Job { transaction, mut writes } = job;
+    let Job { transaction, mut writes, in_force } = job;
     if writes.intents.is_empty() {
         return Ok((transaction, writes));
     }
@@ -82,8 +85,8 @@ async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Write
             Ok(bodies) => bodies,
             Err(error) => return Err(Event::CommitFailed { transaction, why: error.to_string() }),
         };
-        let items = items(shared, intent, &rows, &bodies);
-        match encode(shared, intent, &items).await {
+        let items = items(&in_force.config, intent, &rows, &bodies);
+        match encode(&in_force, intent, &items).await {
             Ok((platform, call)) => {
                 intent.body_hash = Sha256::digest(call.body.as_deref().unwrap_or_default()).into();
                 let origins = items.iter().map(|item| item.origin);
@@ -99,19 +102,23 @@ async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Write
     Ok((transaction, writes))
 }
 
-async fn encode(shared: &Shared, intent: &Intent, items: &[Item]) -> Result<(PlatformHandle, HttpCall), EncodeFault> {
+async fn encode(
+    in_force: &InForce,
+    intent: &Intent,
+    items: &[Item],
+) -> Result<(PlatformHandle, HttpCall), EncodeFault> {
     let fault = |why: String| EncodeFault { item: None, why };
-    let platform = shared.platforms.usable(&intent.platform).map_err(fault)?;
+    let platform = in_force.platforms.usable(&intent.platform).map_err(fault)?;
     platform.prepare().await.map_err(|unprepared| fault(unprepared.why))?;
     let call = platform.platform.encode(intent.operation, items)?;
     Ok((platform, call))
 }
 
-fn items(shared: &Shared, intent: &Intent, rows: &HashMap<TicketId, &TicketRow>, bodies: &[TicketBody]) -> Vec<Item> {
+fn items(config: &Config, intent: &Intent, rows: &HashMap<TicketId, &TicketRow>, bodies: &[TicketBody]) -> Vec<Item> {
     let by_id: HashMap<TicketId, &TicketBody> = bodies.iter().map(|body| (body.id, body)).collect();
     let item_of = |id: &TicketId| {
         let (row, body) = (rows.get(id)?, by_id.get(id)?);
-        Some(item(&shared.config, intent.operation, &intent.platform, row, &body.body))
+        Some(item(config, intent.operation, &intent.platform, row, &body.body))
     };
     intent.items.iter().filter_map(item_of).collect()
 }

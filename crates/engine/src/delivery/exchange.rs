@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 use http::HeaderValue;
 use ticketbridge_core::delivery::{Event, ProbeId, SendPermit};
 use ticketbridge_core::effect::{CallClass, LookUpFault, Outcome, Query};
-use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::http::{Purpose, SendOptions};
 use ticketbridge_platforms::{Decoded, HttpCall, Item, Verdict};
 
@@ -66,10 +65,16 @@ pub(super) async fn send(shared: Arc<Shared>, permit: SendPermit) {
     shared.event(Event::Answered { batch, call, outcomes, latency }).await;
 }
 
-/// Asks a platform, page by page, and brings the whole answer or none.
-pub(super) async fn look_up(shared: Arc<Shared>, probe: ProbeId, platform: PlatformName, query: Query) {
+/// Asks a platform, page by page, and brings the whole answer or none. `platform`: as it was when the look-up was
+/// decided on, or why it cannot be used.
+pub(super) async fn look_up(
+    shared: Arc<Shared>,
+    probe: ProbeId,
+    platform: Result<PlatformHandle, String>,
+    query: Query,
+) {
     let mut asked_at = shared.clock.now().mono;
-    let result = match shared.platforms.usable(&platform) {
+    let result = match platform {
         Ok(platform) => platform.ask_telling(&query, || asked_at = shared.clock.now().mono).await,
         Err(why) => Err(LookUpFault { why, retry_after: None, throttled: false, configuration: true }),
     };

@@ -1,15 +1,19 @@
-//! Lanes: taken at the start, renewed in time, given back at the end.
+//! Lanes: taken at the start or when a platform comes into use, renewed in time, given back at the end or when nothing
+//! is left of a platform that is no longer used.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use ticketbridge_core::delivery::{Event, LaneId, LaneTaken, Report, Stop};
+use ticketbridge_core::delivery::{Event, Fence, LaneId, LaneTaken, Report, Stop};
 use ticketbridge_core::ticket::{PlatformName, TicketId};
 use ticketbridge_core::time::Mono;
 use ticketbridge_store::{LaneAnswer, LaneGrant, StoreError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::settings::InForce;
 use super::shell::{STORE_RETRY, Shared};
 use crate::identity;
 
@@ -18,47 +22,97 @@ const LEASE_MARGIN: Duration = Duration::from_mins(1);
 /// Wait before a lane that another holds is asked for again.
 const HELD_RETRY: Duration = Duration::from_secs(1);
 
-/// The tasks that keep our lanes.
-pub(super) struct Keepers(JoinSet<Option<(LaneId, ticketbridge_core::delivery::Fence)>>);
+/// How often a lane that nobody uses any more is looked at, until nothing is left in it.
+const DRAINED_LOOK: Duration = Duration::from_secs(5);
+
+/// What our keepers hold when they end.
+pub(super) struct Keepers {
+    tasks: JoinSet<(PlatformName, Option<Held>)>,
+}
+
+/// A lane and our token.
+type Held = (LaneId, Fence);
 
 impl Keepers {
     /// Gives every lane back, so that another process need not wait for the lease to run out.
     pub(super) async fn release(mut self, shared: &Shared) {
-        while let Some(ended) = self.0.join_next().await {
-            if let Ok(Some((lane, fence))) = ended
-                && let Err(error) = shared.store.release_lane(lane, fence).await
-            {
-                tracing::warn!(error = %error, "A lane could not be given back; its lease runs out by itself.");
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Ok((_, Some(held))) = ended {
+                give_back(shared, held).await;
             }
         }
     }
 }
 
-/// Starts one keeper per lane of each ticket platform.
-pub(super) fn keep(shared: &Arc<Shared>) -> Keepers {
-    let mut keepers = JoinSet::new();
-    let holder = identity::holder();
-    let mut platforms: Vec<PlatformName> =
-        shared.config.backends.iter().map(|backend| backend.tickets.clone()).collect();
-    platforms.sort();
-    platforms.dedup();
-    for platform in platforms {
-        for index in 0..shared.store.lanes_per_platform() {
-            keepers.spawn(keep_one(Arc::clone(shared), platform.clone(), index, holder));
-        }
+async fn give_back(shared: &Shared, (lane, fence): Held) {
+    if let Err(error) = shared.store.release_lane(lane, fence).await {
+        tracing::warn!(error = %error, "A lane could not be given back; its lease runs out by itself.");
     }
-    Keepers(keepers)
 }
 
-async fn keep_one(
-    shared: Arc<Shared>,
-    platform: PlatformName,
-    index: u32,
-    holder: Uuid,
-) -> Option<(LaneId, ticketbridge_core::delivery::Fence)> {
-    let lease = shared.platforms.longest_request() + LEASE_MARGIN;
+/// Keeps the lanes of each ticket platform, and those of platforms that a reload brings; answers the keepers when the
+/// service stops. The lanes of a platform that is no longer used are given back when nothing is left in them.
+pub(super) async fn keep(shared: Arc<Shared>) -> Keepers {
+    let mut keepers = Keepers { tasks: JoinSet::new() };
+    let holder = identity::holder();
+    let (mut in_force, mut stopping) = (shared.in_force.subscribe(), shared.stopping.subscribe());
+    // Keepers at work, by platform.
+    let mut kept: BTreeMap<PlatformName, u32> = BTreeMap::new();
+    loop {
+        let used = ticket_platforms(&in_force.borrow_and_update());
+        for platform in used {
+            if kept.contains_key(&platform) {
+                continue;
+            }
+            let lanes = shared.store.lanes_per_platform();
+            kept.insert(platform.clone(), lanes);
+            for index in 0..lanes {
+                let keeper = keep_one(Arc::clone(&shared), platform.clone(), index, holder);
+                let platform = platform.clone();
+                keepers.tasks.spawn(async move { (platform, keeper.await) });
+            }
+        }
+        tokio::select! {
+            () = stopped(&mut stopping) => return keepers,
+            _ = in_force.changed() => {}
+            Some(ended) = keepers.tasks.join_next() => {
+                // At work until the stop, but for a platform that is no longer used.
+                if let Ok((platform, held)) = ended {
+                    if let Some(held) = held {
+                        give_back(&shared, held).await;
+                    }
+                    if let Some(left) = kept.get_mut(&platform) {
+                        *left -= 1;
+                    }
+                    kept.retain(|_, left| *left > 0);
+                }
+            }
+        }
+    }
+}
+
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // An error would say that the sender is gone: nobody asks for lanes any more.
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
+/// The platforms that tickets live on.
+fn ticket_platforms(in_force: &InForce) -> BTreeSet<PlatformName> {
+    in_force.config.backends.iter().map(|backend| backend.tickets.clone()).collect()
+}
+
+/// Why a lane is let go.
+enum Ended {
+    /// The service stops, or the lane is of no more use: it is given back.
+    Over,
+    /// Another took it, or the store failed: it is asked for again.
+    Lost,
+}
+
+async fn keep_one(shared: Arc<Shared>, platform: PlatformName, index: u32, holder: Uuid) -> Option<Held> {
     let mut stopping = shared.stopping.subscribe();
     loop {
+        let lease = lease(&shared, Duration::ZERO);
         let before = shared.clock.now().mono;
         let answer = shared.store.take_lane(&platform, index, holder, lease).await;
         let wait = match answer {
@@ -66,12 +120,16 @@ async fn keep_one(
                 let held = (grant.lane, grant.fence);
                 match announce(&shared, &platform, *grant, before.after(lease)).await {
                     Ok(()) => {
-                        if renew(&shared, held, lease, &mut stopping).await {
+                        let ended = renew(&shared, &platform, held, lease, &mut stopping).await;
+                        if *stopping.borrow() {
                             return Some(held);
                         }
                         shared.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&held.0);
                         shared.event(Event::LaneLost { lane: held.0 }).await;
-                        Duration::ZERO
+                        match ended {
+                            Ended::Over => return Some(held),
+                            Ended::Lost => Duration::ZERO,
+                        }
                     }
                     Err(error) => report(&shared, error),
                 }
@@ -86,7 +144,21 @@ async fn keep_one(
             () = tokio::time::sleep(wait) => {}
             _ = stopping.wait_for(|stop| *stop) => return None,
         }
+        if !is_used(&shared, &platform) {
+            // Not ours, and of no more use: whoever holds it sees to what is in it.
+            return None;
+        }
     }
+}
+
+/// The length of a lease: longer than any request of the configuration in force, and never shorter than it was, since
+/// requests that were sent before may still be under way.
+fn lease(shared: &Shared, before: Duration) -> Duration {
+    before.max(shared.in_force.borrow().platforms.longest_request() + LEASE_MARGIN)
+}
+
+fn is_used(shared: &Shared, platform: &PlatformName) -> bool {
+    ticket_platforms(&shared.in_force.borrow()).contains(platform)
 }
 
 fn report(shared: &Shared, error: StoreError) -> Duration {
@@ -122,18 +194,34 @@ async fn announce(shared: &Shared, platform: &PlatformName, grant: LaneGrant, un
     Ok(())
 }
 
-/// Renews a lane until the end (true) or until it is lost (false).
+/// Renews a lane until the end, until it is lost, or until it is of no more use and nothing is left in it.
 async fn renew(
     shared: &Shared,
-    (lane, fence): (LaneId, ticketbridge_core::delivery::Fence),
-    lease: Duration,
-    stopping: &mut tokio::sync::watch::Receiver<bool>,
-) -> bool {
+    platform: &PlatformName,
+    (lane, fence): Held,
+    mut lease: Duration,
+    stopping: &mut watch::Receiver<bool>,
+) -> Ended {
+    let mut in_force = shared.in_force.subscribe();
     let mut until = shared.clock.now().mono.after(lease);
     loop {
+        let used = is_used(shared, platform);
+        let mut rest = lease / 3;
+        if !used {
+            rest = rest.min(DRAINED_LOOK);
+        }
         tokio::select! {
-            () = tokio::time::sleep(lease / 3) => {}
-            _ = stopping.wait_for(|stop| *stop) => return true,
+            () = tokio::time::sleep(rest) => {}
+            // Its requests may take longer from now on: they are sent only within a lease that outlives them.
+            _ = in_force.changed() => lease = self::lease(shared, lease),
+            _ = stopping.wait_for(|stop| *stop) => return Ended::Over,
+        }
+        if !used {
+            match shared.store.open_tickets(lane, TicketId(0), 1).await {
+                Ok(left) if left.is_empty() && !is_used(shared, platform) => return Ended::Over,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(error = %error, "A lane could not be looked at; trying again."),
+            }
         }
         let before = shared.clock.now().mono;
         match shared.store.renew_lane(lane, fence, lease).await {
@@ -141,13 +229,13 @@ async fn renew(
                 until = before.after(lease);
                 shared.event(Event::LaneRenewed { lane, until }).await;
             }
-            Ok(false) => return false,
+            Ok(false) => return Ended::Lost,
             Err(StoreError::Refused(why)) if shared.clock.now().mono < until => {
                 tracing::warn!(why, "A lease could not be renewed yet; trying again.");
             }
             Err(error) => {
                 report(shared, error);
-                return false;
+                return Ended::Lost;
             }
         }
     }

@@ -15,9 +15,12 @@ mod lanes;
 mod record;
 mod settings;
 mod shell;
+mod switch;
 
 pub(crate) use commit::item;
 pub use lanes::stop_document;
 pub use record::{FlightRecorder, Recorded, replay};
 pub use settings::{BackendView, SETTING_NAMES, delivery_settings, effective_backends};
+pub(crate) use settings::{InForce, drop_outdated_overrides};
 pub use shell::{DeliveryHandle, DeliveryOptions, DeliveryService};
+pub(crate) use switch::begun;

@@ -1,6 +1,7 @@
 //! From the configuration, and what was changed at run time, to the settings that decisions are made with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use ticketbridge_config::Config;
@@ -11,6 +12,13 @@ use ticketbridge_core::ticket::BackendName;
 use ticketbridge_store::{BackendOverride, Store, StoreError};
 
 use crate::platforms::PlatformSet;
+
+/// The configuration that decisions are made and carried out with. Replaced whole by a reload.
+#[derive(Clone)]
+pub(crate) struct InForce {
+    pub(crate) config: Arc<Config>,
+    pub(crate) platforms: Arc<PlatformSet>,
+}
 
 /// The settings of a backend that can be changed while running.
 pub const SETTING_NAMES: [&str; 3] = ["processing", "max_retries", "max_tickets_per_request"];
@@ -28,25 +36,35 @@ pub struct BackendView {
 /// The backends with what was changed at run time. A file that says something else since a change was made wins.
 pub async fn effective_backends(config: &Config, store: &dyn Store) -> Result<Vec<BackendView>, StoreError> {
     let overrides = store.backend_overrides().await?;
-    let mut views = Vec::with_capacity(config.backends.len());
-    for backend in &config.backends {
+    let view = |backend: &Backend| {
         let mut view = BackendView { backend: backend.clone(), changed: Vec::new() };
         for name in SETTING_NAMES {
             let Some(change) = overrides.get(&(backend.name.clone(), name.to_owned())) else { continue };
             if change.file_value == file_value(backend, name) && take_over(&mut view.backend, name, change) {
                 view.changed.push(name.to_owned());
-            } else {
-                tracing::info!(
-                    backend = %backend.name,
-                    setting = name,
-                    "The configuration file was changed since this setting was set at run time; the file wins."
-                );
-                store.set_backend_override(&backend.name, name, None).await?;
             }
         }
-        views.push(view);
+        view
+    };
+    Ok(config.backends.iter().map(view).collect())
+}
+
+/// Forgets what was changed at run time and does not hold any more: the file says something else since, or has no such
+/// backend. Only for a configuration that is in force: a command may read a newer file than the service has.
+pub(crate) async fn drop_outdated_overrides(config: &Config, store: &dyn Store) -> Result<(), StoreError> {
+    for ((name, setting), change) in store.backend_overrides().await? {
+        let backend = config.backends.iter().find(|backend| backend.name == name);
+        if backend.is_some_and(|backend| change.file_value == file_value(backend, &setting)) {
+            continue;
+        }
+        tracing::info!(
+            backend = %name,
+            setting,
+            "The configuration file was changed since this setting was set at run time; the file wins."
+        );
+        store.set_backend_override(&name, &setting, None).await?;
     }
-    Ok(views)
+    Ok(())
 }
 
 /// What the file says of one setting.
@@ -85,7 +103,7 @@ pub async fn delivery_settings(
         let settings = BackendSettings {
             tickets: backend.tickets,
             work_orders: backend.work_orders,
-            processing: backend.processing && backend.state == BackendState::Active,
+            processing: backend.processing && matches!(backend.state, BackendState::Active | BackendState::Draining),
             max_retries: u8::try_from(backend.max_retries).unwrap_or(u8::MAX),
             max_tickets_per_request: backend.max_tickets_per_request as usize,
         };

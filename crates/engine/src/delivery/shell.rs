@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ticketbridge_config::Config;
-use ticketbridge_core::delivery::{BatchId, Command, Delivery, Event, LaneId, Report, Restriction, Standing, Status};
+use ticketbridge_config::{Config, PlatformChange};
+use ticketbridge_core::delivery::{
+    BatchId, Command, Delivery, Event, LaneId, Report, Restriction, Settings, Standing, Status,
+};
 use ticketbridge_core::ticket::{PlatformName, TicketId};
+use ticketbridge_core::time::Mono;
 use ticketbridge_store::{Store, StoreError};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::record::FlightRecorder;
+use super::settings::InForce;
+use super::switch::Switch;
 use super::{changes, commit, exchange, lanes, settings};
 use crate::clock::Clock;
 use crate::exchanges::Exchanges;
@@ -46,11 +51,13 @@ pub struct DeliveryOptions {
 /// What all parts of the shell share.
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
-    pub(super) platforms: Arc<PlatformSet>,
-    pub(super) config: Arc<Config>,
+    /// The configuration that decisions are made with now. Replaced by the loop alone.
+    pub(super) in_force: watch::Sender<InForce>,
+    /// Held while settings are read for the loop, so that they reach it in the order of their reading.
+    pub(super) settings_turn: tokio::sync::Mutex<()>,
     pub(super) clock: Clock,
     pub(super) suspect: bool,
-    pub(super) events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Incoming>,
     pub(super) traces: Traces,
     pub(super) exchanges: Exchanges,
     /// Encoded requests between their commit and their sending.
@@ -68,7 +75,12 @@ pub(super) struct Shared {
 impl Shared {
     /// Hands an event to the loop. The loop gone: nobody needs it any more.
     pub(super) async fn event(&self, event: Event) {
-        let _gone = self.events.send(event).await;
+        let _gone = self.events.send(Incoming::Event(event)).await;
+    }
+
+    /// The configuration that decisions are made with now.
+    pub(super) fn in_force(&self) -> InForce {
+        self.in_force.borrow().clone()
     }
 
     /// After this nothing may be written: the service ends with the error.
@@ -78,6 +90,12 @@ impl Shared {
         self.stopping.send_replace(true);
         self.news.notify_waiters();
     }
+}
+
+/// What comes to the loop, in order.
+enum Incoming {
+    Event(Event),
+    Switch(Box<Switch>),
 }
 
 enum Request {
@@ -115,6 +133,23 @@ impl DeliveryHandle {
         wait.await.ok()
     }
 
+    /// Changes over to a newer configuration, or says why not; then nothing is changed. `changed`: the platforms that are
+    /// in both and not the same. Returns when everything from now on is decided with it.
+    pub(crate) async fn switch(
+        &self,
+        in_force: InForce,
+        changed: BTreeMap<PlatformName, PlatformChange>,
+    ) -> Result<(), String> {
+        let _turn = self.shared.settings_turn.lock().await;
+        let store = &*self.shared.store;
+        let settings = settings::delivery_settings(&in_force.config, &in_force.platforms, store).await;
+        let settings = Arc::new(settings.map_err(|error| error.to_string())?);
+        let (answer, answered) = oneshot::channel();
+        let switch = Switch::new(in_force, settings, changed, answer);
+        let _gone = self.shared.events.send(Incoming::Switch(Box::new(switch))).await;
+        answered.await.unwrap_or_else(|_| Err(String::from("the service is stopping")))
+    }
+
     /// Starts nothing new; the service ends when all that is in flight is settled.
     pub async fn drain(&self) {
         let _gone = self.requests.send(Request::Drain).await;
@@ -125,10 +160,16 @@ impl DeliveryHandle {
 pub struct DeliveryService {
     shared: Arc<Shared>,
     delivery: Delivery,
-    events: mpsc::Receiver<Event>,
+    /// What the state machine decides with, but for what a change-over holds back.
+    settings: Arc<Settings>,
+    /// A change-over that waits for what is in flight.
+    switching: Option<Box<Switch>>,
+    events: mpsc::Receiver<Incoming>,
     requests: mpsc::Receiver<Request>,
     committers: BTreeMap<LaneId, mpsc::UnboundedSender<commit::Job>>,
     recorder: Option<FlightRecorder>,
+    commands: Vec<Command>,
+    wake: Option<Mono>,
     draining: bool,
 }
 
@@ -147,8 +188,8 @@ impl DeliveryService {
         let (stopping, _) = tokio::sync::watch::channel(false);
         let shared = Arc::new(Shared {
             store,
-            platforms,
-            config,
+            in_force: watch::Sender::new(InForce { config, platforms }),
+            settings_turn: tokio::sync::Mutex::new(()),
             clock,
             suspect,
             events,
@@ -163,11 +204,15 @@ impl DeliveryService {
         let handle = DeliveryHandle { shared: Arc::clone(&shared), requests };
         let service = Self {
             shared,
-            delivery: Delivery::new(settings, seed),
+            delivery: Delivery::new(Arc::clone(&settings), seed),
+            settings,
+            switching: None,
             events: inbox,
             requests: asked,
             committers: BTreeMap::new(),
             recorder,
+            commands: Vec::new(),
+            wake: None,
             draining: false,
         };
         Ok((service, handle))
@@ -192,46 +237,38 @@ impl DeliveryService {
 
     async fn work(&mut self, restricted_to: Option<usize>) -> Result<(), StoreError> {
         let seen = changes::Seen::until_now(&self.shared).await?;
-        let keepers = lanes::keep(&self.shared);
+        let keepers = tokio::spawn(lanes::keep(Arc::clone(&self.shared)));
         let watcher = tokio::spawn(changes::watch(Arc::clone(&self.shared), seen));
         let mut stopping = self.shared.stopping.subscribe();
-        let mut commands = Vec::new();
-        let mut wake = None;
         loop {
-            let deadline = wake.map(|at| self.shared.clock.deadline(at));
-            let event = tokio::select! {
+            let deadline = self.wake.map(|at| self.shared.clock.deadline(at));
+            let patience = self.switching.as_ref().map(|switch| switch.until);
+            tokio::select! {
                 biased;
                 Some(request) = self.requests.recv() => match request {
                     Request::Status(answer) => {
                         let _gone = answer.send(self.delivery.status(self.shared.clock.now().mono));
                         continue;
                     }
-                    Request::Drain => Event::Drain,
+                    Request::Drain => {
+                        self.refuse_switch("the service is stopping");
+                        self.draining = true;
+                        self.step(Event::Drain);
+                    }
                 },
-                Some(event) = self.events.recv() => event,
+                Some(incoming) = self.events.recv() => match incoming {
+                    Incoming::Event(event) => self.step(event),
+                    Incoming::Switch(switch) => self.begin_switch(switch),
+                },
                 () = sleep_until(deadline) => {
                     // It has come once. Without a new one only events wake us; kept, it would come again at once.
-                    wake = None;
-                    Event::Wake
+                    self.wake = None;
+                    self.step(Event::Wake);
                 }
+                () = sleep_until(patience) => {}
                 _ = stopping.changed() => break,
             };
-            self.draining |= matches!(event, Event::Drain);
-            if let Event::Settings { settings } = &event {
-                self.shared.exchanges.settings(settings);
-            }
-            let now = self.shared.clock.now();
-            let recorded = self.recorder.as_ref().map(|_| event.clone());
-            self.delivery.handle(now, event, &mut commands);
-            if let (Some(recorder), Some(event)) = (&mut self.recorder, recorded) {
-                recorder.write(now, &event, &commands);
-            }
-            for command in commands.drain(..) {
-                match command {
-                    Command::WakeAt { at } => wake = at,
-                    other => self.perform(other),
-                }
-            }
+            self.go_on_with_switch();
             let over = restricted_to.is_some_and(|lanes| self.delivery.is_over(lanes));
             if over || (self.draining && self.delivery.load().1 == 0) {
                 break;
@@ -239,11 +276,76 @@ impl DeliveryService {
         }
         self.shared.stopping.send_replace(true);
         watcher.abort();
-        keepers.release(&self.shared).await;
+        if let Ok(keepers) = keepers.await {
+            keepers.release(&self.shared).await;
+        }
         match self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// One event: its decisions, written down and performed.
+    fn step(&mut self, event: Event) {
+        if let Event::Settings { settings } = &event
+            && self.switching.is_none()
+        {
+            self.settings = Arc::clone(settings);
+            self.shared.exchanges.settings(settings);
+        }
+        let now = self.shared.clock.now();
+        let recorded = self.recorder.as_ref().map(|_| event.clone());
+        let mut commands = std::mem::take(&mut self.commands);
+        self.delivery.handle(now, event, &mut commands);
+        if let (Some(recorder), Some(event)) = (&mut self.recorder, recorded) {
+            recorder.write(now, &event, &commands);
+        }
+        for command in commands.drain(..) {
+            match command {
+                Command::WakeAt { at } => self.wake = at,
+                other => self.perform(other),
+            }
+        }
+        self.commands = commands;
+    }
+
+    /// Takes a newer configuration, or first lets come back what is in flight on the platforms that change.
+    fn begin_switch(&mut self, switch: Box<Switch>) {
+        if self.draining {
+            let _gone = switch.answer.send(Err(String::from("the service is stopping")));
+        } else if switch.changed.is_empty() {
+            self.take_over(*switch);
+        } else {
+            let holding = Arc::new(switch.holding(&self.settings));
+            self.switching = Some(switch);
+            self.step(Event::Settings { settings: holding });
+        }
+    }
+
+    fn go_on_with_switch(&mut self) {
+        let Some(switch) = self.switching.take_if(|switch| !switch.waits(&self.delivery)) else { return };
+        match switch.decide(&self.delivery) {
+            Ok(()) => self.take_over(*switch),
+            Err(why) => {
+                self.step(Event::Settings { settings: Arc::clone(&self.settings) });
+                let _gone = switch.answer.send(Err(why));
+            }
+        }
+    }
+
+    fn refuse_switch(&mut self, why: &str) {
+        if let Some(switch) = self.switching.take() {
+            self.step(Event::Settings { settings: Arc::clone(&self.settings) });
+            let _gone = switch.answer.send(Err(why.to_owned()));
+        }
+    }
+
+    /// From here on everything is decided, encoded and sent with the newer configuration.
+    fn take_over(&mut self, switch: Switch) {
+        let Switch { in_force, settings, answer, .. } = switch;
+        self.shared.in_force.send_replace(in_force);
+        self.step(Event::Settings { settings });
+        let _gone = answer.send(Ok(()));
     }
 
     fn perform(&mut self, command: Command) {
@@ -252,12 +354,14 @@ impl DeliveryService {
                 let lane = writes.lane;
                 let shared = &self.shared;
                 let committer = self.committers.entry(lane).or_insert_with(|| commit::start(Arc::clone(shared)));
-                let _gone = committer.send(commit::Job { transaction, writes });
+                let in_force = self.shared.in_force();
+                let _gone = committer.send(commit::Job { transaction, writes, in_force });
             }
             Command::Send(permit) => {
                 tokio::spawn(exchange::send(Arc::clone(&self.shared), permit));
             }
             Command::LookUp { probe, platform, query } => {
+                let platform = self.shared.in_force().platforms.usable(&platform);
                 tokio::spawn(exchange::look_up(Arc::clone(&self.shared), probe, platform, query));
             }
             Command::Load { lane, after, limit } => {

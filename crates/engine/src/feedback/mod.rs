@@ -36,5 +36,6 @@ pub use function::Function;
 pub use preview::{MAX_PREVIEW_PAGES, Preview, PreviewedChange, USUAL_PREVIEW_PAGES};
 pub use report::{FailedTicket, MAX_NAMED, RunReport};
 pub use run::{Parts, RunOptions, run};
+pub(crate) use schedule::follow_schedules;
 pub use service::{Feedback, FeedbackError, RunRequest, Started};
 pub use wire::{Time, Wire};

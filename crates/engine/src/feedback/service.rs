@@ -27,7 +27,7 @@ use super::wire::{Time, Wire};
 use crate::clock::Clock;
 use crate::identity;
 use crate::mail::{FailedItem, FeedbackNews, Mailer, Notify, feedback_message};
-use crate::platforms::{Environment, mobile};
+use crate::platforms::{self, Environment, mobile};
 
 /// Rows deleted in one transaction.
 const PURGE_STEP: usize = 500;
@@ -114,6 +114,8 @@ type Wires = (Arc<dyn Wire>, Arc<dyn Wire>);
 
 struct Loaded {
     function: Function,
+    /// What it was made of; `None`: by the caller's own hands.
+    made_of: Option<MadeOf>,
     /// Wallet and box office, or why they cannot be used.
     wires: Result<Wires, String>,
     holder: Uuid,
@@ -124,7 +126,7 @@ struct Loaded {
 /// All functions of a configuration. Cheap to clone.
 #[derive(Clone)]
 pub struct Feedback {
-    functions: Arc<Vec<Loaded>>,
+    functions: Arc<Vec<Arc<Loaded>>>,
     store: Arc<dyn FeedbackStore>,
     time: Arc<dyn Time>,
     notify: Option<Arc<dyn Notify>>,
@@ -145,6 +147,7 @@ impl Feedback {
         let mut accounts = BTreeMap::new();
         let load = |settings: &FeedbackConfig| Loaded {
             function: Function::new(settings, config),
+            made_of: Some(MadeOf::of(settings, config, environment)),
             wires: own_account(settings, config, environment, &mut accounts)
                 .and_then(|()| wires(settings, config, environment, observer)),
             holder: identity::holder(),
@@ -164,6 +167,17 @@ impl Feedback {
         feedback
     }
 
+    /// The functions of a newer configuration in the place of these. Runs in progress end as they began; a function that
+    /// is made of the same keeps its connections.
+    pub(crate) fn renewed(&self, newer: &Self) -> Self {
+        let keep = |new: &Arc<Loaded>| {
+            let is_same = |old: &&Arc<Loaded>| old.made_of.is_some() && old.made_of == new.made_of && old.wires.is_ok();
+            Arc::clone(self.functions.iter().find(is_same).unwrap_or(new))
+        };
+        let functions = Arc::new(newer.functions.iter().map(keep).collect());
+        Self { functions, notify: newer.notify.clone(), ..self.clone() }
+    }
+
     /// Tells people by other means.
     #[must_use]
     pub fn notifying(mut self, notify: Arc<dyn Notify>) -> Self {
@@ -179,6 +193,7 @@ impl Feedback {
     ) -> Self {
         let load = |(function, wallet, box_office)| Loaded {
             function,
+            made_of: None,
             wires: Ok((wallet, box_office)),
             holder: identity::holder(),
             dumps: None,
@@ -187,7 +202,7 @@ impl Feedback {
     }
 
     fn of(functions: Vec<Loaded>, store: Arc<dyn FeedbackStore>, time: Arc<dyn Time>) -> Self {
-        let functions = Arc::new(functions);
+        let functions = Arc::new(functions.into_iter().map(Arc::new).collect());
         let (stopping, active) = (watch::Sender::new(false), watch::Sender::new(0));
         Self { functions, store, time, notify: None, stopping, active }
     }
@@ -392,7 +407,7 @@ impl Feedback {
         &*self.time
     }
 
-    fn loaded(&self, organizer: &str) -> Result<&Loaded, FeedbackError> {
+    fn loaded(&self, organizer: &str) -> Result<&Arc<Loaded>, FeedbackError> {
         let of_organizer = || self.functions.iter().filter(|loaded| &*loaded.function.organizer == organizer);
         let active = of_organizer().find(|loaded| loaded.function.active);
         active.or_else(|| of_organizer().next()).ok_or_else(|| {
@@ -468,6 +483,27 @@ impl Loaded {
         let (folder, secrets) = self.dumps.as_ref()?;
         let Function { organizer, max_dump_kib, .. } = &self.function;
         RunDump::open(folder.clone(), organizer, run.0, *max_dump_kib, Redactor::new(secrets))
+    }
+}
+
+/// What a function was made of, to tell whether a newer configuration makes another one.
+#[derive(PartialEq, Eq)]
+struct MadeOf {
+    settings: Box<str>,
+    platforms: [Option<platforms::MadeOf>; 2],
+}
+
+impl MadeOf {
+    fn of(settings: &FeedbackConfig, config: &Config, environment: &Environment) -> Self {
+        let platform = |name| {
+            let platform = config.platforms.get(name)?;
+            Some(platforms::MadeOf::of(name, platform, config, environment))
+        };
+        Self {
+            // Maps with text keys and plain values only: there is nothing that JSON could refuse.
+            settings: serde_json::to_string(&(settings, &config.mail.error_recipients)).unwrap_or_default().into(),
+            platforms: [platform(&settings.source), platform(&settings.box_office)],
+        }
     }
 }
 

@@ -76,6 +76,12 @@ impl Offload {
         Self { shared: Arc::new(Shared { store, plants, offload, network }), state: Arc::default() }
     }
 
+    /// The same with other sources and rules; what was seen so far is known to both. A scan in progress ends as it began.
+    pub(crate) fn renewed(&self, offload: OffloadSettings, network: Arc<Settings>) -> Self {
+        let (store, plants) = (Arc::clone(&self.shared.store), Arc::clone(&self.shared.plants));
+        Self { shared: Arc::new(Shared { store, plants, offload, network }), state: Arc::clone(&self.state) }
+    }
+
     /// Looks at all sources and takes in what is ready: topology first, then KPI files in byte order of their names.
     ///
     /// Errors: only [`StoreError::Fatal`], after which the process must stop; everything else is in the report.

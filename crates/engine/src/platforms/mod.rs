@@ -6,6 +6,7 @@
 mod cherwell;
 mod connector;
 mod handle;
+mod made_of;
 pub(crate) mod mobile;
 
 use std::collections::BTreeMap;
@@ -19,9 +20,15 @@ use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::http::ExchangeObserver;
 
 pub use handle::PlatformHandle;
+pub(crate) use made_of::MadeOf;
 
 /// All platforms of a configuration.
-pub struct PlatformSet(BTreeMap<PlatformName, Result<PlatformHandle, String>>);
+pub struct PlatformSet {
+    loaded: BTreeMap<PlatformName, Result<PlatformHandle, String>>,
+    /// What each was made of, those for mobile tickets, too: whatever is the same in a newer configuration keeps its
+    /// handle.
+    made_of: BTreeMap<PlatformName, MadeOf>,
+}
 
 /// The environment, for secrets by reference.
 pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -29,15 +36,50 @@ pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 impl PlatformSet {
     /// Loads every platform that tickets or work orders live on.
     pub fn load(config: &Config, environment: &Environment, observer: Option<&Arc<dyn ExchangeObserver>>) -> Self {
-        let load = |(name, platform): (&PlatformName, &PlatformConfig)| {
-            (name.clone(), load_one(name, platform, config, environment, observer))
-        };
-        Self(config.platforms.iter().filter(|(_, platform)| platform.kind().carries_tickets()).map(load).collect())
+        let nothing = Self { loaded: BTreeMap::new(), made_of: BTreeMap::new() };
+        nothing.renewed(config, environment, observer)
+    }
+
+    /// The platforms of a newer configuration. One that is made of the same keeps its handle, and with it connections,
+    /// login and what was learned; one that could not be used is tried again.
+    pub(crate) fn renewed(
+        &self,
+        config: &Config,
+        environment: &Environment,
+        observer: Option<&Arc<dyn ExchangeObserver>>,
+    ) -> Self {
+        let (mut loaded, mut made_of) = (BTreeMap::new(), BTreeMap::new());
+        for (name, platform) in &config.platforms {
+            let new = MadeOf::of(name, platform, config, environment);
+            if platform.kind().carries_tickets() {
+                let kept = self.loaded.get(name).filter(|kept| kept.is_ok() && self.made_of.get(name) == Some(&new));
+                let load = || load_one(name, platform, config, environment, observer);
+                loaded.insert(name.clone(), kept.cloned().unwrap_or_else(load));
+            }
+            made_of.insert(name.clone(), new);
+        }
+        Self { loaded, made_of }
+    }
+
+    /// These platforms without those that a configuration does not have any more.
+    pub(crate) fn only_of(&self, config: &Config) -> Self {
+        let is_there = |name: &PlatformName| config.platforms.contains_key(name);
+        let loaded = self.loaded.iter().filter(|(name, _)| is_there(name));
+        let made_of = self.made_of.iter().filter(|(name, _)| is_there(name));
+        Self {
+            loaded: loaded.map(|(name, loaded)| (name.clone(), loaded.clone())).collect(),
+            made_of: made_of.map(|(name, made_of)| (name.clone(), *made_of)).collect(),
+        }
+    }
+
+    /// What a platform was made of.
+    pub(crate) fn made_of(&self, name: &PlatformName) -> Option<&MadeOf> {
+        self.made_of.get(name)
     }
 
     /// A platform, or why it cannot be used.
     pub fn usable(&self, name: &PlatformName) -> Result<PlatformHandle, String> {
-        match self.0.get(name) {
+        match self.loaded.get(name) {
             Some(loaded) => loaded.clone(),
             None => Err(format!("no platform `{name}` is configured for tickets")),
         }
@@ -45,19 +87,19 @@ impl PlatformSet {
 
     /// All platforms, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&PlatformName, &Result<PlatformHandle, String>)> {
-        self.0.iter()
+        self.loaded.iter()
     }
 
     /// Ends every login that costs something; for a clean stop.
     pub async fn farewell(&self) {
-        for (name, handle) in self.0.iter().filter_map(|(name, loaded)| Some((name, loaded.as_ref().ok()?))) {
+        for (name, handle) in self.loaded.iter().filter_map(|(name, loaded)| Some((name, loaded.as_ref().ok()?))) {
             handle.farewell(name).await;
         }
     }
 
     /// The longest that a write request may take on any of them: a lease must outlive it.
     pub fn longest_request(&self) -> Duration {
-        self.0.values().flatten().map(|handle| handle.write_timeout).max().unwrap_or(Duration::from_mins(1))
+        self.loaded.values().flatten().map(|handle| handle.write_timeout).max().unwrap_or(Duration::from_mins(1))
     }
 }
 

@@ -39,7 +39,12 @@ pub(crate) fn at(text: &str) -> Timestamp {
 }
 
 pub(crate) fn backend(name: &str, platform: &str) -> BackendChoice {
-    BackendChoice { name: BackendName::new(name), tickets: PlatformName::new(platform), available: true }
+    BackendChoice {
+        name: BackendName::new(name),
+        tickets: PlatformName::new(platform),
+        available: true,
+        draining: false,
+    }
 }
 
 /// Both stores, an offload over one folder, and a workflow. The clock stands at `as_of`.

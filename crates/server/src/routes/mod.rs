@@ -2,6 +2,7 @@
 
 mod acts;
 mod backends;
+mod config;
 mod errors;
 mod exchanges;
 mod explain;
@@ -15,20 +16,40 @@ mod tickets;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use ticketbridge_core::delivery::Status;
 use ticketbridge_engine::app::App;
+use ticketbridge_engine::live::Live;
 use tokio::sync::Semaphore;
 
-use crate::access::Access;
+use crate::access::{Access, AccessInForce};
 use crate::guard::guard;
 use crate::limits::{MAX_UPLOADS, STATUS_TIMEOUT};
 use crate::problem::Problem;
 
-/// What every route works with. Cheap to clone.
+/// What the server works with from its start to its stop. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Office {
+    /// The running service, as it is now.
+    live: Live,
+    /// Who may call, as it is now.
+    access: AccessInForce,
+    uploads: Arc<Semaphore>,
+    metrics: PrometheusHandle,
+}
+
+impl Office {
+    /// An office of a running service.
+    pub(crate) fn new(live: Live, access: AccessInForce, metrics: PrometheusHandle) -> Self {
+        Self { live, access, uploads: Arc::new(Semaphore::new(MAX_UPLOADS)), metrics }
+    }
+}
+
+/// What a request works with, from its head to its answer: a reload meanwhile changes nothing for it. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Desk {
     /// The running service.
@@ -37,15 +58,24 @@ pub(crate) struct Desk {
     pub(crate) access: Arc<Access>,
     /// Bodies that are being read and worked on.
     pub(crate) uploads: Arc<Semaphore>,
+    /// The way to a newer configuration.
+    live: Live,
     metrics: PrometheusHandle,
 }
 
-impl Desk {
-    /// A desk of a running service.
-    pub(crate) fn new(app: App, access: Arc<Access>, metrics: PrometheusHandle) -> Self {
-        Self { app, access, uploads: Arc::new(Semaphore::new(MAX_UPLOADS)), metrics }
+impl FromRef<Office> for Desk {
+    fn from_ref(office: &Office) -> Self {
+        Self {
+            app: office.live.app(),
+            access: office.access.now(),
+            uploads: Arc::clone(&office.uploads),
+            live: office.live.clone(),
+            metrics: office.metrics.clone(),
+        }
     }
+}
 
+impl Desk {
     /// Delivery's snapshot of itself; `None`: it has ended, or does not answer.
     async fn delivery(&self) -> Option<Status> {
         tokio::time::timeout(STATUS_TIMEOUT, self.app.delivery.status()).await.ok().flatten()
@@ -53,7 +83,7 @@ impl Desk {
 }
 
 /// All routes behind the guard.
-pub(crate) fn router(desk: Desk) -> Router {
+pub(crate) fn router(office: Office) -> Router {
     let api = Router::new()
         .route("/tickets", get(tickets::list).post(tickets::receive))
         .route("/tickets/redrive", post(acts::redrive))
@@ -73,7 +103,9 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/mobile-tickets", get(mobile::tickets))
         .route("/contacts", get(mobile::contacts))
         .route("/distributions", get(mobile::distributions))
-        .route("/persons/erase", post(mobile::erase));
+        .route("/persons/erase", post(mobile::erase))
+        .route("/config", get(config::show))
+        .route("/config/reload", post(config::reload));
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::alive))
@@ -82,12 +114,12 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/errors/{code}", get(errors::page))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
-        .layer(from_fn_with_state(desk.clone(), guard))
-        .with_state(desk)
+        .layer(from_fn_with_state(office.clone(), guard))
+        .with_state(office)
 }
 
 /// What there is about one organizer.
-fn of_organizer() -> Router<Desk> {
+fn of_organizer() -> Router<Office> {
     Router::new()
         .route("/", get(feedback::show))
         .route("/run", post(feedback::run))
