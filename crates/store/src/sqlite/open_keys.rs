@@ -87,3 +87,74 @@ impl OpenKeys {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::params;
+
+    use super::*;
+    use crate::sqlite::migrate::MIGRATIONS;
+
+    fn store() -> Connection {
+        let store = Connection::open_in_memory().unwrap();
+        MIGRATIONS.iter().for_each(|migration| store.execute_batch(migration).unwrap());
+        store
+    }
+
+    fn add(store: &Connection, id: i64, key: &str) {
+        let insert = "INSERT INTO ticket(id, origin, lane, open, state, key, kind, backend, updated_at) \
+             VALUES(?1, ?2, 1, 1, 0, ?3, 'SNR', ?4, 1)";
+        store.execute(insert, params![id, id.to_le_bytes(), key, format!("b{id}")]).unwrap();
+    }
+
+    fn set_open(store: &Connection, id: i64, open: bool) {
+        store.execute("UPDATE ticket SET open = ?2 WHERE id = ?1", params![id, open]).unwrap();
+    }
+
+    fn newest(open: &mut OpenKeys, store: &Connection, key: &str) -> Option<i64> {
+        open.follow(store).unwrap();
+        open.newest(store, key).unwrap().map(|row| row.id)
+    }
+
+    #[test]
+    fn rows_that_come_end_and_open_again_are_followed() {
+        let (store, mut open) = (store(), OpenKeys::default());
+        add(&store, 1, "a");
+        add(&store, 2, "b");
+        assert_eq!(newest(&mut open, &store, "a"), Some(1));
+        add(&store, 3, "a");
+        assert_eq!(newest(&mut open, &store, "a"), Some(3));
+        set_open(&store, 3, false);
+        assert_eq!(newest(&mut open, &store, "a"), Some(1));
+        set_open(&store, 1, false);
+        assert_eq!((newest(&mut open, &store, "a"), newest(&mut open, &store, "b")), (None, Some(2)));
+        set_open(&store, 3, true);
+        store.execute("INSERT INTO change(kind, ticket) VALUES(1, 3)", []).unwrap();
+        assert_eq!(newest(&mut open, &store, "a"), Some(3));
+    }
+
+    #[test]
+    fn what_was_missed_is_read_anew() {
+        let (store, mut open) = (store(), OpenKeys::default());
+        add(&store, 1, "a");
+        set_open(&store, 1, false);
+        assert_eq!(newest(&mut open, &store, "a"), None);
+        set_open(&store, 1, true);
+        // More changes than are kept came and went: the one about row 1 is not there any more.
+        store.execute("INSERT INTO change(id, kind, ticket) VALUES(900, 2, NULL)", []).unwrap();
+        assert_eq!(newest(&mut open, &store, "a"), Some(1));
+    }
+
+    #[test]
+    fn it_grows_with_the_open_rows_only() {
+        let (store, mut open) = (store(), OpenKeys::default());
+        for id in 1..=SLACK as i64 + 5 {
+            add(&store, id, "a");
+        }
+        assert_eq!(newest(&mut open, &store, "a"), Some(SLACK as i64 + 5));
+        store.execute("UPDATE ticket SET open = 0 WHERE id > 1", []).unwrap();
+        store.execute("INSERT INTO ticket_count VALUES('b', 0, 1)", []).unwrap();
+        assert_eq!(newest(&mut open, &store, "a"), Some(1));
+        assert_eq!(open.rows.len(), 1);
+    }
+}
