@@ -1,12 +1,14 @@
 //! Network data to Completed tickets: files, runs, the demo.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, client, try_call};
 use crate::compare::differences;
-use crate::place::{Place, Settings, binary, faults, run, sandbox, until};
+use crate::place::{Place, Settings, binary, faults, run, sandbox, signal, until};
 use ticketbridge_sandbox::faults::{Knob, Rule};
 
 /// The worked example of the contract, and its instant.
@@ -133,4 +135,29 @@ async fn the_demo_shows_a_table_and_its_figures() {
         assert!(ended.stdout.contains(text), "`{text}` is missing in {}", ended.stdout);
     }
     assert!(ended.stderr.contains("made-up network data"), "{}", ended.stderr);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_ends_when_it_is_interrupted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let talk = folder.path().join("talk");
+    let mut command = binary(folder.path());
+    // More than it can have done before the first mobile run is recorded.
+    command.args(["demo", "--tickets", "5000"]).stdout(Stdio::null());
+    command.stderr(std::fs::File::create(&talk).expect("a file"));
+    let mut child = command.spawn().expect("the binary starts");
+    let said = || std::fs::read_to_string(&talk).expect("the file is there");
+    let address =
+        until("the demo serves", async || said().split_once("API http://")?.1.split_once('/')?.0.parse().ok()).await;
+    let client = client();
+    until("everything is at work", async || {
+        let runs = try_call(&client, address, Method::GET, "/api/v1/feedback/demo/runs", None).await.ok()?;
+        runs.body["items"].get(0).map(drop)
+    })
+    .await;
+    signal(child.id(), "INT");
+    let status = until("the demo ends", async || child.try_wait().expect("it is ours")).await;
+    assert_eq!(status.code(), Some(1), "not everything was done: {}", said());
+    assert!(!said().contains("panicked"), "{}", said());
 }
