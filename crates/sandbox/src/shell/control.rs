@@ -23,6 +23,7 @@ pub(super) fn routes() -> Router<House> {
         .route("/sandbox/faults", get(list_faults).put(replace_faults).post(add_faults).delete(remove_faults))
         .route("/sandbox/stats", get(stats))
         .route("/sandbox/reset", post(reset))
+        .route("/sandbox/date", post(shift_date))
         .merge(control_sfyc::routes())
         .merge(control_cherwell::routes())
         .merge(control_tixngo::routes())
@@ -30,7 +31,7 @@ pub(super) fn routes() -> Router<House> {
 }
 
 async fn about() -> Response {
-    let control = ["/sandbox/faults", "/sandbox/stats", "/sandbox/reset"];
+    let control = ["/sandbox/faults", "/sandbox/stats", "/sandbox/reset", "/sandbox/date"];
     let cherwell = json!({
         "base_path": CHERWELL_BASE, "client_id": CLIENT_ID, "username": USER, "password": TOKEN, "auth_mode": "Internal",
     });
@@ -133,6 +134,16 @@ async fn stats(State(house): Roof) -> Response {
 async fn reset(State(house): Roof) -> Response {
     house.reset();
     ok(&json!({"reset": true}))
+}
+
+/// `{"seconds": N}`: how far the `Date` header of every answer is off from now on.
+async fn shift_date(State(house): Roof, body: Bytes) -> Response {
+    let asked: Option<Value> = serde_json::from_slice(&body).ok();
+    let Some(seconds) = asked.as_ref().and_then(|asked| asked.get("seconds")?.as_i64()) else {
+        return refused(400, "INVALID_DATE", "send {\"seconds\": N}, a whole number; 0 puts it right");
+    };
+    house.date.set(seconds);
+    ok(&json!({"seconds": seconds}))
 }
 
 /// One rule, a list of rules, or `{"faults": [rules]}`.

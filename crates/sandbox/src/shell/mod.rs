@@ -1,7 +1,7 @@
 //! The HTTP shell: one port for all stand-ins and their control, real time, and connections that really break.
 //!
 //! The files: `line` (connections that can be cut) · `desk` (a model at work under real time) · `platform` (calls of a
-//! platform) · `control`, `control_sfyc`, `control_cherwell`, `control_tixngo`, `control_s360` and `window` (`/sandbox/…`) · `body` (answers on the wire).
+//! platform) · `control`, `control_sfyc`, `control_cherwell`, `control_tixngo`, `control_s360` and `window` (`/sandbox/…`) · `date` (a clock that is wrong) · `body` (answers on the wire).
 //!
 //! Guarantees: an effect takes place at its time even if the caller is gone by then; a shutdown ends within
 //! [`SHUTDOWN_LIMIT`]; effects still to come are dropped by it. Limits: bodies of [`MAX_BODY`] bytes, `max_connections` at once, [`MAX_PENDING_EFFECTS`] delayed effects.
@@ -12,6 +12,7 @@ mod control_cherwell;
 mod control_s360;
 mod control_sfyc;
 mod control_tixngo;
+mod date;
 mod desk;
 mod line;
 mod platform;
@@ -23,10 +24,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::date::DateShift;
 use self::desk::Desk;
 use self::line::{Grip, Lines};
 use crate::cherwell::{self, CherwellModel, CherwellSettings, SettingsError};
@@ -94,6 +97,7 @@ struct House {
     cherwell: Arc<Desk<CherwellModel>>,
     tixngo: Arc<Desk<TixngoModel>>,
     s360: Arc<Desk<S360Model>>,
+    date: DateShift,
 }
 
 impl House {
@@ -125,6 +129,7 @@ impl House {
         self.cherwell.reset();
         self.tixngo.reset();
         self.s360.reset();
+        self.date.set(0);
     }
 }
 
@@ -147,7 +152,9 @@ impl Sandbox {
             cherwell: Arc::new(Desk::new(cherwell, config.seed, clock, closed.clone())),
             tixngo: Arc::new(Desk::new(TixngoModel::new(config.max_records), config.seed, clock, closed.clone())),
             s360: Arc::new(Desk::new(S360Model::new(config.max_records), config.seed, clock, closed.clone())),
+            date: DateShift::new(clock),
         };
+        let date = house.date.clone();
         let router = Router::new()
             .merge(control::routes().with_state(house.clone()))
             .merge(platform::routes("/sfyc", &house.sfyc))
@@ -155,6 +162,7 @@ impl Sandbox {
             .merge(platform::routes("/s360", &house.s360))
             .merge(Router::new().fallback(platform::serve_cherwell).with_state(house.clone()))
             .layer(DefaultBodyLimit::max(MAX_BODY))
+            .layer(map_response(move |response| std::future::ready(date.stamp(response))))
             .into_make_service_with_connect_info::<Grip>();
         let serving = axum::serve(Lines::new(listener, config.max_connections), router)
             .with_graceful_shutdown(async move { desk::until_closing(closed).await });
@@ -274,6 +282,11 @@ impl Running {
     /// Works on the model of SFyC and the time of now, between two calls.
     pub fn with_sfyc<R>(&self, work: impl FnOnce(&mut SfycModel, crate::Millis) -> R) -> R {
         self.house.sfyc.with(work)
+    }
+
+    /// Puts the `Date` header of every answer so many seconds off, as of a platform whose clock is wrong.
+    pub fn shift_date(&self, seconds: i64) {
+        self.house.date.set(seconds);
     }
 
     /// Forgets all records, faults and counters and begins the randomness anew; effects still to come are dropped.
