@@ -1,6 +1,7 @@
 //! The command line.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would be noise")]
 
+mod doctor;
 mod feedback;
 mod plan;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use doctor::{Doctor, Man};
 pub(crate) use feedback::{Cursor, Failed, Feedback, Records, Rewind, Skip};
 pub(crate) use plan::{Apply, Plan};
 
@@ -80,6 +82,8 @@ pub(crate) enum Command {
     /// Migrate or back up the store
     #[command(subcommand)]
     Store(Store),
+    /// Is this installation healthy? Looks at everything, changes nothing, and says what to do
+    Doctor(Doctor),
     /// Explain an error code (TB0101) that ticketbridge showed
     Error {
         /// The code
@@ -90,6 +94,8 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print or write the manual pages
+    Man(Man),
     /// Check a connector file inside limits; called by `connector check`
     #[command(hide = true)]
     ConnectorCheckChild,

@@ -25,16 +25,22 @@ pub struct CheckLine {
 /// Reads from a platform: what must be known of it can be learned, reachable and logged in, a search for a key that
 /// cannot exist finds nothing, the open tickets can be retrieved. Stops at the first thing that is wrong, and logs out.
 pub async fn check_platform(platforms: &PlatformSet, name: &PlatformName, kinds: &[String]) -> Vec<CheckLine> {
-    let line = |seen: String, good| CheckLine { what: String::from("configuration"), seen, good };
     match platforms.usable(name) {
         Ok(handle) => {
-            let mut lines = vec![line(String::from("usable"), true)];
-            check(&handle, kinds, &mut lines).await;
+            let lines = check_handle(&handle, kinds).await;
             handle.farewell(name).await;
             lines
         }
-        Err(why) => vec![line(why, false)],
+        Err(why) => vec![CheckLine { what: String::from("configuration"), seen: why, good: false }],
     }
+}
+
+/// [`check_platform`] of a platform that is usable; stays logged in.
+pub(crate) async fn check_handle(handle: &PlatformHandle, kinds: &[String]) -> Vec<CheckLine> {
+    let usable = CheckLine { what: String::from("configuration"), seen: String::from("usable"), good: true };
+    let mut lines = vec![usable];
+    check(handle, kinds, &mut lines).await;
+    lines
 }
 
 async fn check(handle: &PlatformHandle, kinds: &[String], lines: &mut Vec<CheckLine>) {

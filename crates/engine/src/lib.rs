@@ -5,6 +5,7 @@
 //! * [`delivery`]: tickets through their lifecycle on the platforms.
 //! * [`plan`]: what delivery would do, before it does it.
 //! * [`mail`]: telling people. [`alerts`]: of what, where trouble tickets need somebody.
+//! * [`doctor`]: is this installation healthy?
 //! * [`traces`]: the way of each ticket, for an OpenTelemetry collector.
 //! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
 
@@ -13,6 +14,7 @@ pub mod app;
 pub mod check;
 pub mod clock;
 pub mod delivery;
+pub mod doctor;
 pub mod exchanges;
 pub mod explain;
 pub mod feedback;

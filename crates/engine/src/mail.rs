@@ -195,6 +195,13 @@ impl Mailer {
         }))
     }
 
+    /// Whether the server would take a mail: connects, protects the connection, logs in and leaves. Sends none. Ends within
+    /// `mail.timeout`.
+    pub async fn check(&self) -> Result<(), MailError> {
+        let timed_out = || MailError::TimedOut { server: self.server(), timeout: self.timeout };
+        tokio::time::timeout(self.timeout, self.greet()).await.unwrap_or_else(|_| Err(timed_out()))
+    }
+
     /// Host and port, for people.
     fn server(&self) -> String {
         if self.host.contains(':') {

@@ -18,4 +18,5 @@ pub use error::StoreError;
 pub use feedback::*;
 pub use memory::MemoryStore;
 pub use rules::lane_index;
+pub use sqlite::inspect;
 pub use sqlite::{OpenMode, Opened, SqliteOptions, SqliteStore};

@@ -6,9 +6,12 @@ mod backends;
 mod config;
 mod connector;
 mod demo;
+mod doctor;
 mod error;
 mod explain;
 mod feedback;
+mod man;
+mod notify;
 mod offload;
 mod plan;
 mod platform;
@@ -51,6 +54,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Connector(connector) => connector::run(connector, json).await,
         Command::Config(config) => config::run(path, &config, json).await,
         Command::Store(store) => store::run(path, store, json).await,
+        Command::Doctor(doctor) => doctor::run(path, doctor, json).await,
         Command::Error { code } => error::run(&code),
         Command::Completions { shell } => {
             // By way of a buffer: a reader that hangs up early must not end in a panic.
@@ -59,6 +63,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             crate::output::data(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Man(man) => man::run(&man),
         Command::ConnectorCheckChild => connector::child(),
     }
 }

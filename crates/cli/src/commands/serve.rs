@@ -9,7 +9,7 @@ use ticketbridge_engine::live::Live;
 use ticketbridge_engine::service::{Service, ServiceOptions};
 use ticketbridge_server::{Server, install_metrics};
 
-use super::setup;
+use super::{notify, setup};
 use crate::arguments;
 use crate::failure::Failure;
 use crate::output;
@@ -42,12 +42,17 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Serve) -> Res
     let address = server.address;
     let hangups = tokio::spawn(reload_on_hangup(live)?);
     output::talk(&format!("ticketbridge serves on http://{address}; Ctrl-C ends it"));
+    notify::tell(notify::State::Ready);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut wait = stopped.clone();
     let serving = tokio::spawn(server.run(async move {
         let _closed = wait.wait_for(|stop| *stop).await;
     }));
-    let ended = service.run(setup::shutdown()).await;
+    let shutdown = async {
+        setup::shutdown().await;
+        notify::tell(notify::State::Stopping);
+    };
+    let ended = service.run(shutdown).await;
     hangups.abort();
     stop.send_replace(true);
     if let Err(error) = serving.await {

@@ -10,10 +10,14 @@ mod delivery;
 mod disk;
 mod explain;
 #[cfg(target_os = "linux")]
+mod doctor;
+#[cfg(target_os = "linux")]
 mod freeze;
 mod kill;
 mod mistakes;
 mod mobile;
+#[cfg(target_os = "linux")]
+mod packaging;
 mod place;
 mod plan;
 mod recorder;

@@ -36,6 +36,13 @@ impl Mailer {
         told
     }
 
+    /// Connection, protection and login, and a farewell.
+    pub(super) async fn greet(&self) -> Result<(), MailError> {
+        let mut connection = self.connect().await?;
+        let _farewell = connection.quit().await;
+        Ok(())
+    }
+
     /// The whole mail in the form of RFC 5322, ASCII only.
     fn written(&self, to: &[lettre::Address], message: &MailMessage) -> Result<Vec<u8>, MailError> {
         let mailbox = |address: &lettre::Address| Mailbox::new(None, address.clone());

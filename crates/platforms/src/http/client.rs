@@ -10,6 +10,8 @@
 //!   went out: harmless, and wanted, since it is what saves a request from a keep-alive connection that the server has
 //!   just closed. `tests/http/wire.rs` closes connections at that very moment and counts.
 
+mod remote_clock;
+
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ use super::token::{NoToken, Token, TokenCache, TokenEndpoint};
 use super::wire::{Shown, Wire, chain, not_sent};
 use super::{Auth, Capture, ExchangeObserver, Purpose, Redactor};
 use crate::{HttpCall, Transport};
+
+pub use remote_clock::RemoteClock;
 
 /// Largest answer that a client may be told to take, in bytes.
 pub const MAX_ANSWER: usize = 64 * 1024 * 1024;

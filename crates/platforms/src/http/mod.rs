@@ -31,7 +31,9 @@ mod token;
 mod wire;
 
 pub use auth::{Auth, Grant, OAuth2};
-pub use client::{ClientError, ClientSettings, Exchange, HttpClient, LastCheck, MAX_ANSWER, SendOptions, USUAL_ANSWER};
+pub use client::{
+    ClientError, ClientSettings, Exchange, HttpClient, LastCheck, MAX_ANSWER, RemoteClock, SendOptions, USUAL_ANSWER,
+};
 pub use record::{Bodies, CAPTURE_LIMIT, Capture, ExchangeObserver, ExchangeRecord, Purpose};
 pub use redact::Redactor;
 pub use refusal::{TokenRefusals, usual_refusals};

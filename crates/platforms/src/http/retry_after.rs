@@ -35,7 +35,7 @@ fn wish(headers: &HeaderMap, now: Option<i64>) -> Option<Duration> {
 }
 
 /// Seconds since 1970 of an HTTP date in any of its three forms.
-fn http_date(text: &str) -> Option<i64> {
+pub(super) fn http_date(text: &str) -> Option<i64> {
     let text = text.trim().trim_end_matches("GMT").trim_end();
     ["%a, %d %b %Y %H:%M:%S", "%A, %d-%b-%y %H:%M:%S", "%a %b %e %H:%M:%S %Y"].into_iter().find_map(|form| {
         let civil = jiff::civil::DateTime::strptime(form, text).ok()?;

@@ -35,9 +35,37 @@ pub(super) fn raise(connection: &mut Connection, path: &Path) -> Result<Option<S
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
     let instance: String = meta(&transaction, "instance").map_err(say)?.unwrap_or_default();
     let epoch: i64 = meta(&transaction, "epoch").map_err(say)?.unwrap_or_default();
-    let backup: Option<i64> = meta(&transaction, "backup").map_err(say)?;
-    let earlier: Option<String> = meta(&transaction, "suspect").map_err(say)?;
-    let doubt = match read(&epoch_path)? {
+    let Doubt { earlier, now: doubt } = doubt(&transaction, path)?;
+    let suspect = earlier.or(doubt);
+    // The store first: after a crash in between the store is ahead of the file, which is no reason for doubt.
+    set_meta(&transaction, "epoch", epoch + 1).map_err(say)?;
+    if let Some(text) = &suspect {
+        set_meta(&transaction, "suspect", text).map_err(say)?;
+    }
+    transaction.execute("DELETE FROM meta WHERE name = 'backup'", []).map_err(say)?;
+    transaction.commit().map_err(say)?;
+    write(&epoch_path, &EpochFile { instance, epoch: epoch + 1, device, inode })?;
+    Ok(suspect)
+}
+
+/// Why a store may have forgotten something.
+pub(super) struct Doubt {
+    /// What an earlier start saw, and was not dealt with.
+    pub(super) earlier: Option<String>,
+    /// What is seen now.
+    pub(super) now: Option<String>,
+}
+
+/// Compares the store with its epoch file; writes nothing.
+pub(super) fn doubt(store: &Connection, path: &Path) -> Result<Doubt, StoreError> {
+    let say = |error: rusqlite::Error| store_error(Fault::from(error), path);
+    let epoch_path = beside(path, ".epoch");
+    let (_, inode) = file_identity(path);
+    let instance: String = meta(store, "instance").map_err(say)?.unwrap_or_default();
+    let epoch: i64 = meta(store, "epoch").map_err(say)?.unwrap_or_default();
+    let backup: Option<i64> = meta(store, "backup").map_err(say)?;
+    let earlier: Option<String> = meta(store, "suspect").map_err(say)?;
+    let now = match read(&epoch_path)? {
         _ if backup.is_some() => Some(String::from("the store is a backup")),
         None if epoch == 0 => None,
         None => Some(format!("{} is missing: the store was copied or restored without it", epoch_path.display())),
@@ -54,16 +82,7 @@ pub(super) fn raise(connection: &mut Connection, path: &Path) -> Result<Option<S
         }
         Some(_) => None,
     };
-    let suspect = earlier.or(doubt);
-    // The store first: after a crash in between the store is ahead of the file, which is no reason for doubt.
-    set_meta(&transaction, "epoch", epoch + 1).map_err(say)?;
-    if let Some(text) = &suspect {
-        set_meta(&transaction, "suspect", text).map_err(say)?;
-    }
-    transaction.execute("DELETE FROM meta WHERE name = 'backup'", []).map_err(say)?;
-    transaction.commit().map_err(say)?;
-    write(&epoch_path, &EpochFile { instance, epoch: epoch + 1, device, inode })?;
-    Ok(suspect)
+    Ok(Doubt { earlier, now })
 }
 
 /// A value of `meta`.

@@ -11,6 +11,7 @@ mod epoch;
 mod fault;
 mod feedback;
 mod housekeeping;
+pub mod inspect;
 mod intake;
 mod lanes;
 mod listing;

@@ -134,6 +134,10 @@ pub(super) const KNOWN_FIND: &str =
 pub(super) const KNOWN_NEWEST: &str =
     "SELECT key, number, record, origin FROM known_ticket WHERE platform = ?1 ORDER BY id DESC LIMIT ?2";
 
+/// The same, with the time since when each is known.
+pub(super) const KNOWN_NEWEST_DATED: &str =
+    "SELECT key, number, record, origin, at FROM known_ticket WHERE platform = ?1 ORDER BY id DESC LIMIT ?2";
+
 /// All open rows and their keys.
 pub(super) const TICKETS_OPEN_KEYS: &str = "SELECT id, key FROM ticket WHERE open = 1";
 /// Key and backend of a row, if it is open.
