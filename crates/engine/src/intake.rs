@@ -109,7 +109,10 @@ impl Intake {
         let ids: Vec<String> = tickets.iter().map(|ticket| ticket.item.message_id.clone()).collect();
         let outcomes = if tickets.is_empty() { Vec::new() } else { self.store.receive(tickets).await? };
         let mut stored = ids.into_iter().zip(outcomes).map(|(message_id, outcome)| answer(message_id, outcome));
-        Ok(answers.into_iter().filter_map(|answer| answer.or_else(|| stored.next())).collect())
+        let answers: Vec<IntakeAnswer> =
+            answers.into_iter().filter_map(|answer| answer.or_else(|| stored.next())).collect();
+        crate::telemetry::taken_in(answers.iter().map(|answer| answer.result));
+        Ok(answers)
     }
 
     fn backend(&self, name: &str) -> Result<BackendChoice, IntakeFault> {

@@ -238,6 +238,9 @@ impl Notify for Mailer {
             return Ok(());
         }
         let timed_out = || MailError::TimedOut { server: self.server(), timeout: self.timeout };
-        tokio::time::timeout(self.timeout, self.deliver(to, message)).await.unwrap_or_else(|_| Err(timed_out()))
+        let told = tokio::time::timeout(self.timeout, self.deliver(to, message)).await;
+        let told = told.unwrap_or_else(|_| Err(timed_out()));
+        crate::telemetry::mailed(told.is_ok());
+        told
     }
 }

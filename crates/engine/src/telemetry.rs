@@ -1,8 +1,13 @@
 //! One report, one place: the log line and the counters of each [`Report`] are made here alone, so that they cannot
 //! drift apart. Names and labels are listed in `docs/metrics.md`.
 
+use std::time::Duration;
+
 use metrics::{counter, gauge, histogram};
 use ticketbridge_core::delivery::Report;
+use ticketbridge_core::mobile::{self, RunResult};
+use ticketbridge_core::network::load;
+use ticketbridge_core::time::Wall;
 
 /// Labels of [`Report::Settled`]'s items, in their order.
 const OUTCOMES: [&str; 4] = ["applied", "refused", "unavailable", "unknown"];
@@ -91,4 +96,64 @@ pub fn emit(report: &Report) {
             tracing::error!(why, "A decision could not be written; it is tried again.");
         }
     }
+}
+
+/// A file was looked into; `rows`: what was counted, if it was taken in.
+pub(crate) fn offloaded(kind: &'static str, outcome: &'static str, rows: Option<&load::Counters>) {
+    counter!("ticketbridge_offload_files_total", "kind" => kind, "outcome" => outcome).increment(1);
+    let Some(load::Counters { accepted, nodata, orphans, duplicates, rejected, .. }) = rows else { return };
+    let results = [
+        ("accepted", accepted),
+        ("no data", nodata),
+        ("orphan", orphans),
+        ("duplicate", duplicates),
+        ("rejected", rejected),
+    ];
+    for (result, count) in results {
+        counter!("ticketbridge_offload_rows_total", "kind" => kind, "result" => result).increment(*count);
+    }
+}
+
+/// A run of the workflow manager was stored.
+pub(crate) fn workflow_ran(trigger: &str, took: Duration, tickets: u64) {
+    counter!("ticketbridge_workflow_runs_total", "trigger" => trigger.to_owned()).increment(1);
+    counter!("ticketbridge_workflow_tickets_total", "trigger" => trigger.to_owned()).increment(tickets);
+    histogram!("ticketbridge_workflow_run_seconds", "trigger" => trigger.to_owned()).record(took.as_secs_f64());
+}
+
+/// A run of the mobile-ticket job ended.
+pub(crate) fn feedback_ran(organizer: &str, result: RunResult, counters: &mobile::Counters, at: Wall) {
+    let organizer = organizer.to_owned();
+    let result = match result {
+        RunResult::Ok => "ok",
+        RunResult::Warning => "warning",
+        RunResult::Error => "error",
+        RunResult::Refused => "refused",
+    };
+    counter!("ticketbridge_feedback_runs_total", "organizer" => organizer.clone(), "result" => result).increment(1);
+    let outcomes = [
+        ("updated", counters.updated),
+        ("unchanged", counters.unchanged),
+        ("stale", counters.stale),
+        ("skipped", counters.skipped),
+        ("failed", counters.failed),
+    ];
+    for (outcome, count) in outcomes {
+        counter!("ticketbridge_feedback_items_total", "organizer" => organizer.clone(), "outcome" => outcome)
+            .increment(count);
+    }
+    gauge!("ticketbridge_feedback_pending", "organizer" => organizer.clone()).set(counters.pending as f64);
+    gauge!("ticketbridge_feedback_last_run_timestamp_seconds", "organizer" => organizer).set(at.0 as f64 / 1_000.0);
+}
+
+/// Tickets of one call were answered.
+pub(crate) fn taken_in(results: impl Iterator<Item = &'static str>) {
+    for result in results {
+        counter!("ticketbridge_intake_tickets_total", "result" => result).increment(1);
+    }
+}
+
+/// A mail was sent, or not to everybody.
+pub(crate) fn mailed(sent: bool) {
+    counter!("ticketbridge_mails_total", "result" => if sent { "sent" } else { "failed" }).increment(1);
 }

@@ -1,4 +1,4 @@
-//! Every metric that the source names stands in `docs/metrics.md`, and the page names no other.
+//! Every metric that the source names stands in `docs/metrics.md` and in the dashboard, and neither names another.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may stop the test")]
 
@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 const PAGE: &str = include_str!("../../../docs/metrics.md");
+const DASHBOARD: &str = include_str!("../../../packaging/grafana/ticketbridge.json");
 
 /// What ends a name in the exposition format but is not part of it in the source.
 const MACROS: [&str; 5] = ["counter!(", "gauge!(", "histogram!(", ".gauge(", ".counter("];
@@ -32,8 +35,8 @@ fn source(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn every_metric_is_documented_and_every_documented_one_exists() {
+/// All metrics that the source names.
+fn in_source() -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for room in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap().map(Result::unwrap) {
         let folder = room.path().join("src");
@@ -41,6 +44,46 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
             source(&folder, &mut used);
         }
     }
+    used
+}
+
+/// Every text below a member of this name.
+fn texts<'a>(value: &'a Value, member: &str, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(text) if name == member => found.push(text),
+                    other => texts(other, member, found),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| texts(value, member, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_and_no_other() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let mut queries = Vec::new();
+    texts(&dashboard, "expr", &mut queries);
+    let mut shown = BTreeSet::new();
+    for query in queries {
+        for (at, _) in query.match_indices("ticketbridge_") {
+            let name: String =
+                query[at..].chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+            shown.insert(name.strip_suffix("_bucket").map_or(name.clone(), str::to_owned));
+        }
+    }
+    assert_eq!(shown, in_source(), "left: the dashboard, right: the source");
+    let ids: Vec<u64> = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["id"].as_u64()).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "each panel has a number of its own");
+}
+
+#[test]
+fn every_metric_is_documented_and_every_documented_one_exists() {
+    let used = in_source();
     assert!(used.contains("ticketbridge_transitions_total") && used.contains("ticketbridge_tickets"), "{used:?}");
     let documented: BTreeSet<String> = PAGE
         .lines()

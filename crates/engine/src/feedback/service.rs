@@ -299,6 +299,10 @@ impl Feedback {
             updated = report.counters.updated, failed = report.counters.failed, pending = report.counters.pending,
             text = report.text, "Feedback run ended."
         );
+        // A preview changes nothing.
+        if report.preview.is_none() {
+            crate::telemetry::feedback_ran(&report.organizer, report.result, &report.counters, report.ended_at);
+        }
         self.tell(&loaded.function, &report).await;
         Ok(report)
     }

@@ -7,6 +7,8 @@ use ticketbridge_core::network::load::Counters;
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::samples::{FileKind, TopologyVersion};
 
+use crate::telemetry;
+
 /// What became of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileReport {
@@ -68,9 +70,21 @@ impl FileReport {
         matches!(self.outcome, FileOutcome::Refused { .. } | FileOutcome::Failed { .. })
     }
 
-    /// One event for the log, the same facts as the report.
+    fn count(&self) {
+        let (outcome, rows) = match &self.outcome {
+            FileOutcome::Loaded { counters, .. } => ("loaded", Some(counters)),
+            FileOutcome::Waits { counters, .. } => ("waits", Some(counters)),
+            FileOutcome::Known => ("known", None),
+            FileOutcome::Refused { .. } => ("refused", None),
+            FileOutcome::Failed { .. } => ("failed", None),
+        };
+        telemetry::offloaded(self.kind.as_str(), outcome, rows);
+    }
+
+    /// One event for the log and its metrics, the same facts as the report.
     pub(super) fn emit(&self) {
         let (kind, file) = (self.kind.as_str(), self.name.as_str());
+        self.count();
         match &self.outcome {
             FileOutcome::Loaded { counters, warning, .. } => {
                 let Counters { rows, accepted, nodata, orphans, duplicates, rejected, .. } = counters;

@@ -323,6 +323,8 @@ impl RunOutcome {
         let trigger = self.run.trigger.as_str();
         let as_of = Timestamp(self.run.as_of).to_string();
         tracing::info!(as_of, trigger, rows, triggered, tickets, "workflow run");
+        let took = (self.run.finished_at.0 - self.run.started_at.0).max(0) as u64;
+        crate::telemetry::workflow_ran(trigger, std::time::Duration::from_millis(took), tickets);
         for group in &self.unusable {
             tracing::warn!(group, "no ticket can be built");
         }
