@@ -73,11 +73,12 @@ fn the_dashboard_shows_every_metric_and_no_other() {
         for (at, _) in query.match_indices("ticketbridge_") {
             let name: String =
                 query[at..].chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
-            shown.insert(name.strip_suffix("_bucket").map_or(name.clone(), str::to_owned));
+            shown.insert(name.strip_suffix("_bucket").map_or_else(|| name.clone(), str::to_owned));
         }
     }
     assert_eq!(shown, in_source(), "left: the dashboard, right: the source");
-    let ids: Vec<u64> = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["id"].as_u64()).collect();
+    let ids: Vec<u64> =
+        dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["id"].as_u64()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "each panel has a number of its own");
 }
 

@@ -113,8 +113,8 @@ mod tests {
 
     fn function(more: &str) -> Feedback {
         let text = format!(
-            "[platforms.tixngo]\ntype = \"tixngo\"\nbase_url = \"http://h/t\"\napi_key = \"env:K\"\n\
-             [platforms.s360]\ntype = \"s360\"\nbase_url = \"http://h/s\"\ntoken = \"env:T\"\n\
+            "[platforms.tixngo]\ntype = \"tixngo\"\nbase_url = \"http://h/organizer/tickets\"\napi_key = \"env:K\"\n\
+             [platforms.s360]\ntype = \"s360\"\nbase_url = \"http://h/api/v1\"\ntoken = \"env:T\"\n\
              [[backends]]\nname = \"b\"\ntickets = \"x\"\nwork_orders = \"x\"\n\
              [platforms.x]\ntype = \"connector\"\nfile = \"builtin:sfyc\"\nhost = \"h\"\ntoken = \"env:X\"\n\
              [[feedback]]\ninternal_name = \"f\"\norganizer = \"o\"\nsource = \"tixngo\"\nbox_office = \"s360\"\n{more}\n"

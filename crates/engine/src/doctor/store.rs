@@ -14,6 +14,9 @@ const MUCH_FREE: u64 = 256 << 20;
 /// `TBKS`, of the KPI samples.
 const SAMPLES: i32 = 0x5442_4b53;
 
+/// `TBKX`, of kept exchanges.
+const EXCHANGES: i32 = 0x5442_4b58;
+
 pub(super) async fn look(subject: &Subject<'_>, store: Option<&StoreState>) -> Vec<Finding> {
     let Some(store) = store else {
         let next = "Write `url = \"sqlite://PATH\"` under `[store]`.";
@@ -22,9 +25,19 @@ pub(super) async fn look(subject: &Subject<'_>, store: Option<&StoreState>) -> V
     let mut findings = judge(store);
     let beside = subject.store().map(SampleStore::path_beside);
     if let Some(samples) = beside {
+        let exchanges = exchanges_beside(&samples);
         findings.extend(look_beside("samples", samples, SAMPLES).await);
+        if exchanges.exists() {
+            findings.extend(look_beside("exchanges", exchanges, EXCHANGES).await);
+        }
     }
     findings
+}
+
+/// The file of kept exchanges, named as that of the samples is.
+fn exchanges_beside(samples: &Path) -> PathBuf {
+    let name = samples.file_name().map(|name| name.to_string_lossy().replace(".samples.db", ".exchanges.db"));
+    samples.with_file_name(name.unwrap_or_default())
 }
 
 async fn look_beside(name: &'static str, path: PathBuf, application: i32) -> Vec<Finding> {
@@ -205,6 +218,11 @@ mod tests {
         judged(FileState { integrity: Integrity::Unfinished, ..file() }, Level::Ok, "10 s");
         judged(FileState { journal_mode: "delete".into(), ..file() }, Level::Warning, "`delete`");
         judged(FileState { log_bytes: LONG_LOG + 1, ..file() }, Level::Warning, "cannot shrink");
+    }
+
+    #[test]
+    fn exchanges_lie_beside_the_samples() {
+        assert_eq!(exchanges_beside(Path::new("/x/tb.samples.db")), Path::new("/x/tb.exchanges.db"));
     }
 
     #[test]

@@ -18,7 +18,11 @@ const NAMED: usize = 3;
 
 pub(super) fn look(subject: &Subject<'_>, seen: &Seen, now: Wall) -> Vec<Finding> {
     let Some(contents) = seen.store.as_ref().and_then(|store| store.contents.as_ref()) else {
-        return vec![Finding::ok(Area::Work, "tickets", "not looked into: no store of this version, or it did not answer within 10 s")];
+        return vec![Finding::ok(
+            Area::Work,
+            "tickets",
+            "not looked into: no store of this version, or it did not answer within 10 s",
+        )];
     };
     let off = subject.config.backends.iter().filter(|backend| !backend.processing);
     let off: Vec<&str> = off.map(|backend| backend.name.as_str()).collect();
