@@ -1,7 +1,8 @@
 //! What is known of one platform: how much it bears, whether it is well, and whether its searches can be trusted.
 //!
-//! * Window: from 8 requests in flight, one more per clean window, half on 429, time-out or doubled latency, at most
-//!   `max_in_flight`. After an outage from 1, doubling per answer until 8.
+//! * Window: from 8 requests in flight, one more per clean answer until the platform first wants less; from then on one
+//!   more per clean window. Half on 429, time-out or doubled latency; at most `max_in_flight`. After an outage from 1,
+//!   one more per answer until 8.
 //! * Breaker: opens after 3 calls in a row without a clear answer.
 //! * Gate per operation: shut at once by a login or configuration error, or by one refusal for 10 tickets in a row;
 //!   opened by a single ticket.
@@ -157,7 +158,8 @@ pub(super) struct Platform {
     clean: usize,
     /// Answers still out that were sent before the last halving: they say nothing new.
     stale_answers: usize,
-    slow_start: bool,
+    /// Below this the window grows with each clean answer, from there on with each clean window.
+    grows_quickly_below: usize,
     latency: Option<Duration>,
     pub(super) paused_until: Option<Mono>,
     pub(super) breaker: Breaker,
@@ -195,7 +197,7 @@ impl Platform {
             window: WINDOW_START,
             clean: 0,
             stale_answers: 0,
-            slow_start: false,
+            grows_quickly_below: usize::MAX,
             latency: None,
             paused_until: None,
             breaker: Breaker::Closed,
@@ -278,7 +280,7 @@ impl Platform {
             self.breaker = Breaker::Closed;
             self.window = 1;
             self.clean = 0;
-            self.slow_start = true;
+            self.grows_quickly_below = WINDOW_START;
         }
         if let Some(latency) = latency {
             self.measure(latency);
@@ -295,13 +297,8 @@ impl Platform {
             return;
         }
         self.latency = Some((usual * 7 + latency) / 8);
-        if self.slow_start {
-            self.window += 1;
-            self.slow_start = self.window < WINDOW_START;
-            return;
-        }
         self.clean += 1;
-        if self.clean >= self.window {
+        if self.window < self.grows_quickly_below || self.clean >= self.window {
             self.clean = 0;
             let most = self.settings.capabilities.as_ref().map_or(0, |capabilities| capabilities.max_in_flight);
             self.window = (self.window + 1).min(most.max(1));
@@ -316,7 +313,7 @@ impl Platform {
         self.stale_answers = self.in_flight;
         self.window = (self.window / 2).max(1);
         self.clean = 0;
-        self.slow_start = false;
+        self.grows_quickly_below = 0;
     }
 
     /// A call came back without a clear answer, or not at all. True: the breaker opened by it.

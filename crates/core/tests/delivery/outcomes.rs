@@ -267,12 +267,28 @@ fn the_window_halves_when_the_platform_wants_less_and_grows_again() {
     world.set_backend("north", |backend| backend.max_tickets_per_request = 1);
     receive(&mut world, "north", 20);
     world.remote('A').fates(Operation::CreateTicket, &[Fate::Throttled(Some(1))]);
-    world.run_until(|world| world.reported(|report| matches!(report, Report::Paused { .. })) > 0);
-    assert_eq!(world.status().platforms[&platform('A')].in_flight.1, 4);
+    let window = |world: &World| world.status().platforms[&platform('A')].in_flight.1;
+    world.run_until(|world| world.reported(|report| matches!(report, Report::Moved { .. })) > 0);
+    let mut before = 0;
+    while world.reported(|report| matches!(report, Report::Paused { .. })) == 0 {
+        before = window(&world);
+        world.step();
+    }
+    assert!(before >= 8 && window(&world) == before / 2, "{before}, then {}", window(&world));
     world.finish(120 * SECOND);
     receive(&mut world, "north", 200);
     world.finish(120 * SECOND);
-    assert!(world.status().platforms[&platform('A')].in_flight.1 > 8);
+    assert!(window(&world) > before / 2);
+}
+
+#[test]
+fn the_window_opens_with_each_answer_while_all_is_well() {
+    let mut world = World::new(15);
+    world.set_backend("north", |backend| backend.max_tickets_per_request = 1);
+    world.set_platform('A', |platform| platform.capabilities.as_mut().expect("usable").max_in_flight = 32);
+    receive(&mut world, "north", 40);
+    world.finish(120 * SECOND);
+    assert_eq!(world.status().platforms[&platform('A')].in_flight.1, 32);
 }
 
 #[test]

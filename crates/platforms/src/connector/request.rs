@@ -5,7 +5,7 @@ use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::filter::Filter;
+use super::filter::{Draft, Filter, RunFault};
 use crate::HttpCall;
 
 /// Everything but RFC 3986's unreserved characters is encoded.
@@ -41,6 +41,33 @@ impl Request {
 
     /// The request for `input`. The error is for people.
     pub(super) fn call(&self, input: &Value) -> Result<HttpCall, String> {
+        let target = self.target(input)?;
+        let body = self.body.as_ref().map(|filter| filter.write(input));
+        self.finish(target, body)
+    }
+
+    /// The request for the value that `input` stands for, which is not built unless an expression needs it.
+    pub(super) fn call_draft(&self, input: &Draft<'_>) -> Result<HttpCall, String> {
+        let target = match (&self.place, &self.query) {
+            (Place::Fixed(path), None) => path.clone(),
+            _ => self.target(&input.to_value().map_err(|fault| fault.to_string())?)?,
+        };
+        let body = self.body.as_ref().map(|filter| filter.write_draft(input));
+        self.finish(target, body)
+    }
+
+    fn finish(&self, target: String, body: Option<Result<Vec<u8>, RunFault>>) -> Result<HttpCall, String> {
+        if target.len() > MAX_TARGET {
+            return Err(format!(
+                "path and query have {} bytes; the limit is {MAX_TARGET}: lower `max_keys`",
+                target.len()
+            ));
+        }
+        let body = body.transpose().map_err(|fault| format!("body: {fault}"))?;
+        Ok(HttpCall { method: self.method.clone(), target, body: body.map(Bytes::from) })
+    }
+
+    fn target(&self, input: &Value) -> Result<String, String> {
         let mut target = match &self.place {
             Place::Fixed(path) => path.clone(),
             Place::Segments(filter) => segments(&filter.run_one(input).map_err(|fault| format!("segments: {fault}"))?)?,
@@ -52,17 +79,7 @@ impl Request {
                 target.push_str(&query);
             }
         }
-        if target.len() > MAX_TARGET {
-            return Err(format!(
-                "path and query have {} bytes; the limit is {MAX_TARGET}: lower `max_keys`",
-                target.len()
-            ));
-        }
-        let body = match &self.body {
-            Some(filter) => Some(Bytes::from(filter.write(input).map_err(|fault| format!("body: {fault}"))?)),
-            None => None,
-        };
-        Ok(HttpCall { method: self.method.clone(), target, body })
+        Ok(target)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Writes: a batch becomes a request, an answer becomes outcomes, each attributed by key.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use ticketbridge_core::effect::{CallClass, Operation, Outcome, Refusal, RemoteIds};
 
 use super::classify::{Class, refusal};
 use super::file::{CodeClass, Identity};
+use super::filter::Draft;
 use super::load::{Operations, Write};
 use crate::fault::{excerpt, shorten};
 use crate::{Answer, Decoded, EncodeFault, HttpCall, Item, Transport};
@@ -24,13 +26,13 @@ pub(super) fn encode(all: &Operations, operation: Operation, items: &[Item]) -> 
     for item in items {
         rows.push(row(all, operation, item, with_ticket)?);
     }
-    match write.request.call(&input(all, &rows)) {
+    match write.request.call_draft(&input(all, rows)) {
         Ok(call) => Ok(call),
         // One bad item must not stop its neighbours: which one is it?
         Err(why) => {
             for item in items {
-                let alone = input(all, &[row(all, operation, item, with_ticket)?]);
-                if let Err(why) = write.request.call(&alone) {
+                let alone = input(all, vec![row(all, operation, item, with_ticket)?]);
+                if let Err(why) = write.request.call_draft(&alone) {
                     return Err(EncodeFault { item: Some(item.id), why: format!("{operation}: {why}") });
                 }
             }
@@ -39,12 +41,17 @@ pub(super) fn encode(all: &Operations, operation: Operation, items: &[Item]) -> 
     }
 }
 
-fn input(all: &Operations, rows: &[Value]) -> Value {
-    json!({"items": rows, "constants": all.constants})
+fn input<'a>(all: &'a Operations, rows: Vec<Draft<'a>>) -> Draft<'a> {
+    Draft::Object(vec![("constants", Draft::Value(&all.constants)), ("items", Draft::Array(rows))])
 }
 
 /// One item, as the expressions see it. Everything that an operation needs must be there.
-fn row(all: &Operations, operation: Operation, item: &Item, with_ticket: bool) -> Result<Value, EncodeFault> {
+fn row<'a>(
+    all: &'a Operations,
+    operation: Operation,
+    item: &'a Item,
+    with_ticket: bool,
+) -> Result<Draft<'a>, EncodeFault> {
     let fail = |why: String| EncodeFault { item: Some(item.id), why };
     let lacks = |what: &str| fail(format!("{operation}: the item has no {what}"));
     if item.ticket.is_none() && operation != Operation::CreateTicket {
@@ -57,22 +64,26 @@ fn row(all: &Operations, operation: Operation, item: &Item, with_ticket: bool) -
         return Err(lacks("note text"));
     }
     let ticket = if with_ticket {
-        serde_json::from_str(&item.body).map_err(|error| fail(format!("the stored ticket is no JSON: {error}")))?
+        Draft::stored(&item.body).map_err(|why| fail(format!("the stored ticket is no JSON: {why}")))?
     } else {
-        Value::Null
+        Draft::Null
     };
+    let text = |text: &'a str| Draft::Text(Cow::Borrowed(text));
+    let optional = |found: Option<&'a String>| found.map_or(Draft::Null, |found| text(found));
+    let origin = || Draft::Text(Cow::Owned(item.origin.to_string()));
     let reference = item.ticket.as_ref();
-    Ok(json!({
-        "origin_id": item.origin.to_string(),
-        "dedupe_key": item.key.as_str(),
-        "kind": all.kinds.get(&item.kind).unwrap_or(&item.kind),
-        "ticket_number": reference.map(|ticket| &ticket.number),
-        "ticket_record": reference.and_then(|ticket| ticket.record.as_ref()),
-        "work_order_number": item.work_order,
-        "note_text": item.note,
-        "note_ref": item.origin.to_string(),
-        "ticket": ticket,
-    }))
+    // In the order of the alphabet, as the members of a value are.
+    Ok(Draft::Object(vec![
+        ("dedupe_key", text(item.key.as_str())),
+        ("kind", text(all.kinds.get(&item.kind).unwrap_or(&item.kind))),
+        ("note_ref", origin()),
+        ("note_text", optional(item.note.as_ref())),
+        ("origin_id", origin()),
+        ("ticket", ticket),
+        ("ticket_number", optional(reference.map(|ticket| &ticket.number))),
+        ("ticket_record", optional(reference.and_then(|ticket| ticket.record.as_ref()))),
+        ("work_order_number", optional(item.work_order.as_ref())),
+    ]))
 }
 
 /// What the answer to a batch means.
@@ -110,21 +121,23 @@ fn read(write: &Write, operation: Operation, items: &[Item], answer: &Answer) ->
     let Some(results) = &write.results else {
         return Err(format!("a body came where none was expected: {}", excerpt(&answer.body)));
     };
-    let body: Value = serde_json::from_slice(&answer.body)
-        .map_err(|error| format!("the body is no JSON ({error}): {}", excerpt(&answer.body)))?;
+    let no_json = |why: String| format!("the body is no JSON ({why}): {}", excerpt(&answer.body));
+    let json = std::str::from_utf8(&answer.body).map_err(|error| no_json(error.to_string()))?;
+    let body = Draft::stored(json).map_err(no_json)?;
     if let Some(accept) = &write.accept {
+        let body = body.to_value().map_err(|fault| no_json(fault.to_string()))?;
         let verdict = accept.run_one(&body).map_err(|fault| format!("`accept` failed: {fault}"))?;
         if verdict != Value::Bool(true) {
             return Err(format!("`accept` does not take it: {}", excerpt(&answer.body)));
         }
     }
     // Four times as many results as items are surely no answer to them.
-    let rows = results.run(&body, items.len() * 4 + 64).map_err(|fault| format!("`results` failed: {fault}"))?;
-    let mut by_key = HashMap::new();
+    let rows = results.run_draft(&body, items.len() * 4 + 64).map_err(|fault| format!("`results` failed: {fault}"))?;
+    let mut by_key: HashMap<Cow<'_, str>, Vec<usize>> = HashMap::with_capacity(items.len() * write.matched_by.len());
     for (place, item) in items.iter().enumerate() {
         for identity in &write.matched_by {
             if let Some(key) = identity_of(*identity, item) {
-                by_key.entry(key).or_insert_with(Vec::new).push(place);
+                by_key.entry(key).or_default().push(place);
             }
         }
     }
@@ -136,7 +149,7 @@ fn read(write: &Write, operation: Operation, items: &[Item], answer: &Answer) ->
         })?;
         let key = text(&row[0]);
         let places = match &key {
-            Some(key) => by_key.get(key),
+            Some(key) => by_key.get(key.as_str()),
             // Where a request never carries more than one item, its answer needs no key.
             None if write.max_batch == 1 => Some(&alone),
             None => None,
@@ -215,13 +228,14 @@ fn ids(operation: Operation, id: Option<String>, record: Option<String>) -> Opti
     }
 }
 
-fn identity_of(identity: Identity, item: &Item) -> Option<String> {
+fn identity_of(identity: Identity, item: &Item) -> Option<Cow<'_, str>> {
+    let reference = item.ticket.as_ref();
     match identity {
-        Identity::OriginId => Some(item.origin.to_string()),
-        Identity::DedupeKey => Some(item.key.as_str().to_owned()),
-        Identity::TicketNumber => item.ticket.as_ref().map(|ticket| ticket.number.clone()),
-        Identity::TicketRecord => item.ticket.as_ref().and_then(|ticket| ticket.record.clone()),
-        Identity::WorkOrderNumber => item.work_order.clone(),
+        Identity::OriginId => Some(Cow::Owned(item.origin.to_string())),
+        Identity::DedupeKey => Some(Cow::Borrowed(item.key.as_str())),
+        Identity::TicketNumber => reference.map(|ticket| Cow::Borrowed(ticket.number.as_str())),
+        Identity::TicketRecord => reference.and_then(|ticket| ticket.record.as_deref()).map(Cow::Borrowed),
+        Identity::WorkOrderNumber => item.work_order.as_deref().map(Cow::Borrowed),
     }
 }
 

@@ -11,9 +11,11 @@
 //!   can catch. A panic inside the interpreter is an error of that run.
 //!
 //! Simple projections (`{a: .b.c, d: "x"}`, `.items[] | [.a, .b // 0]`, `[.items[] | {…}]`) run natively, several
-//! times as fast and with the same results; a property test holds the two together.
+//! times as fast and with the same results; a property test holds the two together. Most of them do not even need their
+//! input built ([`Draft`]).
 
 mod counted;
+mod draft;
 mod interpreter;
 mod library;
 mod limits;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use draft::Draft;
 use interpreter::Interpreter;
 use native::Native;
 pub use steps::{MAX_PAGE_STEPS, MAX_STEPS, sharing_steps};
@@ -151,6 +154,26 @@ impl Filter {
             Path::Native(native) => native.write(input),
             Path::Interpreted(interpreter) => interpreter.write(input, self.steps),
         }
+    }
+
+    /// As [`Filter::run`] for the value that `input` stands for; where the filter allows, without building that.
+    pub fn run_draft(&self, input: &Draft<'_>, limit: usize) -> Result<Vec<Value>, RunFault> {
+        if let Path::Native(native) = &self.path
+            && let Some(outputs) = native.run_draft(input, limit)
+        {
+            return outputs;
+        }
+        self.run(&input.to_value()?, limit)
+    }
+
+    /// As [`Filter::write`] for the value that `input` stands for; where the filter allows, without building that.
+    pub fn write_draft(&self, input: &Draft<'_>) -> Result<Vec<u8>, RunFault> {
+        if let Path::Native(native) = &self.path
+            && let Some(written) = native.arrange(input)
+        {
+            return written;
+        }
+        self.write(&input.to_value()?)
     }
 
     /// As [`Filter::compile`], but never native; for the test that holds the two paths together.

@@ -12,6 +12,7 @@ use jaq_core::path::{Opt, Part, Path};
 use serde_json::{Map, Number, Value};
 
 use super::RunFault;
+use super::draft::Draft;
 use super::interpreter::too_many;
 use super::value::{Budget, INPUT_DEPTH, MAX_DEPTH, within, write_text, write_value};
 
@@ -82,6 +83,27 @@ impl Native {
         }
     }
 
+    /// As [`Native::run`], without building the input, where the filter does no more than pick and arrange.
+    pub(super) fn run_draft(&self, input: &Draft<'_>, limit: usize) -> Option<Result<Vec<Value>, RunFault>> {
+        match self {
+            Self::Stream(stream) if stream.source.picks() && stream.each.arranges() => {
+                Some(stream.run_draft(input, limit))
+            }
+            _ => None,
+        }
+    }
+
+    /// As [`Native::write`], without building the input, where the filter does no more than pick and arrange.
+    pub(super) fn arrange(&self, input: &Draft<'_>) -> Option<Result<Vec<u8>, RunFault>> {
+        match self {
+            Self::Single(shape) if shape.arranges() => {
+                let mut out = Vec::new();
+                Some(shape.arrange(input, &mut out).map(|()| out))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn write(&self, input: &Value) -> Result<Vec<u8>, RunFault> {
         let mut out = Vec::new();
         match self {
@@ -99,6 +121,112 @@ impl Native {
 }
 
 impl Shape {
+    /// Whether it only picks one value of its input, or names one.
+    fn picks(&self) -> bool {
+        match self {
+            Self::Path(_) | Self::Literal(_) => true,
+            Self::Else(left, right) => left.picks() && right.picks(),
+            _ => false,
+        }
+    }
+
+    /// Whether it only picks values and arranges them, so that it needs none of them built.
+    fn arranges(&self) -> bool {
+        match self {
+            Self::Object(members) => members.iter().all(|(_, shape)| shape.arranges()),
+            Self::Array(items) => items.iter().all(Self::arranges),
+            Self::Collect(stream) => stream.source.picks() && stream.each.arranges(),
+            Self::Then(left, right) => left.picks() && right.arranges(),
+            Self::Path(_) | Self::Literal(_) | Self::Else(..) => self.picks(),
+        }
+    }
+
+    /// The value that a shape picks; of others: nothing.
+    fn pick<'d>(&'d self, input: &'d Draft<'_>) -> Result<Draft<'d>, RunFault> {
+        match self {
+            Self::Path(steps) => input.walk(steps),
+            Self::Literal(value) => Ok(Draft::Value(value)),
+            Self::Else(left, right) => {
+                let draft = left.pick(input)?;
+                if draft.is_null_or_false() { right.pick(input) } else { Ok(draft) }
+            }
+            _ => Ok(Draft::Null),
+        }
+    }
+
+    /// As [`Shape::eval`], for one that [arranges](Shape::arranges).
+    fn build(&self, input: &Draft<'_>, budget: &mut Budget) -> Result<Value, RunFault> {
+        Ok(match self {
+            Self::Object(members) => {
+                let mut object = Map::new();
+                for (name, shape) in members {
+                    budget.spend(name.len())?;
+                    object.insert(name.clone(), shape.build(input, budget)?);
+                }
+                Value::Object(object)
+            }
+            Self::Array(items) => {
+                Value::Array(items.iter().map(|shape| shape.build(input, budget)).collect::<Result<_, _>>()?)
+            }
+            Self::Collect(stream) => {
+                let mut items = Vec::new();
+                stream.source.pick(input)?.each(|element| {
+                    items.push(stream.each.build(element, budget)?);
+                    Ok(())
+                })?;
+                Value::Array(items)
+            }
+            Self::Then(left, right) => right.build(&left.pick(input)?, budget)?,
+            Self::Path(_) | Self::Literal(_) | Self::Else(..) => {
+                let value = self.pick(input)?.to_value()?;
+                budget.spend(size(&value))?;
+                value
+            }
+        })
+    }
+
+    /// As [`Shape::write`], for one that [arranges](Shape::arranges).
+    fn arrange(&self, input: &Draft<'_>, out: &mut Vec<u8>) -> Result<(), RunFault> {
+        match self {
+            Self::Object(members) => {
+                out.push(b'{');
+                for (place, (name, shape)) in members.iter().enumerate() {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    write_text(name, out)?;
+                    out.push(b':');
+                    shape.arrange(input, out)?;
+                }
+                out.push(b'}');
+            }
+            Self::Array(items) => {
+                out.push(b'[');
+                for (place, shape) in items.iter().enumerate() {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    shape.arrange(input, out)?;
+                }
+                out.push(b']');
+            }
+            Self::Collect(stream) => {
+                out.push(b'[');
+                let mut is_first = true;
+                stream.source.pick(input)?.each(|element| {
+                    if !std::mem::take(&mut is_first) {
+                        out.push(b',');
+                    }
+                    stream.each.arrange(element, out)
+                })?;
+                out.push(b']');
+            }
+            Self::Then(left, right) => right.arrange(&left.pick(input)?, out)?,
+            Self::Path(_) | Self::Literal(_) | Self::Else(..) => self.pick(input)?.write(out)?,
+        }
+        within(out)
+    }
+
     fn may_read(&self, name: &str) -> bool {
         match self {
             Self::Path(steps) => steps.is_empty() || steps.iter().any(|step| step == name),
@@ -220,6 +348,18 @@ impl Shape {
 }
 
 impl Stream {
+    fn run_draft(&self, input: &Draft<'_>, limit: usize) -> Result<Vec<Value>, RunFault> {
+        let (mut outputs, mut budget) = (Vec::new(), Budget::new());
+        self.source.pick(input)?.each(|element| {
+            if outputs.len() >= limit {
+                return Err(too_many(limit));
+            }
+            outputs.push(self.each.build(element, &mut budget)?);
+            Ok(())
+        })?;
+        Ok(outputs)
+    }
+
     /// As [`Shape::depth`].
     fn depth(&self) -> usize {
         self.source.depth() + self.each.depth()
