@@ -7,20 +7,28 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{self, JoinHandle};
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::network::load::{Counters, FileFault, KpiContext, read_kpi};
+use ticketbridge_core::network::load::{Counters, FileFault, KpiContext, RawSample, read_kpi};
 use ticketbridge_core::network::settings::Settings;
-use ticketbridge_core::network::{Sample, Timestamp};
+use ticketbridge_core::network::{KpiFile, Sample, Timestamp};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::StoreError;
-use ticketbridge_store::samples::{FileKind, LoadSource, SampleStore};
+use ticketbridge_store::samples::{FileKind, LoadSource, LoadWriter, SampleStore};
 
-use super::plant::PlantCache;
+use super::plant::{Plant, PlantCache};
 use super::rejects::Rejects;
 use super::report::{FileOutcome, FileReport};
 use super::settings::OffloadSettings;
 use super::watch::Candidate;
+
+/// Rows that go from the reading thread to the packing one at once, and how many such batches may wait: 3 MB.
+const BATCH_ROWS: usize = 16_384;
+const WAITING_BATCHES: usize = 4;
+/// Pieces of a file, of up to 64 KiB, that may wait for their hash.
+const WAITING_PIECES: usize = 16;
 
 /// Everything that taking files in needs.
 pub(super) struct Loader<'l> {
@@ -77,9 +85,9 @@ impl Loader<'_> {
         let Some(kind) = file.kind.kpi() else {
             return Err(Fault::File(format!("`{}` is a topology file", file.name)));
         };
-        let hash = hash_of(&file.path)?;
-        let since = Wall(self.now.0.saturating_sub(self.network.retention_s().saturating_mul(1_000)));
-        if self.store.loaded(file.kind, &hash, since)?.is_some() {
+        let look = Look::at(&file.path)?;
+        let known = self.is_known(file, look)?;
+        if known == Identity::Loaded {
             return Ok(FileOutcome::Known);
         }
         let Some(plant) = self.plants.active(self.store)? else {
@@ -90,51 +98,92 @@ impl Loader<'_> {
                 FileKind::TopologyChannel
             )));
         };
-        let mut writer = self.store.begin(LoadSource { kind: file.kind, hash, file: file.name.clone() })?;
+        let source = LoadSource { kind: file.kind, hash: [0; 32], file: file.name.clone() };
+        let writer = self.store.begin(source)?;
         // Asked again now that nobody else is loading: another process may have taken the same file meanwhile.
-        if self.store.loaded(file.kind, &hash, since)?.is_some() {
+        let known = match known {
+            Identity::New(hash) if self.store.loaded(file.kind, &hash, self.since())?.is_none() => known,
+            Identity::New(_) => Identity::Loaded,
+            Identity::Unread | Identity::Loaded => self.is_known(file, look)?,
+        };
+        if known == Identity::Loaded {
             return Ok(FileOutcome::Known);
         }
         let mut rejects = Rejects::default();
-        let mut refused = None;
         let mut input = HashingReader::open(&file.path)?;
-        let context = KpiContext { topology: &plant.topology, clock: self.clock(), settings: self.network };
-        let read = read_kpi(
-            kind,
-            &mut input,
-            &context,
-            &mut |row| {
-                let sample = Sample {
-                    channel: plant.ordinal(row.channel),
-                    at: row.at,
-                    value: row.value,
-                    modulation: row.modulation,
-                    cm_online: row.cm_online,
-                };
-                writer.push(sample).map_err(|error| {
-                    refused = Some(error);
-                    io::Error::other("the sample store refused the row")
-                })
-            },
-            &mut |reject| rejects.add(reject),
-        );
-        let mut counters = match (read, refused) {
-            (_, Some(error)) => return Err(error.into()),
-            (Err(fault), None) => return Err(of_file(file, &fault)),
-            (Ok(counters), None) => counters,
-        };
-        if input.finish()? != hash {
+        let (mut writer, mut counters) = self.read_into(writer, file, kind, &plant, &mut input, &mut rejects)?;
+        let (hash, bytes) = input.finish()?;
+        if known.is_other_than(&hash) || bytes != look.bytes || Look::at(&file.path)? != look {
             return Err(Fault::Passing(format!(
                 "`{}` changed while it was read; it is taken when it is complete. Write it under another name and rename it",
                 file.name
             )));
         }
         let (rejects, warning) = self.write_rejects(file, &rejects);
+        writer.identify(hash, bytes);
         writer.finish(self.now, |stored| {
             counters.duplicates = stored.duplicates();
             to_json(&counters)
         })?;
         Ok(FileOutcome::Loaded { counters, rejects, warning })
+    }
+
+    /// Reads rows on this thread, while another packs and writes those before them.
+    fn read_into<'w>(
+        &self,
+        mut writer: LoadWriter<'w>,
+        file: &Candidate,
+        kind: KpiFile,
+        plant: &Plant,
+        input: &mut HashingReader<'_>,
+        rejects: &mut Rejects,
+    ) -> Result<(LoadWriter<'w>, Counters), Fault> {
+        let context = KpiContext { topology: &plant.topology, clock: self.clock(), settings: self.network };
+        thread::scope(|scope| {
+            let (full, batches) = mpsc::sync_channel::<Vec<Sample>>(WAITING_BATCHES);
+            let packing = scope.spawn(move || {
+                for row in batches.into_iter().flatten() {
+                    writer.push(row)?;
+                }
+                Ok::<_, StoreError>(writer)
+            });
+            let mut batch = Vec::with_capacity(BATCH_ROWS);
+            let mut sink = |row: RawSample<'_>| {
+                batch.push(Sample {
+                    channel: plant.ordinal(row.channel),
+                    at: row.at,
+                    value: row.value,
+                    modulation: row.modulation,
+                    cm_online: row.cm_online,
+                });
+                if batch.len() < BATCH_ROWS {
+                    return Ok(());
+                }
+                let rows = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
+                full.send(rows).map_err(|_| io::Error::other("the sample store refused the rows"))
+            };
+            let read = read_kpi(kind, input, &context, &mut sink, &mut |reject| rejects.add(reject));
+            // Nobody takes them only if packing ended with an error, which is told below.
+            let _taken = full.send(batch);
+            drop(full);
+            let writer = packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            Ok((writer, read.map_err(|fault| of_file(file, &fault))?))
+        })
+    }
+
+    /// Whether the file's content was loaded within the retention. It is read for that only if a file of its length was.
+    fn is_known(&self, file: &Candidate, look: Look) -> Result<Identity, Fault> {
+        if !self.store.may_be_loaded(file.kind, look.bytes, self.since())? {
+            return Ok(Identity::Unread);
+        }
+        let hash = hash_of(&file.path)?;
+        let is_loaded = self.store.loaded(file.kind, &hash, self.since())?.is_some();
+        Ok(if is_loaded { Identity::Loaded } else { Identity::New(hash) })
+    }
+
+    /// Loads before this are forgotten.
+    fn since(&self) -> Wall {
+        Wall(self.now.0.saturating_sub(self.network.retention_s().saturating_mul(1_000)))
     }
 
     /// A report that can't be written is a warning: the samples matter more.
@@ -204,17 +253,49 @@ fn unreadable(path: &Path, error: &io::Error) -> Fault {
     Fault::Passing(format!("`{}` can't be read: {error}; check that it is there and readable", path.display()))
 }
 
-/// SHA-256 of a file's content.
-pub(super) fn hash_of(path: &Path) -> Result<[u8; 32], Fault> {
-    let mut reader = HashingReader::open(path)?;
-    reader.finish()
+/// What is known of a file's content before it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    /// It was loaded before.
+    Loaded,
+    /// It was not, and has this hash.
+    New([u8; 32]),
+    /// It was not: nothing of its length was.
+    Unread,
 }
 
-/// Reads a file and hashes what it reads.
+impl Identity {
+    fn is_other_than(&self, hash: &[u8; 32]) -> bool {
+        matches!(self, Self::New(known) if known != hash)
+    }
+}
+
+/// Length and time of change of a file: if both are what they were, nobody wrote to it meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    bytes: u64,
+    modified: Option<std::time::SystemTime>,
+}
+
+impl Look {
+    fn at(path: &Path) -> Result<Self, Fault> {
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        Ok(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
+
+/// SHA-256 of a file's content.
+pub(super) fn hash_of(path: &Path) -> Result<[u8; 32], Fault> {
+    Ok(HashingReader::open(path)?.finish()?.0)
+}
+
+/// Reads a file and hashes what it reads, on a thread of its own.
 pub(super) struct HashingReader<'p> {
     path: &'p Path,
     file: File,
-    hash: Sha256,
+    bytes: u64,
+    pieces: Option<SyncSender<Vec<u8>>>,
+    hashing: Option<JoinHandle<[u8; 32]>>,
 }
 
 impl<'p> HashingReader<'p> {
@@ -225,27 +306,42 @@ impl<'p> HashingReader<'p> {
             return Err(unreadable(path, &io::Error::other("it is no regular file")));
         }
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        Ok(Self { path, file, hash: Sha256::new() })
+        let (pieces, to_hash) = mpsc::sync_channel::<Vec<u8>>(WAITING_PIECES);
+        let hashing = thread::spawn(move || {
+            let mut hash = Sha256::new();
+            for piece in to_hash {
+                hash.update(&piece);
+            }
+            hash.finalize().into()
+        });
+        Ok(Self { path, file, bytes: 0, pieces: Some(pieces), hashing: Some(hashing) })
     }
 
-    /// Reads what is left and answers the hash of the whole content.
-    pub(super) fn finish(&mut self) -> Result<[u8; 32], Fault> {
+    /// Reads what is left and answers hash and length of the whole content.
+    pub(super) fn finish(mut self) -> Result<([u8; 32], u64), Fault> {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             match self.read(&mut buffer) {
-                Ok(0) => return Ok(std::mem::take(&mut self.hash).finalize().into()),
+                Ok(0) => break,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(unreadable(self.path, &error)),
             }
         }
+        drop(self.pieces.take());
+        let hash = self.hashing.take().and_then(|hashing| hashing.join().ok());
+        let hash = hash.ok_or_else(|| unreadable(self.path, &io::Error::other("its hash could not be made")))?;
+        Ok((hash, self.bytes))
     }
 }
 
 impl Read for HashingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        self.hash.update(&buffer[..read]);
+        self.bytes += read as u64;
+        if let Some(pieces) = self.pieces.as_ref().filter(|_| read > 0) {
+            pieces.send(buffer[..read].to_vec()).map_err(|_| io::Error::other("its hash could not be made"))?;
+        }
         Ok(read)
     }
 }

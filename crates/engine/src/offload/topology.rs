@@ -155,5 +155,5 @@ fn read_file(
     let mut input = HashingReader::open(&file.path)?;
     let mut rejects = Rejects::default();
     let counters = read(&mut input, &mut rejects).map_err(|fault| of_file(file, &fault))?;
-    Ok(ReadFile { file, counters, rejects, hash: input.finish()? })
+    Ok(ReadFile { file, counters, rejects, hash: input.finish()?.0 })
 }

@@ -19,6 +19,7 @@ pub(crate) struct Table<R> {
 pub(crate) struct Fields<'a> {
     text: &'a str,
     ends: &'a [usize],
+    gap: usize,
 }
 
 impl<'a> Fields<'a> {
@@ -27,12 +28,17 @@ impl<'a> Fields<'a> {
         let Some(column) = column else {
             return "";
         };
-        let start = if column == 0 { 0 } else { self.ends[column - 1] };
+        let start = if column == 0 { 0 } else { self.ends[column - 1] + self.gap };
         trim(&self.text[start..self.ends[column]])
     }
 }
 
 fn trim(text: &str) -> &str {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    // Most fields have nothing to trim: two looks tell.
+    if !text.as_bytes().first().is_some_and(is_space) && !text.as_bytes().last().is_some_and(is_space) {
+        return text;
+    }
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
@@ -48,7 +54,7 @@ impl<R: Read> Table<R> {
         for end in if header.is_cut { &[] } else { header.ends } {
             // A name that is not UTF-8 is none of ours; what matters is that it takes its place.
             columns.push(trim(&String::from_utf8_lossy(&header.text[start..*end])).to_ascii_lowercase());
-            start = *end;
+            start = *end + header.gap;
         }
         Ok(Self { kind, rows, columns })
     }
@@ -93,10 +99,10 @@ fn check<'a>(row: &Row<'a>, columns: usize) -> Result<Fields<'a>, RejectReason> 
     }
     let text = str::from_utf8(row.text).map_err(|_| RejectReason::BadEncoding)?;
     // Two halves of one letter in neighbouring fields are no letter.
-    if row.ends.iter().any(|end| !text.is_char_boundary(*end)) {
+    if row.gap == 0 && row.ends.iter().any(|end| !text.is_char_boundary(*end)) {
         return Err(RejectReason::BadEncoding);
     }
-    Ok(Fields { text, ends: row.ends })
+    Ok(Fields { text, ends: row.ends, gap: row.gap })
 }
 
 #[cfg(test)]
