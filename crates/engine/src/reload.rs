@@ -101,7 +101,12 @@ pub enum ReloadFault {
 }
 
 fn list(reasons: &[String]) -> String {
-    reasons.iter().map(|reason| format!("\n  {reason}")).collect()
+    let mut text = String::new();
+    for reason in reasons {
+        text.push_str("\n  ");
+        text.push_str(reason);
+    }
+    text
 }
 
 /// What reloads work with.
@@ -206,8 +211,8 @@ async fn reload_quietly(live: &Live) -> Result<Reloaded, ReloadFault> {
     let newer = newer(reloader, &app, &config).await?;
     let mut refusals = check::unusable(&newer, &app);
     refusals.extend(check::moved_backends(&app.config, &config));
-    let changed = changed(&app, &config, &newer.platforms);
-    refusals.extend(check::begun_elsewhere(&app, &changed).await?);
+    let other_platforms = changed(&app, &config, &newer.platforms);
+    refusals.extend(check::begun_elsewhere(&app, &other_platforms).await?);
     refusals.extend(check::mobile(&app, &config).await?);
     let mut holding = Vec::new();
     for part in reloader.parts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -224,11 +229,13 @@ async fn reload_quietly(live: &Live) -> Result<Reloaded, ReloadFault> {
     let applied = changes.iter().any(|change| change.takes_effect == Reach::Reload);
     if applied {
         let in_force = InForce { config: Arc::clone(&config), platforms: Arc::clone(&newer.platforms) };
-        app.delivery.switch(in_force, changed).await.map_err(|why| ReloadFault::Refused(vec![why]))?;
+        app.delivery.switch(in_force, other_platforms).await.map_err(|why| ReloadFault::Refused(vec![why]))?;
         // From here on nothing fails.
         state.before.push(app.in_use());
         live.publish(app.renewed(Arc::clone(&config), Arc::clone(&newer.platforms), &newer.feedback));
-        holding.into_iter().for_each(|change| change());
+        for change in holding {
+            change();
+        }
         app.delivery.exchanges().set_limits(Limits::from(&config.retention));
         say_goodbye(&app.platforms, &newer.platforms);
         if let Err(error) = drop_outdated_overrides(&config, &*app.store).await {

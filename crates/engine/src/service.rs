@@ -321,7 +321,7 @@ async fn first_error(loops: &mut JoinSet<Option<StoreError>>) -> StoreError {
 async fn changed(apps: &mut watch::Receiver<App>) {
     if apps.changed().await.is_err() {
         // The service is going down.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

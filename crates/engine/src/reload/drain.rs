@@ -1,5 +1,6 @@
 //! Backends that the file no longer has go when their last ticket is done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ async fn look(live: &Live) -> Result<(), StoreError> {
     let config = Arc::new(merge::over(&state.file, &app.config, |name| stay.contains(name)));
     let platforms = Arc::new(app.platforms.only_of(&config));
     let in_force = InForce { config: Arc::clone(&config), platforms: Arc::clone(&platforms) };
-    if app.delivery.switch(in_force, Default::default()).await.is_err() {
+    if app.delivery.switch(in_force, BTreeMap::new()).await.is_err() {
         return Ok(());
     }
     live.publish(app.renewed(Arc::clone(&config), Arc::clone(&platforms), &app.feedback));
