@@ -72,6 +72,7 @@ fn run(load: Load, platform: &str, folder: &Path, calls: Vec<Vec<u8>>) -> Result
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let watch = Connection::open_with_flags(folder.join("bench.db"), flags)?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let finished_before = completed(&*app.store).await?;
         let span = Span::begin()?;
         let running = tokio::spawn(service.run(async move { drop(stopped.await) }));
         for call in calls {
@@ -82,13 +83,7 @@ fn run(load: Load, platform: &str, folder: &Path, calls: Vec<Vec<u8>>) -> Result
             tokio::time::sleep(LOOK_EVERY).await;
         }
         let figures = span.end()?;
-        let completed: u64 = app
-            .store
-            .counts()
-            .await?
-            .into_iter()
-            .map(|((_, state), count)| if state == State::Completed { count } else { 0 })
-            .sum();
+        let completed = completed(&*app.store).await? - finished_before;
         drop(stop);
         running.await??;
         if completed != load.tickets as u64 {
@@ -97,6 +92,11 @@ fn run(load: Load, platform: &str, folder: &Path, calls: Vec<Vec<u8>>) -> Result
         Ok(figures)
     })?;
     Ok(figures)
+}
+
+async fn completed(store: &dyn Store) -> Result<u64, Failure> {
+    let counts = store.counts().await?;
+    Ok(counts.into_iter().map(|((_, state), count)| if state == State::Completed { count } else { 0 }).sum())
 }
 
 fn is_any_open(store: &Connection) -> Result<bool, Failure> {
