@@ -55,7 +55,7 @@ const STEPS: [fn(&mut Settings); 7] = [
     |settings| settings.backends[0].max_tickets_per_request = 3,
     |settings| settings.platform = String::from("max_in_flight = 2"),
     |settings| settings.request_timeout = "450ms",
-    |settings| drop(settings.backends.remove(1)),
+    |settings| settings.backends.retain(|backend| backend.name != "be-2"),
     |settings| settings.backends.push(backend("be-9", settings)),
     |settings| {
         settings.platform = String::from("max_in_flight = 16");
@@ -256,8 +256,8 @@ async fn a_platform_that_becomes_another_system_or_is_read_otherwise_waits_for_w
     assert_eq!((status, &answer["applied"]), (200, &json!(true)), "{answer}");
     sandbox.clear_faults();
     bridge.completed(1).await;
-    let stats = sandbox.sfyc_stats();
-    assert_eq!((stats.tickets, stats.duplicates.total, stats.traffic.requests(&["create_tickets"])), (1, 0, 1));
+    let there = sandbox.sfyc_stats();
+    assert_eq!((there.tickets, there.duplicates.total, there.traffic.requests(&["create_tickets"])), (1, 0, 1));
 
     // Done: now it may be another one.
     std::fs::write(place.config(), place.text().replace("base_path = \"/sfyc\"", "base_path = \"/other\""))
