@@ -8,9 +8,9 @@ mod data;
 mod delivery;
 #[cfg(unix)]
 mod disk;
-mod explain;
 #[cfg(target_os = "linux")]
 mod doctor;
+mod explain;
 #[cfg(target_os = "linux")]
 mod freeze;
 mod kill;

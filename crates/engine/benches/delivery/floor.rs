@@ -188,9 +188,9 @@ async fn deliver(
         });
     }
     let answer = post(client, format!("{base}/tickets"), Items { items: creates }).await?;
-    let created = read(&answer, tickets.len())?;
+    let made = read(&answer, tickets.len())?;
     let mut orders = Vec::with_capacity(tickets.len());
-    for (place, ((_, origin, text), created)) in tickets.iter().zip(&created).enumerate() {
+    for (place, ((_, origin, text), created)) in tickets.iter().zip(&made).enumerate() {
         let body: Body<'_> = serde_json::from_str(text)?;
         let topology: Place<'_> = serde_json::from_str(body.topology.get())?;
         orders.push(NewWorkOrder {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -199,7 +199,7 @@ async fn create_tickets(State(stub): State<Arc<Stub>>, body: Bytes) -> Answer {
             memory.seen.doubles += usize::from(is_double);
             memory.seen.tickets += 1;
             let key = &record.key;
-            text.push_str(&format!("{{\"ok\":true,\"externalRef\":\"{key}\",\"ticketNumber\":\"T{number:08}\"}}"));
+            put(text, format_args!("{{\"ok\":true,\"externalRef\":\"{key}\",\"ticketNumber\":\"T{number:08}\"}}"));
             memory.tickets.push(record);
         })
     };
@@ -214,9 +214,10 @@ async fn create_work_orders(State(stub): State<Arc<Stub>>, body: Bytes) -> Answe
             memory.seen.doubles += usize::from(made.is_some());
             memory.seen.work_orders += 1;
             let ticket = &item.ticket_number;
-            text.push_str(&format!(
-                "{{\"ok\":true,\"ticketNumber\":\"{ticket}\",\"workOrderNumber\":\"OT{number:08}\"}}"
-            ));
+            put(
+                text,
+                format_args!("{{\"ok\":true,\"ticketNumber\":\"{ticket}\",\"workOrderNumber\":\"OT{number:08}\"}}"),
+            );
         })
     };
     stub.answer(work).await
@@ -230,7 +231,7 @@ async fn link(State(stub): State<Arc<Stub>>, body: Bytes) -> Answer {
                 memory.seen.links += usize::from(record.work_order.is_none());
                 record.work_order = Some(item.work_order_number.to_string());
             }
-            text.push_str(&format!("{{\"ok\":true,\"ticketNumber\":\"{}\"}}", item.ticket_number));
+            put(text, format_args!("{{\"ok\":true,\"ticketNumber\":\"{}\"}}", item.ticket_number));
         })
     };
     stub.answer(work).await
@@ -242,10 +243,14 @@ async fn add_notes(State(stub): State<Arc<Stub>>, body: Bytes) -> Answer {
             let known = memory.notes.insert(item.note_ref.to_string(), item.ticket_number.to_string());
             memory.seen.doubles += usize::from(known.is_some());
             memory.seen.notes += 1;
-            text.push_str(&format!("{{\"ok\":true,\"noteRef\":\"{}\"}}", item.note_ref));
+            put(text, format_args!("{{\"ok\":true,\"noteRef\":\"{}\"}}", item.note_ref));
         })
     };
     stub.answer(work).await
+}
+
+fn put(text: &mut String, piece: fmt::Arguments<'_>) {
+    let _infallible = text.write_fmt(piece);
 }
 
 /// Every ticket here is open and of a kind that is asked for: only key and page matter.
@@ -269,14 +274,17 @@ async fn find_tickets(State(stub): State<Arc<Stub>>, RawQuery(query): RawQuery) 
         for (count, place) in places.iter().skip((page - 1) * size).take(size).enumerate() {
             let Some(Record { key, origin, work_order }) = memory.tickets.get(*place) else { continue };
             let work_order = work_order.as_ref().map_or_else(|| String::from("null"), |number| format!("\"{number}\""));
-            text.push_str(&format!(
-                "{}{{\"ticketNumber\":\"T{place:08}\",\"externalRef\":\"{key}\",\"originRef\":\"{origin}\",\
+            put(
+                &mut text,
+                format_args!(
+                    "{}{{\"ticketNumber\":\"T{place:08}\",\"externalRef\":\"{key}\",\"originRef\":\"{origin}\",\
                  \"status\":\"open\",\"workOrderNumber\":{work_order},\"createdAt\":\"2026-11-20T23:45:00Z\"}}",
-                if count > 0 { "," } else { "" },
-            ));
+                    if count > 0 { "," } else { "" },
+                ),
+            );
         }
         let next = if places.len() > page * size { (page + 1).to_string() } else { String::from("null") };
-        text.push_str(&format!("],\"nextPage\":{next}}}"));
+        put(&mut text, format_args!("],\"nextPage\":{next}}}"));
         text
     };
     stub.answer(work).await

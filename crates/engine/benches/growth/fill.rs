@@ -22,30 +22,30 @@ use uuid::Uuid;
 use crate::Failure;
 
 /// The backend of most tickets.
-pub const BACKEND: &str = "be-1";
+pub(crate) const BACKEND: &str = "be-1";
 /// The backend of one ticket of a thousand.
-pub const SELDOM: &str = "seldom";
+pub(crate) const SELDOM: &str = "seldom";
 /// Items of a batch.
 const BATCH: usize = 100;
 /// Tickets that go through their lifecycle side by side.
 const SIDE_BY_SIDE: u64 = 6_400;
 /// Between two tickets: 1,000,000 cover 116 days.
-pub const TICKET_EVERY_MS: i64 = 10_000;
+pub(crate) const TICKET_EVERY_MS: i64 = 10_000;
 
 /// What is to be filled in.
-pub struct Fill {
+pub(crate) struct Fill {
     /// The ticket platform.
-    pub platform: PlatformName,
+    pub(crate) platform: PlatformName,
     /// Number of the first ticket: each has its own.
-    pub first: u64,
+    pub(crate) first: u64,
     /// How many.
-    pub count: u64,
+    pub(crate) count: u64,
     /// When the last of them came in.
-    pub until: Wall,
+    pub(crate) until: Wall,
 }
 
 /// A number that looks random and is another for each `number`.
-pub fn mixed(number: u64) -> u64 {
+pub(crate) fn mixed(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -53,16 +53,16 @@ pub fn mixed(number: u64) -> u64 {
 }
 
 /// A ticket's dedupe key.
-pub fn key(number: u64) -> String {
+pub(crate) fn key(number: u64) -> String {
     format!("SNR|F-{:016x}", mixed(number))
 }
 
 /// A ticket as the workflow manager or another sender makes it: about 1,400 bytes.
-pub fn ticket(number: u64, platform: &PlatformName, at: Wall) -> Result<NewTicket, Failure> {
+pub(crate) fn ticket(number: u64, platform: &PlatformName, at: Wall) -> Result<NewTicket, Failure> {
     let reading = |n: u64| json!({"channel": format!("CH-{:03}", mixed(number ^ n) % 900), "snr_db": 12.5, "limit_db": 26.0, "minutes_below": 45 + n, "severity": "critical"});
     let body = json!({
         "message_id": format!("{:016x}-{number:08}", mixed(!number)),
-        "kind": if number % 7 == 0 { "POWER" } else { "SNR" },
+        "kind": if number.is_multiple_of(7) { "POWER" } else { "SNR" },
         "dedupe_key": key(number),
         "priority": 2,
         "title": format!("Bajo SNR en el nodo {number:08}"),
@@ -84,7 +84,7 @@ pub fn ticket(number: u64, platform: &PlatformName, at: Wall) -> Result<NewTicke
 }
 
 /// Fills the store; answers when all is durable and finished.
-pub async fn fill(store: &Arc<SqliteStore>, what: &Fill) -> Result<(), Failure> {
+pub(crate) async fn fill(store: &Arc<SqliteStore>, what: &Fill) -> Result<(), Failure> {
     let holder = Uuid::from_u128(u128::from(mixed(what.first)));
     let hour = std::time::Duration::from_hours(1);
     let LaneAnswer::Taken(grant) = store.take_lane(&what.platform, 0, holder, hour).await? else {
@@ -211,16 +211,13 @@ fn begin(
     });
     for row in rows {
         row.sent.insert(operation);
-        match writes.rows.iter_mut().find(|update| update.row.id == row.id) {
-            Some(update) => {
-                update.row.sent = row.sent;
-                update.trail = Some(batch);
-            }
-            None => {
-                let expected = row.state;
-                row.state = state;
-                writes.rows.push(RowUpdate { expected, row: row.clone(), trail: Some(batch) });
-            }
+        if let Some(update) = writes.rows.iter_mut().find(|update| update.row.id == row.id) {
+            update.row.sent = row.sent;
+            update.trail = Some(batch);
+        } else {
+            let expected = row.state;
+            row.state = state;
+            writes.rows.push(RowUpdate { expected, row: row.clone(), trail: Some(batch) });
         }
     }
 }

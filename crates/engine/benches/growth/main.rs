@@ -211,15 +211,17 @@ fn compare(sizes: &[u64], rounds: usize, keep: Option<&Path>) -> Result<(), Fail
 
 #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 fn print_answers(sizes: &[u64], answers: &[reads::Figures]) {
-    let heads: String = sizes.iter().map(|size| format!("{size:>14}")).collect();
-    println!("\n{:<44}{heads}", "milliseconds, finished tickets:");
+    print!("\n{:<44}", "milliseconds, finished tickets:");
+    for size in sizes {
+        print!("{size:>14}");
+    }
+    println!();
     let Some(first) = answers.first() else { return };
     for (place, (name, _)) in first.iter().enumerate() {
-        let row: String = answers
-            .iter()
-            .filter_map(|figures| figures.get(place))
-            .map(|(_, value)| format!("{value:>14.2}"))
-            .collect();
-        println!("{name:<44}{row}");
+        print!("{name:<44}");
+        for (_, value) in answers.iter().filter_map(|figures| figures.get(place)) {
+            print!("{value:>14.2}");
+        }
+        println!();
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use ticketbridge_core::network::{KpiFile, Timestamp};
+use ticketbridge_core::network::{KpiFile, Modulation, Timestamp};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -238,7 +238,7 @@ impl Reading {
     /// Code of the modulation as samples keep it.
     pub(crate) fn modulation_code(&self, file: KpiFile) -> u8 {
         let name = MODULATIONS[self.modulation].0;
-        let known = ticketbridge_core::network::Modulation::recognise(name).map_or(0, |found| found.code());
+        let known = Modulation::recognise(name).map_or(0, Modulation::code);
         if file == KpiFile::UsChannelSnr { known } else { 0 }
     }
 }

@@ -54,7 +54,9 @@ mod tests {
     fn a_store_of_an_older_version_is_counted_once() {
         let store = Connection::open_in_memory().unwrap();
         let (growth, older) = MIGRATIONS.split_last_chunk::<1>().map(|(older, [growth])| (growth, older)).unwrap();
-        older.iter().for_each(|migration| store.execute_batch(migration).unwrap());
+        for migration in older {
+            store.execute_batch(migration).unwrap();
+        }
         for (id, (open, state, backend)) in
             [(1, 0, "be-1"), (1, 4, "be-1"), (0, 100, "be-1"), (0, 100, "be-2"), (0, 101, "be-1"), (0, 102, "be-1")]
                 .into_iter()

@@ -96,7 +96,9 @@ fn purge(store: &Connection, before: Wall, found: &Found) -> Result<Option<usize
         purge_batch(store, BatchId(batch.0))?;
     }
     let mut moves = Moves::default();
-    purged.iter().for_each(|(backend, state)| moves.went(backend, *state));
+    for (backend, state) in &purged {
+        moves.went(backend, *state);
+    }
     moves.write(store)?;
     Ok(Some(purged.len()))
 }
@@ -222,7 +224,9 @@ mod tests {
 
     fn store() -> Connection {
         let store = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|migration| store.execute_batch(migration).unwrap());
+        for migration in MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
         for id in 1..=4 {
             row(&store, id, &format!("k{id}"), false);
         }

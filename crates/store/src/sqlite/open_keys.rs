@@ -97,7 +97,9 @@ mod tests {
 
     fn store() -> Connection {
         let store = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|migration| store.execute_batch(migration).unwrap());
+        for migration in MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
         store
     }
 

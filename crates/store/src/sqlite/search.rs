@@ -195,7 +195,9 @@ mod tests {
     #[test]
     fn a_part_looks_at_a_bounded_number_of_rows_and_says_where_to_go_on() {
         let store = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|migration| store.execute_batch(migration).unwrap());
+        for migration in MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
         let rows = LOOKED_AT as i64 * 2 + 10;
         let fill = "INSERT INTO lane(id, platform, number) VALUES(1, 'p', 0);
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ROWS)
@@ -228,7 +230,9 @@ mod tests {
     #[test]
     fn rare_states_are_found_by_their_indexes() {
         let store = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|migration| store.execute_batch(migration).unwrap());
+        for migration in MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
         for (place, index) in [
             ("INDEXED BY ticket_open WHERE t.id < 9 AND t.open = 1 AND t.lane = 1", "ticket_open (lane=? AND id<?)"),
             (
