@@ -1,12 +1,12 @@
 //! Committing decisions: encode the requests of the intents, fill in their hashes, write it all in one transaction.
 //!
-//! One committer per lane takes jobs in order. The writes enter the store's queue in that order, but the next ones
-//! need not wait for the disk: the store commits them in groups.
+//! One committer per lane takes jobs in order. Up to [`PREPARING`] of them are encoded side by side; the writes enter the
+//! store's queue in the order of the jobs, but the next ones need not wait for the disk: the store commits them in groups.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 use sha2::{Digest, Sha256};
 use ticketbridge_config::Config;
 use ticketbridge_core::delivery::{Event, Intent, Receipt, TransactionId, Writes};
@@ -21,6 +21,9 @@ use super::settings::InForce;
 use super::shell::Shared;
 use crate::platforms::PlatformHandle;
 
+/// Decisions whose requests are encoded at the same time, per lane.
+const PREPARING: usize = 8;
+
 /// One decision to commit.
 pub(super) struct Job {
     pub(super) transaction: TransactionId,
@@ -34,18 +37,19 @@ pub(super) fn start(shared: Arc<Shared>) -> mpsc::UnboundedSender<Job> {
     // Unbounded, but never long: the state machine has at most one transaction per row and window under way.
     let (jobs, mut inbox) = mpsc::unbounded_channel::<Job>();
     tokio::spawn(async move {
-        let mut under_way = FuturesUnordered::new();
+        let (mut preparing, mut under_way) = (FuturesOrdered::new(), FuturesUnordered::new());
         let mut open = true;
-        while open || !under_way.is_empty() {
+        while open || !preparing.is_empty() || !under_way.is_empty() {
             tokio::select! {
                 biased;
                 Some(event) = under_way.next(), if !under_way.is_empty() => shared.event(event).await,
-                job = inbox.recv(), if open => match job {
+                Some(prepared) = preparing.next(), if !preparing.is_empty() => match prepared {
+                    Ok((transaction, writes)) => under_way.push(apply(Arc::clone(&shared), transaction, writes)),
+                    Err(event) => shared.event(event).await,
+                },
+                job = inbox.recv(), if open && preparing.len() < PREPARING => match job {
                     None => open = false,
-                    Some(job) => match prepare(&shared, job).await {
-                        Ok((transaction, writes)) => under_way.push(apply(Arc::clone(&shared), transaction, writes)),
-                        Err(event) => shared.event(event).await,
-                    },
+                    Some(job) => preparing.push_back(beside(Arc::clone(&shared), job)),
                 },
             }
         }
@@ -73,12 +77,21 @@ async fn apply(shared: Arc<Shared>, transaction: TransactionId, writes: Writes) 
     event
 }
 
-/// Encodes the requests of all intents; an item that can't be encoded sends the decision back.
-async fn prepare(shared: &Arc<Shared>, job: Job) -> Result<(TransactionId, Writes), Event> {
-    let Job { transaction, mut writes, in_force } = job;
-    if writes.intents.is_empty() {
-        return Ok((transaction, writes));
+/// Encodes on another thread than the committer's, where there is something to encode.
+async fn beside(shared: Arc<Shared>, job: Job) -> Result<(TransactionId, Writes), Event> {
+    let transaction = job.transaction;
+    if job.writes.intents.is_empty() {
+        return Ok((transaction, job.writes));
     }
+    match tokio::spawn(prepare(shared, job)).await {
+        Ok(prepared) => prepared,
+        Err(panic) => Err(Event::CommitFailed { transaction, why: format!("its requests were not encoded: {panic}") }),
+    }
+}
+
+/// Encodes the requests of all intents; an item that can't be encoded sends the decision back.
+async fn prepare(shared: Arc<Shared>, job: Job) -> Result<(TransactionId, Writes), Event> {
+    let Job { transaction, mut writes, in_force } = job;
     let rows: HashMap<TicketId, &TicketRow> = writes.rows.iter().map(|update| (update.row.id, &update.row)).collect();
     for intent in &mut writes.intents {
         let bodies = match shared.store.bodies(&intent.items).await {

@@ -83,8 +83,13 @@ impl Store for SqliteStore {
     }
 
     async fn bodies(&self, ids: &[TicketId]) -> Result<Vec<TicketBody>, StoreError> {
+        if let Some(bodies) = self.bodies.lock().unwrap_or_else(PoisonError::into_inner).all(ids) {
+            return Ok(bodies);
+        }
         let ids = ids.to_vec();
-        self.read(move |store| lanes::bodies(store, &ids)).await
+        let bodies = self.read(move |store| lanes::bodies(store, &ids)).await?;
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).keep(&bodies);
+        Ok(bodies)
     }
 
     async fn act(&self, origin: OriginId, act: Act, who: &str, at: Wall) -> Result<ActOutcome, StoreError> {
@@ -193,6 +198,8 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, before: Wall, limit: usize) -> Result<usize, StoreError> {
-        self.purge_some(before, limit).await
+        let purged = self.purge_some(before, limit).await?;
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(purged)
     }
 }

@@ -4,6 +4,7 @@
 //! at most), 3 read-only connections. Serving is exclusive per host; commands beside a serving process are safe.
 
 mod apply;
+mod bodies;
 mod connect;
 mod contract;
 mod counts;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::StoreError;
+use bodies::Bodies;
 use fault::{Fault, Health, store_error};
 use lock::HostLock;
 use migrate::Identity;
@@ -91,6 +93,7 @@ pub struct SqliteStore {
     readers: Readers,
     watch: Arc<Mutex<Connection>>,
     open_keys: Arc<Mutex<OpenKeys>>,
+    bodies: Mutex<Bodies>,
     writer: Writer,
     health: Arc<Health>,
     path: PathBuf,
@@ -165,6 +168,7 @@ impl SqliteStore {
             readers: Readers::new(reading, path.to_owned(), Arc::clone(&health)),
             watch,
             open_keys: Arc::default(),
+            bodies: Mutex::default(),
             health,
             path: path.to_owned(),
             lanes,
