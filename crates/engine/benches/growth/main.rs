@@ -216,11 +216,15 @@ fn print_answers(sizes: &[u64], answers: &[reads::Figures]) {
         print!("{size:>14}");
     }
     println!();
-    let Some(first) = answers.first() else { return };
-    for (place, (name, _)) in first.iter().enumerate() {
+    // An empty store is asked fewer questions: there is no ticket to look at.
+    let Some(most) = answers.iter().max_by_key(|figures| figures.len()) else { return };
+    for (name, _) in most {
         print!("{name:<44}");
-        for (_, value) in answers.iter().filter_map(|figures| figures.get(place)) {
-            print!("{value:>14.2}");
+        for figures in answers {
+            match figures.iter().find(|(other, _)| other == name) {
+                Some((_, value)) => print!("{value:>14.2}"),
+                None => print!("{:>14}", "-"),
+            }
         }
         println!();
     }
