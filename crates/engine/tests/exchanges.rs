@@ -229,7 +229,7 @@ async fn what_happens_to_platforms_is_kept_and_starts_and_stops() {
 /// What keeping costs, for the module's documentation: `cargo nextest run --release -p ticketbridge-engine --run-ignored
 /// only --no-capture what_it_costs`. Processor time of 12,000 exchanges of 80 kB each, with and without.
 #[tokio::test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement, for a release build"]
 async fn what_it_costs() {
     let folder = tempfile::tempdir().unwrap();
     let without = observed(&Exchanges::off()).await;
