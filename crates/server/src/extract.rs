@@ -87,6 +87,16 @@ pub(crate) async fn small_json<T: DeserializeOwned>(request: Request) -> Result<
     serde_json::from_slice(&bytes).map_err(|error| Problem::bad_request(format!("the body: {error}")))
 }
 
+/// The body of a form of a page, of at most [`MAX_SMALL_BODY`] bytes.
+pub(crate) async fn form_bytes(request: Request) -> Result<Bytes, Problem> {
+    let declared = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !declared.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    {
+        return Err(Problem::bad_request("the body is not that of a form"));
+    }
+    read(request.into_body(), MAX_SMALL_BODY, 0, false).await
+}
+
 /// A body that is declared as JSON, or not declared at all, of at most `limit` bytes.
 pub(crate) async fn json_bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();

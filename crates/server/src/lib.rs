@@ -14,6 +14,7 @@
 mod access;
 mod bind;
 mod connections;
+mod console;
 mod extract;
 mod guard;
 mod limits;

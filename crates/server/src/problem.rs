@@ -50,6 +50,21 @@ impl Problem {
         self
     }
 
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What was wrong.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What to do next.
+    pub(crate) fn what_to_do(&self) -> &'static str {
+        self.what_to_do
+    }
+
     /// 400.
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail, "Correct the request as `detail` says; docs/api.md shows each call.")
@@ -152,10 +167,12 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let json = HeaderValue::from_static("application/problem+json");
         let mut response = (self.status, [(CONTENT_TYPE, json)], body).into_response();
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = self.header.clone() {
             debug_assert!(name != ALLOW, "the router sets it");
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
+        // The console shows it as a page.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -17,6 +17,6 @@ pub use contract::*;
 pub use error::StoreError;
 pub use feedback::*;
 pub use memory::MemoryStore;
-pub use rules::lane_index;
+pub use rules::{hexadecimal, lane_index};
 pub use sqlite::inspect;
 pub use sqlite::{OpenMode, Opened, SqliteOptions, SqliteStore};

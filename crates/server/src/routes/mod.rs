@@ -21,12 +21,16 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
+use sha2::{Digest, Sha256};
 use ticketbridge_core::delivery::Status;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::live::Live;
+use ticketbridge_store::hexadecimal;
 use tokio::sync::Semaphore;
 
-use crate::access::{Access, AccessInForce};
+pub(crate) use self::tickets::ticket_id;
+use crate::access::{Access, AccessInForce, Caller};
+use crate::console;
 use crate::guard::guard;
 use crate::limits::{MAX_UPLOADS, STATUS_TIMEOUT};
 use crate::problem::Problem;
@@ -40,12 +44,21 @@ pub(crate) struct Office {
     access: AccessInForce,
     uploads: Arc<Semaphore>,
     metrics: PrometheusHandle,
+    /// Known to this process alone: what forms are sealed with.
+    secret: [u8; 32],
 }
 
 impl Office {
     /// An office of a running service.
     pub(crate) fn new(live: Live, access: AccessInForce, metrics: PrometheusHandle) -> Self {
-        Self { live, access, uploads: Arc::new(Semaphore::new(MAX_UPLOADS)), metrics }
+        Self { live, access, uploads: Arc::new(Semaphore::new(MAX_UPLOADS)), metrics, secret: rand::random() }
+    }
+}
+
+impl Office {
+    /// What a form of this caller must carry. It holds until the server ends.
+    pub(crate) fn seal(&self, caller: &Caller) -> String {
+        hexadecimal(&Sha256::new_with_prefix(self.secret).chain_update(&caller.name).finalize())
     }
 }
 
@@ -108,6 +121,7 @@ pub(crate) fn router(office: Office) -> Router {
         .route("/config/reload", post(config::reload));
     Router::new()
         .nest("/api/v1", api)
+        .merge(console::router())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))

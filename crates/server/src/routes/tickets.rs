@@ -62,6 +62,6 @@ pub(super) async fn timeline(
 }
 
 /// A ticket's id in a path. A text that is none names no ticket.
-pub(super) fn ticket_id(text: &str) -> Result<OriginId, Problem> {
+pub(crate) fn ticket_id(text: &str) -> Result<OriginId, Problem> {
     view::origin_id(text).ok_or_else(|| Problem::no_such_ticket(text))
 }

@@ -1,0 +1,20 @@
+//! The pages, one file each. A page reads its input, asks `engine::view`, and lays the answer out; it decides nothing.
+
+mod overview;
+mod ticket;
+mod tickets;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::routes::Office;
+
+/// Where each page stands, below `/console`.
+pub(super) fn router() -> Router<Office> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/tickets", get(tickets::list))
+        .route("/tickets/{id}", get(ticket::show))
+        .route("/tickets/{id}/retry", post(ticket::retry))
+        .route("/tickets/{id}/dismiss", post(ticket::dismiss))
+}
