@@ -7,6 +7,7 @@ use ticketbridge_store::Store;
 
 use crate::clock::Clock;
 use crate::delivery::DeliveryHandle;
+use crate::events::Events;
 use crate::feedback::Feedback;
 use crate::intake::Intake;
 use crate::offload::Offload;
@@ -35,6 +36,8 @@ pub struct App {
     pub feedback: Feedback,
     /// Runs and aggregation tables.
     pub workflow: Arc<Workflow>,
+    /// What happens, for whoever watches. The same through all reloads.
+    pub events: Events,
     /// Lives as long as anybody has these handles.
     pub(crate) in_use: Arc<()>,
 }
@@ -62,6 +65,7 @@ impl App {
             store: Arc::clone(&self.store),
             clock: self.clock.clone(),
             delivery: self.delivery.clone(),
+            events: self.events.clone(),
             in_use: Arc::default(),
         }
     }

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ticketbridge_config::sections::Retention;
@@ -38,6 +38,7 @@ use ticketbridge_store::exchanges::{Bounds, EventKind, ExchangeReader, NewPlatfo
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::events::Events;
 
 pub use budget::FAILED_SHARE;
 pub use view::{
@@ -87,6 +88,8 @@ struct Pressure {
     waiting: AtomicUsize,
     /// Records that were dropped and not told yet.
     dropped: AtomicU64,
+    /// Who hears of exchanges that are in the file.
+    told: OnceLock<Events>,
 }
 
 enum Message {
@@ -148,6 +151,13 @@ impl Exchanges {
             _ => return,
         };
         self.event(kind, platform.as_str(), text, None);
+    }
+
+    /// Whoever watches hears of each exchange that is in the file. Once; a second call changes nothing.
+    pub(crate) fn tell(&self, events: &Events) {
+        if let Some(recorder) = &self.0 {
+            recorder.pressure.told.get_or_init(|| events.clone());
+        }
     }
 
     /// Takes note of backends that were switched since the last call.

@@ -1,11 +1,12 @@
 //! Intake: tickets from outside, checked, given an id and a backend, answered only when durable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use ticketbridge_config::Config;
 use ticketbridge_core::ticket::{
-    DedupeKey, IntakeItem, IntakeOutcome, MAX_INTAKE_ITEMS, NewTicket, OriginId, read_intake, split_intake,
+    BackendName, DedupeKey, IntakeItem, IntakeOutcome, MAX_INTAKE_ITEMS, NewTicket, OriginId, read_intake, split_intake,
 };
 use ticketbridge_store::{Store, StoreError};
 
@@ -106,11 +107,15 @@ impl Intake {
             NewTicket { item, origin: identity::origin(now), backend, platform, received_at: now }
         };
         let tickets: Vec<NewTicket> = items.into_iter().zip(assigned).map(ticket).collect();
+        let backends: BTreeMap<OriginId, BackendName> =
+            tickets.iter().map(|ticket| (ticket.origin, ticket.backend.clone())).collect();
         let ids: Vec<String> = tickets.iter().map(|ticket| ticket.item.message_id.clone()).collect();
         let outcomes = if tickets.is_empty() { Vec::new() } else { self.store.receive(tickets).await? };
         let mut stored = ids.into_iter().zip(outcomes).map(|(message_id, outcome)| answer(message_id, outcome));
         let answers: Vec<IntakeAnswer> =
             answers.into_iter().filter_map(|answer| answer.or_else(|| stored.next())).collect();
+        let accepted = answers.iter().filter(|answer| answer.result == "accepted").filter_map(|answer| answer.id);
+        self.delivery.events().named(accepted.filter_map(|id| Some((id, backends.get(&id)?))));
         crate::telemetry::taken_in(answers.iter().map(|answer| answer.result));
         Ok(answers)
     }

@@ -7,6 +7,7 @@
 //! * [`mail`]: telling people. [`alerts`]: of what, where trouble tickets need somebody.
 //! * [`doctor`]: is this installation healthy?
 //! * [`traces`]: the way of each ticket, for an OpenTelemetry collector.
+//! * [`events`]: what happens, for whoever watches.
 //! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
 
 pub mod alerts;
@@ -15,6 +16,7 @@ pub mod check;
 pub mod clock;
 pub mod delivery;
 pub mod doctor;
+pub mod events;
 pub mod exchanges;
 pub mod explain;
 pub mod feedback;

@@ -30,6 +30,7 @@ use ticketbridge_store::StoreError;
 
 use crate::app::App;
 use crate::delivery::{InForce, drop_outdated_overrides};
+use crate::events::Event;
 use crate::exchanges::Limits;
 use crate::feedback::Feedback;
 use crate::live::Live;
@@ -237,6 +238,7 @@ async fn reload_quietly(live: &Live) -> Result<Reloaded, ReloadFault> {
             change();
         }
         app.delivery.exchanges().set_limits(Limits::from(&config.retention));
+        app.events.publish(Event::Configuration {});
         say_goodbye(&app.platforms, &newer.platforms);
         if let Err(error) = drop_outdated_overrides(&config, &*app.store).await {
             tracing::warn!(%error, "Settings of before could not be forgotten; the file wins anyway.");

@@ -28,6 +28,7 @@ use crate::alerts::alerts_loop;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRecorder, drop_outdated_overrides};
+use crate::events::Event;
 use crate::exchanges::{Both, Exchanges, Limits};
 use crate::feedback::{Feedback, follow_schedules};
 use crate::identity;
@@ -206,11 +207,15 @@ impl App {
         let rules: Arc<Settings> = Arc::new(config.workflow.rules.clone());
         let plants = Arc::new(PlantCache::default());
         let sources = offload_settings(&config);
-        let offload = Arc::new(Offload::new(Arc::clone(&samples), Arc::clone(&plants), sources, Arc::clone(&rules)));
+        let offload = Offload::new(Arc::clone(&samples), Arc::clone(&plants), sources, Arc::clone(&rules));
+        let offload = Arc::new(offload.telling(delivery.events().clone()));
+        let feedback = feedback.telling(delivery.events().clone());
         let of_run = clock.clone();
         let ids = SeededSource::new(move || of_run.now().wall, identity::seed());
         let workflow = Arc::new(Workflow::new(Arc::clone(&store), samples, plants, rules, ids));
-        Self { config, store, clock, intake, delivery, platforms, offload, feedback, workflow, in_use: Arc::default() }
+        let events = delivery.events().clone();
+        let in_use = Arc::default();
+        Self { config, store, clock, intake, delivery, platforms, offload, feedback, workflow, events, in_use }
     }
 
     /// The backends as a run may choose among them.
@@ -226,6 +231,10 @@ impl App {
         trigger: &str,
     ) -> Result<crate::workflow::RunOutcome, crate::workflow::WorkflowError> {
         let outcome = self.workflow.run(as_of, trigger, &self.backend_choices().await).await?;
+        let built = outcome.tickets.iter().map(|ticket| (ticket.id, &ticket.backend));
+        self.events.named(built);
+        let (run, trigger, tickets) = (outcome.run.as_of, outcome.run.trigger.clone(), outcome.run.tickets);
+        self.events.publish(Event::Runs { run, trigger, tickets });
         self.delivery.news();
         self.delivery.traces().ran(&outcome.run);
         Ok(outcome)

@@ -68,6 +68,7 @@ pub struct BoundServer {
     router: Router,
     metrics: PrometheusHandle,
     grace: Duration,
+    stop: watch::Sender<bool>,
 }
 
 impl Server {
@@ -96,8 +97,9 @@ impl Server {
         let grace = config.shutdown_grace.get();
         let access = AccessInForce::new(access, address);
         live.take_part(Arc::new(access.clone()));
-        let router = routes::router(Office::new(live, access, metrics.clone()));
-        Ok(BoundServer { address, listener, router, metrics, grace })
+        let (stop, stopped) = watch::channel(false);
+        let router = routes::router(Office::new(live, access, metrics.clone(), stopped));
+        Ok(BoundServer { address, listener, router, metrics, grace, stop })
     }
 }
 
@@ -105,9 +107,9 @@ impl BoundServer {
     /// Serves until `shutdown`, then accepts nothing new and answers what is on its way, for at most
     /// `server.shutdown_grace`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { address, listener, router, metrics, grace } = self;
+        let Self { address, listener, router, metrics, grace, stop } = self;
         tracing::info!(%address, "The server listens.");
-        let (stop, stopped) = watch::channel(false);
+        let stopped = stop.subscribe();
         let upkeep = async {
             let mut tick = tokio::time::interval(UPKEEP_EVERY);
             loop {

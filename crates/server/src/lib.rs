@@ -24,5 +24,5 @@ mod routes;
 mod telemetry;
 
 pub use bind::{BoundServer, Server, ServerError};
-pub use limits::{MAX_CONNECTIONS, MAX_REDRIVE, MAX_UPLOADS, REQUEST_TIMEOUT, REQUESTS_PER_SECOND};
+pub use limits::{MAX_CONNECTIONS, MAX_LISTENERS, MAX_REDRIVE, MAX_UPLOADS, REQUEST_TIMEOUT, REQUESTS_PER_SECOND};
 pub use metrics::{MetricsError, install_metrics};

@@ -20,6 +20,15 @@ pub(crate) const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) const MAX_SMALL_BODY: usize = 64 * 1024;
 /// Most tickets that one redrive call tries again.
 pub const MAX_REDRIVE: usize = 10_000;
+/// Most callers that listen to events at once.
+pub const MAX_LISTENERS: usize = 64;
+/// Most events that a listener can ask for with `limit`.
+pub(crate) const MAX_EVENTS: usize = 1_000;
+/// A listener to whom nothing was written for this long gets a comment, so that neither side nor a proxy takes the other
+/// for gone.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a listener is to wait before it comes back.
+pub(crate) const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 /// Most problems in one answer.
 pub(crate) const MAX_PROBLEMS: usize = 1_000;
 /// Requests per second and caller, and as many at once. A caller is a token, so the number of limiters is bounded by

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ticketbridge_core::delivery::{Event, LaneId};
-use ticketbridge_core::ticket::{PlatformName, TicketId};
+use ticketbridge_core::ticket::{PlatformName, TicketId, TicketRow};
 use ticketbridge_store::{Change, StoreError};
 
 use super::settings::{self, InForce};
 use super::shell::Shared;
+use crate::events::{Event as Told, Moved};
 
 /// How often others' changes are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -33,6 +34,8 @@ pub(super) struct Seen {
     mark: Option<i64>,
     /// The highest row.
     ticket: i64,
+    /// The highest row that watchers were told of.
+    told: i64,
     /// The highest change.
     change: i64,
 }
@@ -42,7 +45,8 @@ impl Seen {
     /// loads, what came before is in them.
     pub(super) async fn until_now(shared: &Shared) -> Result<Self, StoreError> {
         let change = shared.store.changes(0).await?.last().map_or(0, |(number, _)| *number);
-        Ok(Self { mark: None, ticket: 0, change })
+        let told = shared.store.last_ticket().await?.0;
+        Ok(Self { mark: None, ticket: 0, told, change })
     }
 }
 
@@ -54,6 +58,10 @@ async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
     let last = shared.store.last_ticket().await?;
     let changes = shared.store.changes(seen.change).await?;
     let lanes: BTreeMap<LaneId, PlatformName> = shared.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if last.0 > seen.told {
+        shared.live.received((last.0 - seen.told) as u64);
+        seen.told = last.0;
+    }
     if last.0 > seen.ticket {
         for lane in lanes.keys() {
             shared.event(Event::News { lane: *lane }).await;
@@ -70,6 +78,7 @@ async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
                 let InForce { config, platforms } = shared.in_force();
                 let settings = settings::delivery_settings(&config, &platforms, &*shared.store).await?;
                 shared.event(Event::Settings { settings: Arc::new(settings) }).await;
+                shared.live.publish(Told::Backends { name: None });
             }
             Change::LossAccepted(platform) => shared.event(Event::LossAccepted { platform }).await,
         }
@@ -79,10 +88,16 @@ async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
         for lane in lanes.keys() {
             let found = shared.store.tickets_by_id(*lane, &tickets).await?;
             if !found.is_empty() {
+                shared.live.moved(&found.iter().map(|ticket| now_in(&ticket.row)).collect::<Vec<_>>());
                 shared.event(Event::Changed { lane: *lane, tickets: found }).await;
             }
         }
     }
     seen.mark = Some(mark);
     Ok(())
+}
+
+/// A row that somebody else changed, as watchers are told of it.
+fn now_in(row: &TicketRow) -> Moved {
+    Moved { origin: row.origin, backend: row.backend.clone(), from: None, to: row.state }
 }

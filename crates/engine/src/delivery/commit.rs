@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use super::exchange::Prepared;
 use super::settings::InForce;
 use super::shell::Shared;
+use crate::events::Events;
 use crate::platforms::PlatformHandle;
 
 /// Decisions whose requests are encoded at the same time, per lane.
@@ -59,6 +60,7 @@ pub(super) fn start(shared: Arc<Shared>) -> mpsc::UnboundedSender<Job> {
 
 async fn apply(shared: Arc<Shared>, transaction: TransactionId, writes: Writes) -> Event {
     let batches: Vec<_> = writes.intents.iter().map(|intent| intent.batch).collect();
+    let movements = Events::movements(&writes);
     let event = match shared.store.apply(writes).await {
         Ok(receipt) => Event::Committed { transaction, receipt },
         Err(StoreError::Refused(why)) => Event::CommitFailed { transaction, why },
@@ -68,7 +70,9 @@ async fn apply(shared: Arc<Shared>, transaction: TransactionId, writes: Writes) 
             Event::CommitFailed { transaction, why }
         }
     };
-    if !matches!(event, Event::Committed { receipt: Receipt::Done, .. }) {
+    if matches!(event, Event::Committed { receipt: Receipt::Done, .. }) {
+        shared.live.moved(&movements);
+    } else {
         let mut prepared = shared.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         for batch in &batches {
             prepared.remove(batch);

@@ -18,6 +18,7 @@ use super::settings::InForce;
 use super::switch::Switch;
 use super::{changes, commit, exchange, lanes, settings};
 use crate::clock::Clock;
+use crate::events::Events;
 use crate::exchanges::Exchanges;
 use crate::platforms::PlatformSet;
 use crate::telemetry;
@@ -60,6 +61,8 @@ pub(super) struct Shared {
     events: mpsc::Sender<Incoming>,
     pub(super) traces: Traces,
     pub(super) exchanges: Exchanges,
+    /// Who watches hears of it here.
+    pub(super) live: Events,
     /// Encoded requests between their commit and their sending.
     pub(super) prepared: Mutex<HashMap<BatchId, exchange::Prepared>>,
     /// Lanes in our hands.
@@ -121,6 +124,11 @@ impl DeliveryHandle {
         &self.shared.exchanges
     }
 
+    /// What happens, for whoever watches.
+    pub fn events(&self) -> &Events {
+        &self.shared.live
+    }
+
     /// New rows are in the store: they are looked for at once.
     pub fn news(&self) {
         self.shared.news.notify_one();
@@ -180,6 +188,8 @@ impl DeliveryService {
             options;
         let settings = Arc::new(settings::delivery_settings(&config, &platforms, &*store).await?);
         exchanges.settings(&settings);
+        let live = Events::start();
+        exchanges.tell(&live);
         if let Some(recorder) = &mut recorder {
             recorder.begin(seed, &settings);
         }
@@ -195,6 +205,7 @@ impl DeliveryService {
             events,
             traces,
             exchanges,
+            live,
             prepared: Mutex::default(),
             lanes: Mutex::default(),
             news: Notify::new(),
@@ -371,6 +382,7 @@ impl DeliveryService {
                 telemetry::emit(&report);
                 self.shared.traces.reported(&report);
                 self.shared.exchanges.report(&report);
+                self.shared.live.reported(&report);
                 if matches!(report, Report::CreatingStopped { .. } | Report::CreatingResumed { .. }) {
                     tokio::spawn(lanes::keep_stop(Arc::clone(&self.shared), report));
                 } else if matches!(report, Report::SuspicionOver) {

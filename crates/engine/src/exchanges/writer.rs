@@ -188,6 +188,11 @@ impl Writer {
         let whole = rows.iter().filter(|row| row.bodies.is_some()).count() as u64;
         counter!("ticketbridge_exchanges_kept_total", "bodies" => "whole").increment(whole);
         counter!("ticketbridge_exchanges_kept_total", "bodies" => "head").increment(rows.len() as u64 - whole);
+        if let Some(events) = self.pressure.told.get() {
+            for (id, row) in ids.iter().zip(&rows) {
+                events.exchanged(&row.platform, id.0);
+            }
+        }
         for ((id, row), bodies) in ids.into_iter().zip(&rows).zip(held_back) {
             if let Some(batch) = row.batch.filter(|_| !row.failed) {
                 self.hold_back(batch, id, bodies);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Feedback as FeedbackConfig;
-use ticketbridge_core::mobile::{Counters, MAX_PAGE_BYTES, PaginationKey, tells_recipients};
+use ticketbridge_core::mobile::{Counters, MAX_PAGE_BYTES, PaginationKey, RunResult, tells_recipients};
 use ticketbridge_core::time::Wall;
 use ticketbridge_platforms::http::{ExchangeObserver, Redactor, Secret};
 use ticketbridge_store::{FeedbackPage, FeedbackStore, RunId, StoreError, Trigger};
@@ -25,6 +25,7 @@ use super::report::RunReport;
 use super::run::{Parts, RunOptions, run, run_telling};
 use super::wire::{Time, Wire};
 use crate::clock::Clock;
+use crate::events::{Event, Events, FeedbackStep, GATHER};
 use crate::identity;
 use crate::mail::{FailedItem, FeedbackNews, Mailer, Notify, feedback_message};
 use crate::platforms::{self, Environment, mobile};
@@ -130,6 +131,8 @@ pub struct Feedback {
     store: Arc<dyn FeedbackStore>,
     time: Arc<dyn Time>,
     notify: Option<Arc<dyn Notify>>,
+    /// Whoever watches hears of runs here.
+    told: Option<Events>,
     stopping: watch::Sender<bool>,
     /// Runs in progress in this process.
     active: watch::Sender<usize>,
@@ -204,7 +207,29 @@ impl Feedback {
     fn of(functions: Vec<Loaded>, store: Arc<dyn FeedbackStore>, time: Arc<dyn Time>) -> Self {
         let functions = Arc::new(functions.into_iter().map(Arc::new).collect());
         let (stopping, active) = (watch::Sender::new(false), watch::Sender::new(0));
-        Self { functions, store, time, notify: None, stopping, active }
+        Self { functions, store, time, notify: None, told: None, stopping, active }
+    }
+
+    /// Tells whoever watches of runs.
+    #[must_use]
+    pub(crate) fn telling(mut self, events: Events) -> Self {
+        self.told = Some(events);
+        self
+    }
+
+    /// Tells whoever watches how far a run is.
+    fn announce(&self, organizer: &str, run: RunId, what: FeedbackStep, result: Option<RunResult>) {
+        if let Some(events) = &self.told {
+            events.publish(Event::Feedback { organizer: organizer.to_owned(), run: run.0, what, result });
+        }
+    }
+
+    /// Tells whoever watches that a run went on, with [`GATHER`] between, until it is over.
+    async fn tell_progress(self, organizer: String, run: RunId, mut progress: watch::Receiver<Counters>) {
+        while self.told.is_some() && progress.changed().await.is_ok() {
+            self.announce(&organizer, run, FeedbackStep::Page, None);
+            tokio::time::sleep(GATHER).await;
+        }
     }
 
     /// Who tells people, if anybody can.
@@ -270,6 +295,7 @@ impl Feedback {
             (None, Some(path)) => Some(read_page(path).await?),
             (None, None) => None,
         };
+        let progress = request.progress.unwrap_or_default();
         let options = RunOptions {
             trigger: request.trigger,
             holder: loaded.holder,
@@ -278,18 +304,29 @@ impl Feedback {
             ignore_waits: request.trigger != Trigger::Schedule,
             seed: identity::number(),
             stopping: self.stopping.subscribe(),
-            progress: request.progress,
+            progress: Some(progress.clone()),
         };
         let _active = Active::new(&self.active);
+        let telling = OnceLock::new();
         let begun = |run| {
             if let Some(opened) = loaded.open_dump(run) {
                 // Set once per run.
                 let _set = dump.set(opened);
             }
+            self.announce(organizer, run, FeedbackStep::Started, None);
+            if self.told.is_some() {
+                let told = self.clone().tell_progress(organizer.to_owned(), run, progress.subscribe());
+                telling.get_or_init(|| tokio::spawn(told));
+            }
             has_lease(run);
         };
         let ended = run_telling(&loaded.function, &parts, options, begun).await;
         drop(parts);
+        if let Some(telling) = telling.into_inner() {
+            // Over before it is told that the run is.
+            telling.abort();
+            let _cancelled = telling.await;
+        }
         if let Some(dump) = Arc::into_inner(dump).and_then(OnceLock::into_inner) {
             dump.close().await;
         }
@@ -299,6 +336,7 @@ impl Feedback {
             updated = report.counters.updated, failed = report.counters.failed, pending = report.counters.pending,
             text = report.text, "Feedback run ended."
         );
+        self.announce(organizer, report.run, FeedbackStep::Ended, Some(report.result));
         // A preview changes nothing.
         if report.preview.is_none() {
             crate::telemetry::feedback_ran(&report.organizer, report.result, &report.counters, report.ended_at);

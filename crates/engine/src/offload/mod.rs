@@ -28,6 +28,8 @@ use ticketbridge_store::samples::{FileKind, SampleStore, TopologyState, Topology
 use tokio::sync::Mutex;
 
 use self::load::Loader;
+use crate::events::{Event, Events};
+
 use self::watch::{Candidate, Found, Watch};
 
 pub use load::total_counters;
@@ -44,6 +46,8 @@ const CLEARING_MS: i64 = 3_600_000;
 pub struct Offload {
     shared: Arc<Shared>,
     state: Arc<Mutex<State>>,
+    /// Whoever watches hears of each file here.
+    told: Option<Events>,
 }
 
 struct Shared {
@@ -73,25 +77,32 @@ impl Offload {
         offload: OffloadSettings,
         network: Arc<Settings>,
     ) -> Self {
-        Self { shared: Arc::new(Shared { store, plants, offload, network }), state: Arc::default() }
+        Self { shared: Arc::new(Shared { store, plants, offload, network }), state: Arc::default(), told: None }
+    }
+
+    /// Tells whoever watches of each file.
+    #[must_use]
+    pub(crate) fn telling(self, events: Events) -> Self {
+        Self { told: Some(events), ..self }
     }
 
     /// The same with other sources and rules; what was seen so far is known to both. A scan in progress ends as it began.
     pub(crate) fn renewed(&self, offload: OffloadSettings, network: Arc<Settings>) -> Self {
         let (store, plants) = (Arc::clone(&self.shared.store), Arc::clone(&self.shared.plants));
-        Self { shared: Arc::new(Shared { store, plants, offload, network }), state: Arc::clone(&self.state) }
+        let shared = Arc::new(Shared { store, plants, offload, network });
+        Self { shared, state: Arc::clone(&self.state), told: self.told.clone() }
     }
 
     /// Looks at all sources and takes in what is ready: topology first, then KPI files in byte order of their names.
     ///
     /// Errors: only [`StoreError::Fatal`], after which the process must stop; everything else is in the report.
     pub async fn scan(&self, now: Wall) -> Result<ScanReport, StoreError> {
-        self.blocking(move |shared, state| shared.scan(state, &FileKind::ALL, false, now)).await
+        self.telling_of(self.blocking(move |shared, state| shared.scan(state, &FileKind::ALL, false, now)).await)
     }
 
     /// *Offload now*: takes in all files of one kind that are there and not yet taken, without waiting for a second look.
     pub async fn offload_now(&self, kind: FileKind, now: Wall) -> Result<ScanReport, StoreError> {
-        self.blocking(move |shared, state| shared.scan(state, &[kind], true, now)).await
+        self.telling_of(self.blocking(move |shared, state| shared.scan(state, &[kind], true, now)).await)
     }
 
     /// Takes in one file that was handed over, by command or upload. `name` stands for it in messages and reports.
@@ -103,14 +114,14 @@ impl Offload {
         now: Wall,
     ) -> Result<ScanReport, StoreError> {
         let file = Candidate { kind, path, name, look: None };
-        self.blocking(move |shared, state| {
+        let scanned = self.blocking(move |shared, state| {
             let files = shared.loader(now).load(&[file])?;
             state.note(&files);
             let complete = files.iter().any(FileReport::is_news);
             state.news &= !complete;
             Ok(ScanReport { files, waiting: 0, complete })
-        })
-        .await
+        });
+        self.telling_of(scanned.await)
     }
 
     /// The state of all kinds, in the order of loading.
@@ -131,6 +142,17 @@ impl Offload {
     /// Throws the waiting topology away; false: it is not waiting (any more).
     pub async fn refuse_topology(&self, version: TopologyVersion) -> Result<bool, StoreError> {
         self.blocking(move |shared, _| shared.store.refuse_topology(version)).await
+    }
+
+    /// Tells whoever watches of the files of a scan.
+    fn telling_of(&self, scanned: Result<ScanReport, StoreError>) -> Result<ScanReport, StoreError> {
+        if let (Some(events), Ok(report)) = (&self.told, &scanned) {
+            for file in &report.files {
+                let (kind, outcome) = (file.kind.as_str(), file.outcome.as_str());
+                events.publish(Event::Offloads { kind, file: file.name.clone(), outcome });
+            }
+        }
+        scanned
     }
 
     async fn blocking<T: Send + 'static>(

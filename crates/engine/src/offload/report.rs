@@ -59,6 +59,19 @@ pub enum FileOutcome {
     },
 }
 
+impl FileOutcome {
+    /// Its name in metrics and events.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Loaded { .. } => "loaded",
+            Self::Waits { .. } => "waits",
+            Self::Known => "known",
+            Self::Refused { .. } => "refused",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
 impl FileReport {
     /// Whether samples or the topology are other than before.
     pub fn is_news(&self) -> bool {
@@ -71,14 +84,11 @@ impl FileReport {
     }
 
     fn count(&self) {
-        let (outcome, rows) = match &self.outcome {
-            FileOutcome::Loaded { counters, .. } => ("loaded", Some(counters)),
-            FileOutcome::Waits { counters, .. } => ("waits", Some(counters)),
-            FileOutcome::Known => ("known", None),
-            FileOutcome::Refused { .. } => ("refused", None),
-            FileOutcome::Failed { .. } => ("failed", None),
+        let rows = match &self.outcome {
+            FileOutcome::Loaded { counters, .. } | FileOutcome::Waits { counters, .. } => Some(counters),
+            FileOutcome::Known | FileOutcome::Refused { .. } | FileOutcome::Failed { .. } => None,
         };
-        telemetry::offloaded(self.kind.as_str(), outcome, rows);
+        telemetry::offloaded(self.kind.as_str(), self.outcome.as_str(), rows);
     }
 
     /// One event for the log and its metrics, the same facts as the report.

@@ -4,6 +4,7 @@ mod acts;
 mod backends;
 mod config;
 mod errors;
+mod events;
 mod exchanges;
 mod explain;
 mod feedback;
@@ -26,13 +27,13 @@ use ticketbridge_core::delivery::Status;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::live::Live;
 use ticketbridge_store::hexadecimal;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub(crate) use self::tickets::ticket_id;
 use crate::access::{Access, AccessInForce, Caller};
 use crate::console;
 use crate::guard::guard;
-use crate::limits::{MAX_UPLOADS, STATUS_TIMEOUT};
+use crate::limits::{MAX_LISTENERS, MAX_UPLOADS, STATUS_TIMEOUT};
 use crate::problem::Problem;
 
 /// What the server works with from its start to its stop. Cheap to clone.
@@ -43,6 +44,9 @@ pub(crate) struct Office {
     /// Who may call, as it is now.
     access: AccessInForce,
     uploads: Arc<Semaphore>,
+    listeners: Arc<Semaphore>,
+    /// The server stops.
+    stopped: watch::Receiver<bool>,
     metrics: PrometheusHandle,
     /// Known to this process alone: what forms are sealed with.
     secret: [u8; 32],
@@ -50,8 +54,14 @@ pub(crate) struct Office {
 
 impl Office {
     /// An office of a running service.
-    pub(crate) fn new(live: Live, access: AccessInForce, metrics: PrometheusHandle) -> Self {
-        Self { live, access, uploads: Arc::new(Semaphore::new(MAX_UPLOADS)), metrics, secret: rand::random() }
+    pub(crate) fn new(
+        live: Live,
+        access: AccessInForce,
+        metrics: PrometheusHandle,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        let [uploads, listeners] = [MAX_UPLOADS, MAX_LISTENERS].map(|places| Arc::new(Semaphore::new(places)));
+        Self { live, access, uploads, listeners, stopped, metrics, secret: rand::random() }
     }
 }
 
@@ -71,6 +81,10 @@ pub(crate) struct Desk {
     pub(crate) access: Arc<Access>,
     /// Bodies that are being read and worked on.
     pub(crate) uploads: Arc<Semaphore>,
+    /// Callers that listen to events.
+    listeners: Arc<Semaphore>,
+    /// Turns true when the server stops: what is endless ends.
+    stopped: watch::Receiver<bool>,
     /// The way to a newer configuration.
     live: Live,
     metrics: PrometheusHandle,
@@ -82,6 +96,8 @@ impl FromRef<Office> for Desk {
             app: office.live.app(),
             access: office.access.now(),
             uploads: Arc::clone(&office.uploads),
+            listeners: Arc::clone(&office.listeners),
+            stopped: office.stopped.clone(),
             live: office.live.clone(),
             metrics: office.metrics.clone(),
         }
@@ -109,6 +125,7 @@ pub(crate) fn router(office: Office) -> Router {
         .route("/backends/{name}", get(backends::show).patch(backends::change))
         .route("/platforms", get(platforms::list))
         .route("/problems", get(platforms::problems))
+        .route("/events", get(events::listen))
         .route("/exchanges", get(exchanges::list))
         .route("/exchanges/{id}", get(exchanges::show))
         .route("/feedback", get(feedback::list))

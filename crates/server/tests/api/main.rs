@@ -5,6 +5,7 @@
 mod access;
 mod acts;
 mod backends;
+mod events;
 mod health;
 mod intake;
 mod listing;
