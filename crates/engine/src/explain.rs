@@ -27,7 +27,7 @@ use ticketbridge_store::{Store, StoreError, TicketView};
 use crate::exchanges::{ExchangeDetail, Exchanges, pretty, read_at};
 use crate::view::{Moment, TicketSummary, TimelineEntry, moments};
 
-pub use came_from::{CameFrom, RunView};
+pub use came_from::{CameFrom, Evidence as NetworkEvidence, RunView};
 pub use find::{Match, find};
 pub use next::Present;
 pub use text::text;

@@ -3,6 +3,7 @@
 //!
 //! * [`tickets`], [`ticket`], [`timeline`]: a page of tickets, one with all that is known of it, its story.
 //! * [`retry`], [`dismiss`], [`redrive`]: an operator's acts on tickets.
+//! * [`error_groups`], [`preview_redrive`], [`redrive_group`]: tickets in Error by destination, step and cause.
 //! * [`backends`], [`change_backend`]: backends and the settings that can be changed while running.
 //! * [`mobile`]: the mobile-ticket job, masked.
 //! * [`platforms`], [`problems`]: how the platforms are, in words, and what an operator must know of.
@@ -13,6 +14,7 @@
 
 mod acts;
 mod backends;
+mod errors;
 mod filter;
 pub mod mobile;
 mod platforms;
@@ -21,6 +23,9 @@ mod timeline;
 
 pub use acts::{ActFault, MAX_REASON, Redriven, dismiss, redrive, retry};
 pub use backends::{BackendChange, SettingFault, backend, backends, change_backend};
+pub use errors::{
+    ErrorGroup, ErrorGroups, MAX_ERRORS, PreviewedRequest, RedrivePreview, error_groups, preview_redrive, redrive_group,
+};
 pub use filter::{FilterFault, MAX_FILTER_TEXT, MAX_FILTER_VALUES, TicketQuery};
 pub use platforms::{HeldOperation, PlatformView, ProblemView, platforms, problems};
 pub use tickets::{DEFAULT_PAGE, PageFault, TicketDetail, TicketPage, TicketSummary, origin_id, ticket, tickets};

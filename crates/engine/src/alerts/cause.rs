@@ -89,13 +89,13 @@ pub(super) struct Sighting {
 }
 
 /// A reason as people are shown it: one line, bounded, without anybody's address.
-pub(super) fn shown(reason: &str) -> String {
+pub(crate) fn shown(reason: &str) -> String {
     clean::without_addresses(&clean::line(reason, MAX_REASON))
 }
 
 /// A reason without what differs from ticket to ticket: `own` (its ids), and words that hold a digit. Error codes (`TB0301`)
 /// and HTTP statuses of errors (400 to 599) stay, since they tell causes apart.
-pub(super) fn pattern(reason: &str, own: &[&str]) -> String {
+pub(crate) fn pattern(reason: &str, own: &[&str]) -> String {
     let mut text = shown(reason);
     for id in own.iter().filter(|id| !id.is_empty()) {
         text = text.replace(*id, "#");

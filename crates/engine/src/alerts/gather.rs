@@ -166,7 +166,7 @@ impl Groups {
 }
 
 /// The platform that the failed operation is for.
-fn platform_of(view: &TicketView, config: &Config) -> String {
+pub(crate) fn platform_of(view: &TicketView, config: &Config) -> String {
     let of_work_orders = view.row.failed.is_some_and(Operation::on_work_order_platform);
     let backend = config.backends.iter().find(|backend| of_work_orders && backend.name == view.row.backend);
     backend.map_or(&view.platform, |backend| &backend.work_orders).to_string()

@@ -29,6 +29,8 @@ use crate::app::App;
 use crate::mail::{MailError, Notify};
 
 use self::cause::Sighting;
+pub(crate) use self::cause::{pattern, shown};
+pub(crate) use self::gather::platform_of;
 use self::memory::Memory;
 
 pub use self::memory::{AGAIN_AFTER, OVER_AFTER};

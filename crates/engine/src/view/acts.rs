@@ -14,7 +14,7 @@ use super::TicketSummary;
 /// Longest reason of a dismissal, in characters.
 pub const MAX_REASON: usize = 500;
 /// Acts of a redrive under way at once: they share the store's group commits.
-const ACTS_AT_ONCE: usize = 64;
+pub(super) const ACTS_AT_ONCE: usize = 64;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]

@@ -26,6 +26,8 @@ macro_rules! notices {
 
 notices! {
     Retried "retried" "The ticket is tried again." "El ticket se reintenta.";
+    Redriven "redriven" "The tickets are tried again." "Los tickets se reintentan.";
+    Changed "changed" "The settings were changed." "Los ajustes fueron cambiados.";
     Dismissed "dismissed" "The ticket was dismissed." "El ticket fue descartado.";
 }
 

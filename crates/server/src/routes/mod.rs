@@ -106,7 +106,7 @@ impl FromRef<Office> for Desk {
 
 impl Desk {
     /// Delivery's snapshot of itself; `None`: it has ended, or does not answer.
-    async fn delivery(&self) -> Option<Status> {
+    pub(crate) async fn delivery(&self) -> Option<Status> {
         tokio::time::timeout(STATUS_TIMEOUT, self.app.delivery.status()).await.ok().flatten()
     }
 }

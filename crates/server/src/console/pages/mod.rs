@@ -1,5 +1,7 @@
 //! The pages, one file each. A page reads its input, asks `engine::view`, and lays the answer out; it decides nothing.
 
+mod backends;
+mod errors;
 mod overview;
 mod ticket;
 mod tickets;
@@ -13,6 +15,11 @@ use crate::routes::Office;
 pub(super) fn router() -> Router<Office> {
     Router::new()
         .route("/", get(overview::show))
+        .route("/backends", get(backends::list))
+        .route("/backends/{name}", post(backends::change))
+        .route("/errors", get(errors::list))
+        .route("/errors/{group}", get(errors::show))
+        .route("/errors/{group}/redrive", post(errors::redrive))
         .route("/tickets", get(tickets::list))
         .route("/tickets/{id}", get(ticket::show))
         .route("/tickets/{id}/retry", post(ticket::retry))
