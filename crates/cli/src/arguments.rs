@@ -4,6 +4,7 @@
 mod doctor;
 mod feedback;
 mod plan;
+mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use doctor::{Doctor, Man};
 pub(crate) use feedback::{Cursor, Failed, Feedback, Records, Rewind, Skip};
 pub(crate) use plan::{Apply, Plan};
+pub(crate) use token::{Audit, Role, Token};
 
 /// Keeps tickets in step between systems that do not know each other, without losing one and without making one
 /// twice.
@@ -73,6 +75,12 @@ pub(crate) enum Command {
     /// Run the mobile-ticket job by hand, see and steer it
     #[command(subcommand)]
     Feedback(Feedback),
+    /// Make, list and revoke the tokens of callers
+    #[command(subcommand)]
+    Token(Token),
+    /// Who changed what
+    #[command(subcommand)]
+    Audit(Audit),
     /// Check a connector file
     #[command(subcommand)]
     Connector(Connector),

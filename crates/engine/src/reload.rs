@@ -240,7 +240,7 @@ async fn reload_quietly(live: &Live) -> Result<Reloaded, ReloadFault> {
         app.delivery.exchanges().set_limits(Limits::from(&config.retention));
         app.events.publish(Event::Configuration {});
         say_goodbye(&app.platforms, &newer.platforms);
-        if let Err(error) = drop_outdated_overrides(&config, &*app.store).await {
+        if let Err(error) = drop_outdated_overrides(&config, &*app.store, app.clock.now().wall).await {
             tracing::warn!(%error, "Settings of before could not be forgotten; the file wins anyway.");
         }
         (state.file, state.secrets) = (file, newer.secrets);

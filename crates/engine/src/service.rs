@@ -85,8 +85,8 @@ impl Service {
             );
         }
         let config = Arc::new(with_what_is_left(&file, &*store).await?);
-        drop_outdated_overrides(&config, &*store).await?;
         let clock = Clock::start();
+        drop_outdated_overrides(&config, &*store, clock.now().wall).await?;
         let (exchanges, observer) = exchanges(&config, &clock, observer)?;
         let platforms = Arc::new(PlatformSet::load(&config, &*environment, observer.as_ref()));
         for (platform, why) in platforms.iter().filter_map(|(name, loaded)| Some((name, loaded.as_ref().err()?))) {

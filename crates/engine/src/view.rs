@@ -5,6 +5,8 @@
 //! * [`retry`], [`dismiss`], [`redrive`]: an operator's acts on tickets.
 //! * [`error_groups`], [`preview_redrive`], [`redrive_group`]: tickets in Error by destination, step and cause.
 //! * [`backends`], [`change_backend`]: backends and the settings that can be changed while running.
+//! * [`audit`]: who changed what; [`Actor`]: how a change leaves a line there.
+//! * [`create_token`], [`tokens`], [`revoke_token`]: who may call.
 //! * [`mobile`]: the mobile-ticket job, masked.
 //! * [`platforms`], [`problems`]: how the platforms are, in words, and what an operator must know of.
 //!
@@ -13,6 +15,7 @@
 //! characters per reason.
 
 mod acts;
+mod audit;
 mod backends;
 mod errors;
 mod filter;
@@ -20,8 +23,10 @@ pub mod mobile;
 mod platforms;
 mod tickets;
 mod timeline;
+mod tokens;
 
 pub use acts::{ActFault, MAX_REASON, Redriven, dismiss, redrive, retry};
+pub use audit::{Actor, AuditPageFault, AuditView, AuditViewPage, audit};
 pub use backends::{BackendChange, SettingFault, backend, backends, change_backend};
 pub use errors::{
     ErrorGroup, ErrorGroups, MAX_ERRORS, PreviewedRequest, RedrivePreview, error_groups, preview_redrive, redrive_group,
@@ -31,3 +36,4 @@ pub use platforms::{HeldOperation, PlatformView, ProblemView, platforms, problem
 pub use tickets::{DEFAULT_PAGE, PageFault, TicketDetail, TicketPage, TicketSummary, origin_id, ticket, tickets};
 pub(crate) use timeline::{Moment, moments};
 pub use timeline::{TimelineEntry, timeline};
+pub use tokens::{MAX_TOKEN_NAME, TOKEN_PREFIX, TokenFault, TokenView, create_token, revoke_token, token_hash, tokens};

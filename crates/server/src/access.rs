@@ -1,23 +1,28 @@
 //! Who calls, and what the caller may do.
 //!
-//! Guarantee: a token is kept as its SHA-256 only and compared in constant time; neither it nor its hash is logged.
+//! Guarantee: a token is kept as its SHA-256 only and compared in constant time; neither it nor its hash is logged. Beyond
+//! loopback, and as soon as there is or was any token, nobody calls without one.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{HeaderValue, Method};
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::{Role, Server};
+use ticketbridge_engine::app::App;
+use ticketbridge_engine::live::Live;
 use ticketbridge_engine::platforms::Environment;
 use ticketbridge_engine::reload::{Change, Part};
+use ticketbridge_engine::view::token_hash;
+use ticketbridge_store::{StoreError, TokenHash};
 
 use crate::bind::ServerError;
 use crate::limits::{Rate, caller_rate, stranger_rate};
+use crate::tokens::{Snapshot, StoredTokens};
 
-/// Name in the audit of who calls while no tokens are configured.
+/// Name in the audit of who calls while there are no tokens.
 const ANYBODY: &str = "api";
 
 /// Somebody who may call.
@@ -28,13 +33,20 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// How often it may call.
     pub(crate) rate: Rate,
+    /// Whether it is everybody who reaches the address, for want of tokens.
+    pub(crate) is_anybody: bool,
 }
 
 /// All who may call.
 pub(crate) struct Access {
-    tokens: Vec<([u8; 32], Arc<Caller>)>,
-    /// Everybody who reaches the loopback address, if there are no tokens.
-    anybody: Option<Arc<Caller>>,
+    /// Those of the configuration.
+    configured: Vec<(TokenHash, Arc<Caller>)>,
+    /// Those of the store.
+    stored: Arc<StoredTokens>,
+    /// Everybody who reaches the loopback address, while there is no token at all.
+    anybody: Arc<Caller>,
+    /// Whether only this machine reaches the server.
+    is_local: bool,
     /// How often somebody without a valid token may try.
     pub(crate) strangers: Rate,
 }
@@ -52,6 +64,17 @@ impl AccessInForce {
         Self { access: Arc::new(RwLock::new(Arc::new(access))), listens }
     }
 
+    /// Reads the tokens of the store, so that a reload which takes the last token of the configuration away knows whether
+    /// anybody is left. On loopback it does not matter.
+    pub(crate) async fn look_again(&self, live: &Live) {
+        let access = self.now();
+        if !access.is_local
+            && let Err(error) = access.stored.now(&live.app()).await
+        {
+            tracing::debug!(%error, "The tokens of the store could not be read.");
+        }
+    }
+
     /// Who may call now.
     pub(crate) fn now(&self) -> Arc<Access> {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
@@ -60,8 +83,10 @@ impl AccessInForce {
 
 impl Part for AccessInForce {
     fn prepare(&self, config: &Config, environment: &Environment) -> Result<Change, String> {
-        let access = Access::new(&config.server, environment).map_err(|error| error.to_string())?;
-        if access.is_open() && !self.listens.ip().is_loopback() {
+        let stored = Arc::clone(&self.now().stored);
+        let access =
+            Access::new(&config.server, environment, self.listens, stored).map_err(|error| error.to_string())?;
+        if !access.is_local && access.configured.is_empty() && access.stored.last().is_empty() {
             return Err(ServerError::Exposed(self.listens).to_string());
         }
         let this = self.clone();
@@ -72,57 +97,82 @@ impl Part for AccessInForce {
 }
 
 /// Why a request has no caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Stranger {
     /// No `Authorization: Bearer`.
     NoToken,
     /// A token that is not one of ours.
     WrongToken,
+    /// The tokens of the store cannot be read.
+    Store(StoreError),
 }
 
 impl Access {
-    /// Resolves the tokens of the configuration.
-    pub(crate) fn new(server: &Server, environment: &Environment) -> Result<Self, ServerError> {
-        let mut tokens: Vec<([u8; 32], Arc<Caller>)> = Vec::with_capacity(server.tokens.len());
+    /// Resolves the tokens of the configuration. `listens`: the address of the server.
+    pub(crate) fn new(
+        server: &Server,
+        environment: &Environment,
+        listens: SocketAddr,
+        stored: Arc<StoredTokens>,
+    ) -> Result<Self, ServerError> {
+        let mut configured: Vec<(TokenHash, Arc<Caller>)> = Vec::with_capacity(server.tokens.len());
         for token in &server.tokens {
             let failed = |source| ServerError::Token { name: token.name.clone(), source };
             let secret = token.token.resolve(environment).map_err(failed)?;
-            let digest: [u8; 32] = Sha256::digest(secret.expose_secret().as_bytes()).into();
-            if let Some((_, other)) = tokens.iter().find(|(known, _)| *known == digest) {
+            let hash = token_hash(secret.expose_secret().as_bytes());
+            if let Some((_, other)) = configured.iter().find(|(known, _)| *known == hash) {
                 return Err(ServerError::SameToken { name: token.name.clone(), other: other.name.clone() });
             }
-            let caller = Caller { name: token.name.clone(), role: token.role, rate: caller_rate() };
-            tokens.push((digest, Arc::new(caller)));
+            configured.push((hash, Arc::new(Caller::new(&token.name, token.role))));
         }
-        let anybody = Caller { name: ANYBODY.to_owned(), role: Role::Admin, rate: caller_rate() };
-        let anybody = tokens.is_empty().then(|| Arc::new(anybody));
-        Ok(Self { tokens, anybody, strangers: stranger_rate() })
+        let anybody = Arc::new(Caller { is_anybody: true, ..Caller::new(ANYBODY, Role::Admin) });
+        Ok(Self { configured, stored, anybody, is_local: listens.ip().is_loopback(), strangers: stranger_rate() })
     }
 
-    /// Whether everybody who reaches the address may call.
-    pub(crate) fn is_open(&self) -> bool {
-        self.anybody.is_some()
+    /// Whether everybody who reaches the address may call: only on loopback, and only while there has never been a token,
+    /// in the configuration in force or in the store.
+    pub(crate) async fn is_open(&self, app: &App) -> Result<bool, StoreError> {
+        Ok(self.is_local && self.configured.is_empty() && self.stored.now(app).await?.is_empty())
+    }
+
+    /// Whether anybody at all can call.
+    pub(crate) async fn has_callers(&self, app: &App) -> Result<bool, StoreError> {
+        let of_store = async || Ok(self.stored.now(app).await?.any_valid(app.clock.now().wall));
+        Ok(self.is_local || !self.configured.is_empty() || of_store().await?)
     }
 
     /// Who sends this `Authorization` header.
-    pub(crate) fn caller(&self, authorization: Option<&HeaderValue>) -> Result<Arc<Caller>, Stranger> {
-        if let Some(anybody) = &self.anybody {
-            return Ok(Arc::clone(anybody));
+    pub(crate) async fn caller(&self, app: &App, authorization: Option<&HeaderValue>) -> Result<Arc<Caller>, Stranger> {
+        if self.is_open(app).await.map_err(Stranger::Store)? {
+            return Ok(Arc::clone(&self.anybody));
         }
         let token = authorization.and_then(|value| bearer(value.as_bytes())).ok_or(Stranger::NoToken)?;
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        // All are compared, whichever is the right one.
+        let hash = token_hash(token);
+        if let Some(caller) = self.configured(&hash) {
+            return Ok(caller);
+        }
+        let stored: Arc<Snapshot> = self.stored.now(app).await.map_err(Stranger::Store)?;
+        stored.caller(&hash, app, app.clock.now().wall).ok_or(Stranger::WrongToken)
+    }
+
+    /// Who calls by a token of the configuration. All are compared, whichever is the right one.
+    fn configured(&self, hash: &TokenHash) -> Option<Arc<Caller>> {
         let mut found = None;
-        for (known, caller) in &self.tokens {
-            if bool::from(known.ct_eq(&digest)) {
+        for (known, caller) in &self.configured {
+            if bool::from(known.0.ct_eq(&hash.0)) {
                 found = Some(Arc::clone(caller));
             }
         }
-        found.ok_or(Stranger::WrongToken)
+        found
     }
 }
 
 impl Caller {
+    /// With a rate limit of its own.
+    pub(crate) fn new(name: &str, role: Role) -> Self {
+        Self { name: name.to_owned(), role, rate: caller_rate(), is_anybody: false }
+    }
+
     /// The role that a request with this method needs.
     pub(crate) fn needed(method: &Method) -> Role {
         if matches!(*method, Method::GET | Method::HEAD) { Role::Viewer } else { Role::Operator }
@@ -137,12 +187,18 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, AccessInForce, Stranger};
+    use super::{Access, AccessInForce, bearer};
     use crate::bind::ServerError;
-    use axum::http::HeaderValue;
+    use std::sync::Arc;
     use ticketbridge_config::Config;
     use ticketbridge_config::sections::{ApiToken, Role, Server};
     use ticketbridge_engine::reload::Part as _;
+    use ticketbridge_engine::view::token_hash;
+
+    fn made(server: &Server, listens: &str) -> Result<Access, ServerError> {
+        let environment = |name: &str| name.strip_prefix("T_").map(|value| format!("secret-{value}"));
+        Access::new(server, &environment, listens.parse().unwrap(), Arc::default())
+    }
 
     fn access(tokens: &[(&str, Role, &str)]) -> Result<Access, ServerError> {
         let tokens = tokens.iter().map(|(name, role, reference)| ApiToken {
@@ -150,30 +206,31 @@ mod tests {
             role: *role,
             token: reference.parse().unwrap(),
         });
-        let server = Server { tokens: tokens.collect(), ..Server::default() };
-        Access::new(&server, &|name| name.strip_prefix("T_").map(|value| format!("secret-{value}")))
+        made(&Server { tokens: tokens.collect(), ..Server::default() }, "127.0.0.1:80")
+    }
+
+    fn of(access: &Access, token: &str) -> Option<String> {
+        access.configured(&token_hash(token.as_bytes())).map(|caller| caller.name.clone())
     }
 
     #[test]
-    fn a_token_names_its_caller() {
+    fn a_token_of_the_configuration_names_its_caller() {
         let access = access(&[("eye", Role::Viewer, "env:T_A"), ("hand", Role::Operator, "env:T_B")]).unwrap();
-        let of =
-            |text: &'static str| access.caller(Some(&HeaderValue::from_static(text))).map(|found| found.name.clone());
-        assert_eq!(of("Bearer secret-A").unwrap(), "eye");
-        assert_eq!(of("bearer  secret-B ").unwrap(), "hand");
-        for text in ["Bearer secret-C", "Bearer secret-", "Bearer secret-AA"] {
-            assert_eq!(of(text).unwrap_err(), Stranger::WrongToken, "{text}");
+        assert_eq!(of(&access, "secret-A").unwrap(), "eye");
+        assert_eq!(of(&access, "secret-B").unwrap(), "hand");
+        for token in ["secret-C", "secret-", "secret-AA", ""] {
+            assert_eq!(of(&access, token), None, "{token}");
         }
-        for text in ["", "secret-A", "Basic secret-A", "Bearer", "Bearer "] {
-            assert_eq!(of(text).unwrap_err(), Stranger::NoToken, "{text}");
-        }
-        assert_eq!(access.caller(None).err(), Some(Stranger::NoToken));
     }
 
     #[test]
-    fn without_tokens_everybody_is_the_api() {
-        let access = access(&[]).unwrap();
-        assert_eq!(access.caller(None).ok().unwrap().name, "api");
+    fn only_bearer_tokens_are_read() {
+        for text in ["Bearer tb_1", "bearer  tb_1 "] {
+            assert_eq!(bearer(text.as_bytes()), Some(&b"tb_1"[..]), "{text}");
+        }
+        for text in ["", "tb_1", "Basic tb_1", "Bearer", "Bearer "] {
+            assert_eq!(bearer(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]
@@ -185,14 +242,13 @@ mod tests {
             config(&text)
         };
         let first = token("eye", "env:T_A");
-        let of = |access: &AccessInForce, text| access.now().caller(Some(&HeaderValue::from_static(text))).is_ok();
+        let knows = |access: &AccessInForce, token| of(&access.now(), token).is_some();
         for address in ["127.0.0.1:80", "10.0.0.1:80"] {
-            let access =
-                AccessInForce::new(Access::new(&first.server, &environment).unwrap(), address.parse().unwrap());
+            let access = AccessInForce::new(made(&first.server, address).unwrap(), address.parse().unwrap());
             let change = access.prepare(&token("other", "env:T_B"), &environment).unwrap();
-            assert!(of(&access, "Bearer secret-A") && !of(&access, "Bearer secret-B"), "not yet");
+            assert!(knows(&access, "secret-A") && !knows(&access, "secret-B"), "not yet");
             change();
-            assert!(!of(&access, "Bearer secret-A") && of(&access, "Bearer secret-B"));
+            assert!(!knows(&access, "secret-A") && knows(&access, "secret-B"));
             let why = access.prepare(&token("other", "env:NOT_SET"), &environment).err().unwrap();
             assert!(why.contains("TB0002") && why.contains("NOT_SET"), "{why}");
             let open = access.prepare(&config(""), &environment);

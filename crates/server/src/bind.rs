@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use ticketbridge_config::types::MissingSecret;
 use ticketbridge_engine::live::Live;
 use ticketbridge_engine::platforms::Environment;
+use ticketbridge_store::StoreError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -17,7 +18,8 @@ use crate::access::{Access, AccessInForce};
 use crate::connections;
 use crate::routes::{self, Office};
 
-/// How often recorded latencies are folded, so that they do not pile up while nobody scrapes.
+/// How often recorded latencies are folded, so that they do not pile up while nobody scrapes, and beyond loopback the
+/// store's tokens are looked at.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the server did not start.
@@ -25,9 +27,12 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 pub enum ServerError {
     /// Reachable from elsewhere, and everybody may call.
     #[error(
-        "TB0001: `server.listen` is {0}, which others can reach, and no `[[server.tokens]]` are configured; listen on 127.0.0.1, or give each caller a token"
+        "TB0001: `server.listen` is {0}, which others can reach, and there is no valid token; make one with `ticketbridge token create NAME --role admin`, or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
+    /// The tokens cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A token is missing.
     #[error("`server.tokens`, token `{name}`: {source}")]
     Token {
@@ -69,6 +74,8 @@ pub struct BoundServer {
     metrics: PrometheusHandle,
     grace: Duration,
     stop: watch::Sender<bool>,
+    access: AccessInForce,
+    live: Live,
 }
 
 impl Server {
@@ -84,11 +91,11 @@ impl Server {
         let app = live.app();
         let config = &app.config.server;
         let wanted = config.listen;
-        let access = Access::new(config, environment)?;
+        let access = Access::new(config, environment, wanted, Arc::default())?;
+        if !access.has_callers(&app).await? {
+            return Err(ServerError::Exposed(wanted));
+        }
         if !wanted.ip().is_loopback() {
-            if access.is_open() {
-                return Err(ServerError::Exposed(wanted));
-            }
             tracing::warn!(address = %wanted, "The server speaks plain HTTP; put a proxy with TLS in front of it.");
         }
         let failed = |source| ServerError::Listen { address: wanted, source };
@@ -98,8 +105,8 @@ impl Server {
         let access = AccessInForce::new(access, address);
         live.take_part(Arc::new(access.clone()));
         let (stop, stopped) = watch::channel(false);
-        let router = routes::router(Office::new(live, access, metrics.clone(), stopped));
-        Ok(BoundServer { address, listener, router, metrics, grace, stop })
+        let router = routes::router(Office::new(live.clone(), access.clone(), metrics.clone(), stopped));
+        Ok(BoundServer { address, listener, router, metrics, grace, stop, access, live })
     }
 }
 
@@ -107,7 +114,7 @@ impl BoundServer {
     /// Serves until `shutdown`, then accepts nothing new and answers what is on its way, for at most
     /// `server.shutdown_grace`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { address, listener, router, metrics, grace, stop } = self;
+        let Self { address, listener, router, metrics, grace, stop, access, live } = self;
         tracing::info!(%address, "The server listens.");
         let stopped = stop.subscribe();
         let upkeep = async {
@@ -115,6 +122,7 @@ impl BoundServer {
             loop {
                 tick.tick().await;
                 metrics.run_upkeep();
+                access.look_again(&live).await;
             }
         };
         let stopping = async {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
@@ -17,11 +18,13 @@ use crate::routes::Desk;
 use crate::telemetry::Answered;
 
 /// Passes a request on, or answers why not.
-pub(crate) async fn guard(State(desk): State<Desk>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let began = desk.app.clock.now().mono;
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    let checked = check(&desk, &request);
+    let (parts, body) = request.into_parts();
+    let checked = check(&desk, &parts).await;
+    let mut request = Request::from_parts(parts, body);
     let caller = checked.as_ref().ok().cloned().flatten();
     let mut response = match checked {
         Err(problem) => problem.into_response(),
@@ -57,22 +60,24 @@ fn is_public(path: &str) -> bool {
 }
 
 /// The caller; `None`: on a public route, where it does not matter.
-fn check(desk: &Desk, request: &Request) -> Result<Option<Arc<Caller>>, Problem> {
-    let (method, headers) = (request.method(), request.headers());
-    if desk.access.is_open() && !names_loopback(headers) {
+async fn check(desk: &Desk, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
+    let (method, headers) = (&request.method, &request.headers);
+    // If the store cannot be read, nobody is let in for want of tokens either.
+    if !names_loopback(headers) && desk.access.is_open(&desk.app).await.unwrap_or(false) {
         // Without tokens the address is the only protection. A page that lets its own name point at it must not get in.
-        let what = "Call it as 127.0.0.1 or localhost, or configure `[[server.tokens]]`.";
+        let what = "Call it as 127.0.0.1 or localhost, or make a token with `ticketbridge token create`.";
         return Err(Problem::forbidden("the `Host` header is not that of this machine, and there are no tokens", what));
     }
     if !matches!(*method, Method::GET | Method::HEAD) && is_foreign(headers) {
         let what = "Call the API from a program, or from a page of this server.";
         return Err(Problem::forbidden("a page of another site may not change anything here", what));
     }
-    if is_public(request.uri().path()) {
+    if is_public(request.uri.path()) {
         return Ok(None);
     }
-    let caller = match desk.access.caller(headers.get(AUTHORIZATION)) {
+    let caller = match desk.access.caller(&desk.app, headers.get(AUTHORIZATION)).await {
         Ok(caller) => caller,
+        Err(Stranger::Store(error)) => return Err(error.into()),
         Err(_) if desk.access.strangers.check().is_err() => return Err(Problem::too_many_requests()),
         Err(Stranger::NoToken) => return Err(Problem::unauthorized("the request carries no bearer token")),
         Err(Stranger::WrongToken) => return Err(Problem::unauthorized("the token is not valid")),

@@ -24,7 +24,7 @@ use ticketbridge_core::ticket::{
 use ticketbridge_core::time::Wall;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{AccessStore, AuditEntry, StoreError};
 
 /// Most rows in one page of a listing.
 pub const MAX_PAGE: usize = 1_000;
@@ -267,7 +267,7 @@ pub struct RunRecord {
 
 /// The main store.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: AccessStore {
     /// Number of lanes per platform: indices `0..lanes` are there to be taken. Fixed when the store was made, since
     /// stored rows depend on it.
     fn lanes_per_platform(&self) -> u32;
@@ -324,7 +324,8 @@ pub trait Store: Send + Sync + 'static {
     async fn bodies(&self, ids: &[TicketId]) -> Result<Vec<TicketBody>, StoreError>;
 
     // ---- operators ----------------------------------------------------------------------------------------------
-    /// Carries out an operator's act on one row, records it, and makes a [`Change`] of it.
+    /// Carries out an operator's act on one row, records it (in the ticket's story and in the audit), and makes a
+    /// [`Change`] of it.
     ///
     /// Retry: Error → the failed step's state (a failed create: Matching), generation + 1, attempts zero, due at
     /// once; `sent` stays, so that a look-up comes first. Dismiss: from Received (never sent anything) or Error.
@@ -346,20 +347,26 @@ pub trait Store: Send + Sync + 'static {
     /// Settings changed at run time: backend → setting → override.
     async fn backend_overrides(&self) -> Result<BTreeMap<(BackendName, String), BackendOverride>, StoreError>;
 
-    /// Sets (`Some`) or drops (`None`) a run-time setting and makes a [`Change`] of it.
+    /// Sets (`Some`) or drops (`None`) a run-time setting, with this line of the audit, and makes a [`Change`] of it.
     async fn set_backend_override(
         &self,
         backend: &BackendName,
         setting: &str,
         value: Option<BackendOverride>,
+        audit: AuditEntry,
     ) -> Result<(), StoreError>;
 
     /// Problems that were reported, newest first, at most `limit`.
     async fn problems(&self, limit: usize) -> Result<Vec<Problem>, StoreError>;
 
-    /// Drops the ledger entries of these keys: their tickets are lost and an operator accepts it. Makes a
-    /// [`Change`]. Answers how many were dropped.
-    async fn accept_loss(&self, platform: &PlatformName, keys: &[DedupeKey]) -> Result<usize, StoreError>;
+    /// Drops the ledger entries of these keys, with this line of the audit: their tickets are lost and an operator
+    /// accepts it. Makes a [`Change`]. Answers how many were dropped.
+    async fn accept_loss(
+        &self,
+        platform: &PlatformName,
+        keys: &[DedupeKey],
+        audit: AuditEntry,
+    ) -> Result<usize, StoreError>;
 
     /// Keeps (`Some`) or drops (`None`) a small named document, such as the state of a platform that stopped.
     async fn put_document(&self, name: &str, value: Option<serde_json::Value>) -> Result<(), StoreError>;

@@ -597,7 +597,7 @@ pub trait FeedbackStore: Send + Sync + 'static {
     /// Refused during a run and if there is no such move.
     ///
     /// A run whose lease has run out is over: it is recorded as by [`FeedbackStore::begin_run`], and the token rises, so
-    /// that it writes nothing any more should it wake up.
+    /// that it writes nothing any more should it wake up. The audit gets its line in the same transaction.
     async fn rewind_key(
         &self,
         organizer: &str,

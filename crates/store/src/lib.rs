@@ -4,6 +4,7 @@
 //!   and simulation.
 //! * One conformance suite (`tests/conformance`) runs over all of them, and compares them step by step.
 
+mod access;
 mod contract;
 mod error;
 pub mod exchanges;
@@ -13,6 +14,7 @@ mod rules;
 pub mod samples;
 mod sqlite;
 
+pub use access::*;
 pub use contract::*;
 pub use error::StoreError;
 pub use feedback::*;

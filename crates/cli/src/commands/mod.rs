@@ -2,6 +2,7 @@
 
 mod aggregations;
 mod apply;
+mod audit;
 mod backends;
 mod config;
 mod connector;
@@ -21,6 +22,7 @@ mod setup;
 mod simulate;
 mod store;
 mod tickets;
+mod token;
 mod topology;
 mod workflow;
 
@@ -51,6 +53,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Backends(backends) => backends::run(path, backends, json).await,
         Command::Platform(platform) => platform::run(path, platform, json).await,
         Command::Feedback(command) => feedback::run(path, command, json).await,
+        Command::Token(token) => token::run(path, token, json).await,
+        Command::Audit(audit) => audit::run(path, &audit, json).await,
         Command::Connector(connector) => connector::run(connector, json).await,
         Command::Config(config) => config::run(path, &config, json).await,
         Command::Store(store) => store::run(path, store, json).await,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde_json::json;
 use ticketbridge_core::delivery::Stop;
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_engine::check::{check_mobile_platform, check_platform, is_mobile};
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::delivery::stop_document;
 use ticketbridge_engine::platforms::PlatformSet;
+use ticketbridge_store::AuditEntry;
 
 use super::setup;
 use crate::arguments;
@@ -49,7 +51,7 @@ pub(crate) async fn run(path: Option<&Path>, command: arguments::Platform, json:
             Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         arguments::Platform::AcceptLoss { name } => {
-            let (config, opened, _) = setup::beside(path).await?;
+            let (config, opened, clock) = setup::beside(path).await?;
             let platform = PlatformName::new(&name);
             if !config.platforms.contains_key(&platform) {
                 let known: Vec<&str> = config.platforms.keys().map(PlatformName::as_str).collect();
@@ -65,7 +67,9 @@ pub(crate) async fn run(path: Option<&Path>, command: arguments::Platform, json:
                 output::talk(&format!("Creating is not stopped on `{name}`; nothing was changed."));
                 return Ok(ExitCode::SUCCESS);
             };
-            let dropped = opened.store.accept_loss(&platform, &stop.keys).await?;
+            let line = AuditEntry::new(clock.now().wall, "cli", "platform.accept_loss", &name)
+                .with(json!({"keys": stop.keys.len()}));
+            let dropped = opened.store.accept_loss(&platform, &stop.keys, line).await?;
             opened.store.put_document(&document, None).await?;
             output::talk(&format!(
                 "Creating goes on, on `{name}`; {dropped} known tickets were forgotten. It had stopped because: {}",

@@ -23,6 +23,7 @@ mod plan;
 mod recorder;
 mod reload;
 mod scene;
+mod token;
 mod traps;
 mod upgrade;
 mod wire_cuts;

@@ -12,7 +12,7 @@ use crate::types::{SecretReference, Size, Span};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Address and port of the HTTP server. Anything but loopback needs `tokens`.
+    /// Address and port of the HTTP server. Anything but loopback needs a token, here or in the store.
     #[serde(deserialize_with = "listen_address")]
     #[schemars(with = "String")]
     pub listen: SocketAddr,
@@ -20,7 +20,8 @@ pub struct Server {
     pub max_body_size: Size,
     /// How long a stop waits for requests to platforms that are in flight.
     pub shutdown_grace: Span,
-    /// Who may call. Empty: everybody who reaches the loopback address.
+    /// Who may call, besides the tokens of the store. While there are none at all: everybody who reaches the loopback
+    /// address.
     pub tokens: Vec<ApiToken>,
 }
 
@@ -46,6 +47,22 @@ pub enum Role {
     Operator,
     /// Everything.
     Admin,
+}
+
+impl Role {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// From the word; `None`: there is no such role.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Viewer, Self::Operator, Self::Admin].into_iter().find(|role| role.as_str() == word)
+    }
 }
 
 impl Default for Server {

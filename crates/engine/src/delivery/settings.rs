@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::json;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::platforms::OnUnresolved as ConfigOnUnresolved;
 use ticketbridge_config::sections::{Backend, BackendState};
 use ticketbridge_core::delivery::{BackendSettings, OnUnresolved, PlatformSettings, Settings};
 use ticketbridge_core::ticket::BackendName;
-use ticketbridge_store::{BackendOverride, Store, StoreError};
+use ticketbridge_core::time::Wall;
+use ticketbridge_store::{AuditEntry, BackendOverride, Store, StoreError};
 
 use crate::platforms::PlatformSet;
 
@@ -51,7 +53,7 @@ pub async fn effective_backends(config: &Config, store: &dyn Store) -> Result<Ve
 
 /// Forgets what was changed at run time and does not hold any more: the file says something else since, or has no such
 /// backend. Only for a configuration that is in force: a command may read a newer file than the service has.
-pub(crate) async fn drop_outdated_overrides(config: &Config, store: &dyn Store) -> Result<(), StoreError> {
+pub(crate) async fn drop_outdated_overrides(config: &Config, store: &dyn Store, at: Wall) -> Result<(), StoreError> {
     for ((name, setting), change) in store.backend_overrides().await? {
         let backend = config.backends.iter().find(|backend| backend.name == name);
         if backend.is_some_and(|backend| change.file_value == file_value(backend, &setting)) {
@@ -62,7 +64,10 @@ pub(crate) async fn drop_outdated_overrides(config: &Config, store: &dyn Store) 
             setting,
             "The configuration file was changed since this setting was set at run time; the file wins."
         );
-        store.set_backend_override(&name, &setting, None).await?;
+        let now = backend.map(|backend| file_value(backend, &setting));
+        let detail = json!({"setting": setting, "old": change.value, "new": now});
+        let line = AuditEntry::new(at, "ticketbridge", "backend.follow_file", name.as_str()).with(detail);
+        store.set_backend_override(&name, &setting, None, line).await?;
     }
     Ok(())
 }

@@ -52,7 +52,7 @@ async fn look(live: &Live) -> Result<(), StoreError> {
     }
     live.publish(app.renewed(Arc::clone(&config), Arc::clone(&platforms), &app.feedback));
     say_goodbye(&app.platforms, &platforms);
-    crate::delivery::drop_outdated_overrides(&config, &*app.store).await?;
+    crate::delivery::drop_outdated_overrides(&config, &*app.store, app.clock.now().wall).await?;
     document::keep(&app, &state.file, &config).await;
     for backend in go {
         tracing::info!(%backend, "Backend is no longer configured, and its tickets are done: it is gone.");

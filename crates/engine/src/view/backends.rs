@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Backend;
 use ticketbridge_core::time::Wall;
-use ticketbridge_store::{BackendOverride, Store, StoreError};
+use ticketbridge_store::{AuditEntry, BackendOverride, Store, StoreError};
 
 use crate::delivery::{BackendView, SETTING_NAMES, effective_backends};
 
@@ -120,7 +120,9 @@ pub async fn change_backend(
     at: Wall,
 ) -> Result<BackendView, SettingFault> {
     let configured = configured(config, name)?;
+    let before = backend(config, store, name).await?.backend;
     for (setting, value) in &change.0 {
+        let old = file_value(&before, setting);
         let file_value = file_value(configured, setting);
         // Back to what the file says is no change any more.
         let wanted = (file_value != *value).then(|| BackendOverride {
@@ -129,7 +131,9 @@ pub async fn change_backend(
             who: who.to_owned(),
             at,
         });
-        store.set_backend_override(&configured.name, setting, wanted).await?;
+        let detail = json!({"setting": setting, "old": old, "new": value});
+        let line = AuditEntry::new(at, who, "backend.set", name).with(detail);
+        store.set_backend_override(&configured.name, setting, wanted, line).await?;
         tracing::info!(backend = %configured.name, setting, value = %value, who, "Backend setting was changed.");
     }
     backend(config, store, name).await

@@ -179,7 +179,7 @@ fn foot(visitor: &Visitor) -> Markup {
     html! {
         footer {
             span { "ticketbridge " (env!("CARGO_PKG_VERSION")) }
-            @if visitor.desk.access.is_open() {
+            @if visitor.caller.is_anybody {
                 span { (visitor.say("No tokens: open to everybody on this machine", "Sin tokens: abierto a todos en esta máquina")) }
             } @else {
                 span { (visitor.caller.name) " · " (parts::role(visitor.caller.role, visitor.language)) }

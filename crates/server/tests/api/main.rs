@@ -12,3 +12,4 @@ mod listing;
 mod place;
 mod problems;
 mod stopping;
+mod tokens;

@@ -66,7 +66,7 @@ pub(crate) struct Place {
     pub(crate) client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<()>,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// An answer.
@@ -144,7 +144,11 @@ impl Place {
     }
 
     pub(crate) async fn with_config(config: Config, delivery: Delivery) -> Result<Self, ServerError> {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), config, delivery).await
+    }
+
+    /// With the store that is in the folder.
+    pub(crate) async fn in_folder(folder: TempDir, config: Config, delivery: Delivery) -> Result<Self, ServerError> {
         let app = app(config, &folder, delivery).await;
         let bound = Server::bind(app.clone(), install_metrics().unwrap(), &environment).await?;
         let url = format!("http://{}", bound.address);
@@ -153,7 +157,7 @@ impl Place {
             let _asked_or_dropped = stopped.await;
         }));
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
-        Ok(Self { url, app, client, stop: Some(stop), running, _folder: folder })
+        Ok(Self { url, app, client, stop: Some(stop), running, folder })
     }
 
     /// Asks the server to stop.

@@ -3,6 +3,7 @@
 //! Guarantee: the same answers as the durable ones, call by call. Limits: nothing outlives the value, and no clock runs:
 //! leases end only by [`MemoryStore::advance`]. Looking up a message costs time in proportion to the tickets.
 
+mod access;
 mod feedback;
 mod model;
 
@@ -19,10 +20,10 @@ use ticketbridge_core::ticket::{
 use ticketbridge_core::time::Wall;
 use uuid::Uuid;
 
-use crate::rules::{carry_out, hexadecimal, lane_index};
+use crate::rules::{acted, carry_out, hexadecimal, lane_index};
 use crate::{
-    Act, ActOutcome, ActRecord, BackendOverride, Change, IncidentEntry, LaneAnswer, Listing, MAX_PAGE, Page, RunCommit,
-    RunRecord, Store, StoreError, TicketBody, TicketFilter, TicketView, TrailEntry,
+    Act, ActOutcome, ActRecord, AuditEntry, BackendOverride, Change, IncidentEntry, LaneAnswer, Listing, MAX_PAGE,
+    Page, RunCommit, RunRecord, Store, StoreError, TicketBody, TicketFilter, TicketView, TrailEntry,
 };
 use model::{Model, Ticket};
 
@@ -178,6 +179,7 @@ impl Store for MemoryStore {
                 ticket.lane = lane.unwrap_or(ticket.lane);
                 ticket.updated_at = at;
             }
+            model.access.record(acted(origin, &act, who, at));
             model.acts.push(ActRecord { ticket: row.id, who: who.to_owned(), act, at });
             model.change(Change::Ticket(row.id));
             ActOutcome::Done(Box::new(next))
@@ -205,6 +207,7 @@ impl Store for MemoryStore {
         backend: &BackendName,
         setting: &str,
         value: Option<BackendOverride>,
+        audit: AuditEntry,
     ) -> Result<(), StoreError> {
         self.change(|model| {
             let place = (backend.clone(), setting.to_owned());
@@ -212,6 +215,7 @@ impl Store for MemoryStore {
                 Some(value) => drop(model.overrides.insert(place, value)),
                 None => drop(model.overrides.remove(&place)),
             }
+            model.access.record(audit);
             model.change(Change::Settings);
         });
         Ok(())
@@ -221,8 +225,14 @@ impl Store for MemoryStore {
         Ok(self.model().problems.iter().rev().take(limit).cloned().collect())
     }
 
-    async fn accept_loss(&self, platform: &PlatformName, keys: &[DedupeKey]) -> Result<usize, StoreError> {
+    async fn accept_loss(
+        &self,
+        platform: &PlatformName,
+        keys: &[DedupeKey],
+        audit: AuditEntry,
+    ) -> Result<usize, StoreError> {
         Ok(self.change(|model| {
+            model.access.record(audit);
             let dropped = keys.iter().filter(|key| model.forget(platform, key)).count();
             model.change(Change::LossAccepted(platform.clone()));
             dropped

@@ -13,6 +13,7 @@ use ticketbridge_core::ticket::{
 use ticketbridge_core::time::Wall;
 use uuid::Uuid;
 
+use super::access::Access;
 use super::feedback::Feedback;
 use crate::contract::{MAX_PROBLEMS, MAX_RUNS};
 use crate::rules::{
@@ -82,6 +83,8 @@ pub(super) struct Model {
     pub(super) runs: Vec<RunRecord>,
     pub(super) incidents: BTreeMap<(String, String), String>,
     pub(super) reported: BTreeMap<String, String>,
+    /// Tokens and audit.
+    pub(super) access: Access,
     /// Mobile tickets.
     pub(super) feedback: Feedback,
 }

@@ -1,5 +1,6 @@
 //! What every store decides alike, free of any storage: lane of a key, operators' acts, the shape of a transaction.
 
+mod access;
 mod acts;
 pub(crate) mod feedback;
 mod shape;
@@ -9,6 +10,7 @@ use ticketbridge_core::delivery::{BatchId, LaneId, Writes};
 use ticketbridge_core::ticket::{DedupeKey, TicketId};
 use ticketbridge_core::time::Wall;
 
+pub(crate) use access::{acted, key_rewound, token_created, token_revoked};
 pub(crate) use acts::{carry_out, ended};
 pub(crate) use shape::{check_intent, check_settle, check_shape};
 

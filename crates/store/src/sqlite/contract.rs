@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use super::apply::Prepared;
 use super::fault::store_error;
-use super::{OpenMode, SqliteStore, counts, intake, lanes, listing, operators, search};
+use super::{OpenMode, SqliteStore, access, counts, intake, lanes, listing, operators, search};
 use crate::{
-    Act, ActOutcome, ActRecord, BackendOverride, Change, IncidentEntry, LaneAnswer, Listing, Page, RunCommit,
-    RunRecord, Store, StoreError, TicketBody, TicketFilter, TicketView, TrailEntry,
+    Act, ActOutcome, ActRecord, AuditEntry, BackendOverride, Change, IncidentEntry, LaneAnswer, Listing, Page,
+    RunCommit, RunRecord, Store, StoreError, TicketBody, TicketFilter, TicketView, TrailEntry,
 };
 
 #[async_trait]
@@ -126,18 +126,32 @@ impl Store for SqliteStore {
         backend: &BackendName,
         setting: &str,
         value: Option<BackendOverride>,
+        audit: AuditEntry,
     ) -> Result<(), StoreError> {
         let (backend, setting) = (backend.clone(), setting.to_owned());
-        self.write(move |store| operators::set_backend_override(store, &backend, &setting, value.as_ref())).await
+        self.write(move |store| {
+            operators::set_backend_override(store, &backend, &setting, value.as_ref())?;
+            access::record(store, &audit).map(drop)
+        })
+        .await
     }
 
     async fn problems(&self, limit: usize) -> Result<Vec<Problem>, StoreError> {
         self.read(move |store| operators::problems(store, limit)).await
     }
 
-    async fn accept_loss(&self, platform: &PlatformName, keys: &[DedupeKey]) -> Result<usize, StoreError> {
+    async fn accept_loss(
+        &self,
+        platform: &PlatformName,
+        keys: &[DedupeKey],
+        audit: AuditEntry,
+    ) -> Result<usize, StoreError> {
         let (platform, keys) = (platform.clone(), keys.to_vec());
-        self.write(move |store| operators::accept_loss(store, &platform, &keys)).await
+        self.write(move |store| {
+            access::record(store, &audit)?;
+            operators::accept_loss(store, &platform, &keys)
+        })
+        .await
     }
 
     async fn put_document(&self, name: &str, value: Option<serde_json::Value>) -> Result<(), StoreError> {

@@ -12,11 +12,12 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x5442_5354;
 
 /// All migrations, oldest first; the schema's version is their number.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/20261121T0900_first.sql"),
     include_str!("migrations/20261121T1300_work_order_record.sql"),
     include_str!("migrations/20261121T1700_feedback.sql"),
     include_str!("migrations/20261121T2100_growth.sql"),
+    include_str!("migrations/20261121T2200_access.sql"),
 ];
 
 /// The version this program writes.

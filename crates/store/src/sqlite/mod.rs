@@ -3,6 +3,7 @@
 //! Guarantee: what was answered is on disk. One writer thread with group commit (64 jobs per transaction, 1,024 waiting
 //! at most), 3 read-only connections. Serving is exclusive per host; commands beside a serving process are safe.
 
+mod access;
 mod apply;
 mod bodies;
 mod connect;

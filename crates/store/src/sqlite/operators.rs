@@ -7,13 +7,14 @@ use ticketbridge_core::delivery::Problem;
 use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, TicketId};
 use ticketbridge_core::time::Wall;
 
+use super::access::record as record_audit;
 use super::counts::Moves;
 use super::fault::Fault;
 use super::intake::lane_id;
 use super::rows::{TICKET_COLUMNS, aside, is_over, limit, platform, state_number, ticket_row};
 use super::statements as sql;
 use crate::contract::MAX_CHANGES;
-use crate::rules::{carry_out, lane_index};
+use crate::rules::{acted, carry_out, lane_index};
 use crate::{Act, ActOutcome, ActRecord, BackendOverride, Change};
 
 const TICKET: i64 = 1;
@@ -70,6 +71,7 @@ pub(super) fn act(
     moves.write(store)?;
     let record = serde_json::to_string(act)?;
     store.prepare_cached(sql::ACT_INSERT)?.execute(params![next.id.0, who, record, at.0])?;
+    record_audit(store, &acted(origin, act, who, at))?;
     change(store, TICKET, Some(next.id), None)?;
     Ok(ActOutcome::Done(Box::new(next)))
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected is to panic.
 
+mod access;
 mod feedback;
 mod fixture;
 mod intake;

@@ -5,7 +5,7 @@ use ticketbridge_core::delivery::{KnownTicket, Settle};
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{Attempts, BackendName, OriginId, PlatformName, State, TicketReference};
 use ticketbridge_core::time::Wall;
-use ticketbridge_store::{Act, ActOutcome, BackendOverride, Change, LaneAnswer, Store};
+use ticketbridge_store::{Act, ActOutcome, AuditEntry, BackendOverride, Change, LaneAnswer, Store};
 use uuid::Uuid;
 
 use crate::fixture::{Holder, LONG, key, new_ticket, over_each_store, platform, refused};
@@ -21,6 +21,10 @@ over_each_store!(
     documents_are_kept_and_dropped,
     an_accepted_loss_drops_only_its_platforms_entries,
 );
+
+fn line() -> AuditEntry {
+    AuditEntry::new(Wall(1), "ana", "test", "")
+}
 
 const ORIGIN: OriginId = OriginId(Uuid::from_u128(1));
 
@@ -126,8 +130,8 @@ async fn changes_are_numbered_and_the_mark_moves(store: &dyn Store) {
     let mark = store.change_mark().await.unwrap();
     store.receive(vec![new_ticket(2, "m2", "SNR|b")]).await.unwrap();
     assert_ne!(store.change_mark().await.unwrap(), mark);
-    store.set_backend_override(&BackendName::new("be-1"), "processing", None).await.unwrap();
-    store.accept_loss(&platform(), &[]).await.unwrap();
+    store.set_backend_override(&BackendName::new("be-1"), "processing", None, line()).await.unwrap();
+    store.accept_loss(&platform(), &[], line()).await.unwrap();
     let id = store.ticket(ORIGIN).await.unwrap().unwrap().row.id;
     let all = store.changes(0).await.unwrap();
     let kinds: Vec<_> = all.iter().map(|(_, change)| change.clone()).collect();
@@ -144,10 +148,10 @@ async fn overrides_are_set_and_dropped(store: &dyn Store) {
         who: String::from("ana"),
         at: Wall(5),
     };
-    store.set_backend_override(&backend, "max_retries", Some(value(5))).await.unwrap();
-    store.set_backend_override(&backend, "max_retries", Some(value(7))).await.unwrap();
-    store.set_backend_override(&backend, "processing", Some(value(1))).await.unwrap();
-    store.set_backend_override(&backend, "processing", None).await.unwrap();
+    store.set_backend_override(&backend, "max_retries", Some(value(5)), line()).await.unwrap();
+    store.set_backend_override(&backend, "max_retries", Some(value(7)), line()).await.unwrap();
+    store.set_backend_override(&backend, "processing", Some(value(1)), line()).await.unwrap();
+    store.set_backend_override(&backend, "processing", None, line()).await.unwrap();
     let overrides = store.backend_overrides().await.unwrap();
     assert_eq!(overrides.into_iter().collect::<Vec<_>>(), [((backend, String::from("max_retries")), value(7))]);
 }
@@ -173,8 +177,8 @@ async fn an_accepted_loss_drops_only_its_platforms_entries(store: &dyn Store) {
     writes.known = vec![known("a"), known("b"), known("c")];
     holder.done(writes).await;
     let keys = [key("a"), key("b"), key("x")];
-    assert_eq!(store.accept_loss(&PlatformName::new("sfyc"), &keys).await.unwrap(), 0);
-    assert_eq!(store.accept_loss(&platform(), &keys).await.unwrap(), 2);
+    assert_eq!(store.accept_loss(&PlatformName::new("sfyc"), &keys, line()).await.unwrap(), 0);
+    assert_eq!(store.accept_loss(&platform(), &keys, line()).await.unwrap(), 2);
     let left = store.ledger(&[key("a"), key("b"), key("c")]).await.unwrap();
     assert_eq!(left, [(platform(), known("c"))]);
 }

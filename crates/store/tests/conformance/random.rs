@@ -14,9 +14,12 @@ use ticketbridge_core::delivery::{
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, PlatformName, State, TicketId, TicketReference, TicketRow};
 use ticketbridge_core::time::Wall;
-use ticketbridge_store::{Act, BackendOverride, LaneAnswer, LaneGrant, Page, RunCommit, Store, TicketFilter};
+use ticketbridge_store::{
+    Act, AuditEntry, AuditPage, BackendOverride, LaneAnswer, LaneGrant, Page, RunCommit, Store, TicketFilter,
+};
 use uuid::Uuid;
 
+use crate::access::token;
 use crate::fixture::{LONG, answered, everything, intent, key, memory, new_ticket, nothing, refused, sending, sqlite};
 use crate::journal::replays;
 use crate::workflow::record;
@@ -53,6 +56,8 @@ enum Action {
     Reserve { count: u32 },
     AcceptLoss { platform: u8, keys: Vec<u8> },
     Purge { age: u8, limit: usize },
+    Token { name: u8, what: u8 },
+    PurgeAudit { age: u8, limit: usize },
     List { before: u8, limit: usize, state: usize, text: u8 },
 }
 
@@ -90,6 +95,8 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..9_u32).prop_map(|count| Action::Reserve { count }),
         1 => (0..2_u8, vec(0..KEYS, 0..3)).prop_map(|(platform, keys)| Action::AcceptLoss { platform, keys }),
         1 => (0..20_u8, 0..4_usize).prop_map(|(age, limit)| Action::Purge { age, limit }),
+        2 => (0..3_u8, 0..3_u8).prop_map(|(name, what)| Action::Token { name, what }),
+        1 => (0..20_u8, 0..4_usize).prop_map(|(age, limit)| Action::PurgeAudit { age, limit }),
         1 => (any::<u8>(), 0..9_usize, 0..State::ALL.len(), 0..KEYS)
             .prop_map(|(before, limit, state, text)| Action::List { before, limit, state, text }),
     ]
@@ -225,6 +232,10 @@ impl Walk {
         format!("{answer:?}")
     }
 
+    fn line(&self) -> AuditEntry {
+        AuditEntry::new(Wall(self.now), "ana", "x.y", "z")
+    }
+
     /// Carries an action out on one store, with what this walk knows, and answers what the store said.
     async fn act(&mut self, store: &dyn Store, reference: &dyn Store, action: &Action) -> String {
         match action {
@@ -284,7 +295,10 @@ impl Walk {
                 };
                 let backend = BackendName::new("be-1");
                 let setting = format!("s{setting}");
-                format!("{:?}", store.set_backend_override(&backend, &setting, (!drop).then_some(value)).await)
+                format!(
+                    "{:?}",
+                    store.set_backend_override(&backend, &setting, (!drop).then_some(value), self.line()).await
+                )
             }
             Action::Document { name, drop } => {
                 let value = (!drop).then(|| json!({"at": self.now}));
@@ -293,7 +307,18 @@ impl Walk {
             Action::Reserve { count } => format!("{:?}", store.reserve_numbers("n", *count).await),
             Action::AcceptLoss { platform, keys } => {
                 let keys: Vec<_> = keys.iter().map(|number| key(&key_of(*number))).collect();
-                format!("{:?}", store.accept_loss(&platform_of(*platform), &keys).await)
+                format!("{:?}", store.accept_loss(&platform_of(*platform), &keys, self.line()).await)
+            }
+            Action::Token { name, what } => {
+                let text = format!("t{name}");
+                match what {
+                    0 => format!("{:?}", store.create_api_token(token(&text, *name, self.now)).await),
+                    1 => format!("{:?}", store.api_token_used(&text, Wall(self.now)).await),
+                    _ => format!("{:?}", store.revoke_api_token(&text, "eva", Wall(self.now)).await),
+                }
+            }
+            Action::PurgeAudit { age, limit } => {
+                format!("{:?}", store.purge_audit(Wall(self.now - i64::from(*age) * 10), *limit).await)
             }
             Action::Purge { age, limit } => {
                 format!("{:?}", store.purge(Wall(self.now - i64::from(*age) * 10), *limit).await)
@@ -391,6 +416,8 @@ pub(crate) async fn contents(store: &dyn Store) -> String {
     writeln!(text, "{:?}", store.open_backends(&keys).await).unwrap();
     writeln!(text, "{:?}", store.changes(0).await).unwrap();
     writeln!(text, "{:?}", store.problems(100).await).unwrap();
+    writeln!(text, "{:?}", store.api_tokens().await).unwrap();
+    writeln!(text, "{:?}", store.audit(AuditPage { before: None, limit: 100 }).await).unwrap();
     writeln!(text, "{:?}", store.backend_overrides().await).unwrap();
     for name in 0..3 {
         writeln!(text, "{:?}", store.document(&format!("d{name}")).await).unwrap();

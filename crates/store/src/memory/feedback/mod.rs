@@ -14,6 +14,7 @@ use ticketbridge_core::time::Wall;
 
 use super::MemoryStore;
 use crate::rules::feedback::{Stored, person, skip_entry};
+use crate::rules::key_rewound;
 use crate::{
     BeginAnswer, BeginRun, BoxContact, BoxDistribution, CallId, CallRecord, Claim, ClaimAnswer, Erased, FailedItem,
     FeedbackFilter, FeedbackPage, FeedbackRun, FeedbackStore, FeedbackWrites, Held, ItemId, LeaseView, MAX_PAGE,
@@ -84,7 +85,13 @@ impl FeedbackStore for MemoryStore {
         who: &str,
         at: Wall,
     ) -> Result<RewindAnswer, StoreError> {
-        Ok(self.change(|model| model.feedback.rewind(organizer, to, who, at, model.clock)))
+        Ok(self.change(|model| {
+            let answer = model.feedback.rewind(organizer, to, who, at, model.clock);
+            if matches!(answer, RewindAnswer::Done(_)) {
+                model.access.record(key_rewound(organizer, to, who, at));
+            }
+            answer
+        }))
     }
 
     async fn write_feedback(&self, fence: &RunFence, writes: FeedbackWrites) -> Result<Held<Vec<CallId>>, StoreError> {

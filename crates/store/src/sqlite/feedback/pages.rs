@@ -8,6 +8,8 @@ use ticketbridge_core::time::Wall;
 use super::words::{key as key_of, named, optional_text, pack_states, text, unpack_states, wall, window, word};
 use super::{lease, statements as sql};
 use crate::rules::feedback::{Stored, check_page, only_a_preview};
+use crate::rules::key_rewound;
+use crate::sqlite::access::record as record_audit;
 use crate::sqlite::fault::Fault;
 use crate::{FeedbackPage, Held, NewPage, PageId, RewindAnswer, RunFence, StoredPage, Waiting};
 
@@ -126,7 +128,9 @@ pub(super) fn rewind(
         who: Some(who.into()),
         at,
     };
-    Ok(RewindAnswer::Done(Box::new(move_key(store, step)?)))
+    let step = move_key(store, step)?;
+    record_audit(store, &key_rewound(organizer, to, who, at))?;
+    Ok(RewindAnswer::Done(Box::new(step)))
 }
 
 /// Pages with items to apply, in order.
