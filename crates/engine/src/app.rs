@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::delivery::DeliveryHandle;
 use crate::events::Events;
 use crate::feedback::Feedback;
+use crate::history::History;
 use crate::intake::Intake;
 use crate::offload::Offload;
 use crate::platforms::PlatformSet;
@@ -38,6 +39,8 @@ pub struct App {
     pub workflow: Arc<Workflow>,
     /// What happens, for whoever watches. The same through all reloads.
     pub events: Events,
+    /// How many tickets were where, of late. The same through all reloads.
+    pub history: History,
     /// Lives as long as anybody has these handles.
     pub(crate) in_use: Arc<()>,
 }
@@ -66,6 +69,7 @@ impl App {
             clock: self.clock.clone(),
             delivery: self.delivery.clone(),
             events: self.events.clone(),
+            history: self.history.clone(),
             in_use: Arc::default(),
         }
     }

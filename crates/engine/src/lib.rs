@@ -8,6 +8,7 @@
 //! * [`doctor`]: is this installation healthy?
 //! * [`traces`]: the way of each ticket, for an OpenTelemetry collector.
 //! * [`events`]: what happens, for whoever watches.
+//! * [`history`]: how many tickets were where, of late.
 //! * [`feedback`]: changes of mobile tickets from the wallet into the box office.
 
 pub mod alerts;
@@ -20,6 +21,7 @@ pub mod events;
 pub mod exchanges;
 pub mod explain;
 pub mod feedback;
+pub mod history;
 pub mod identity;
 pub mod intake;
 pub mod live;

@@ -31,6 +31,7 @@ use crate::delivery::{DeliveryHandle, DeliveryOptions, DeliveryService, FlightRe
 use crate::events::Event;
 use crate::exchanges::{Both, Exchanges, Limits};
 use crate::feedback::{Feedback, follow_schedules};
+use crate::history::{History, history_loop};
 use crate::identity;
 use crate::intake::Intake;
 use crate::live::Live;
@@ -140,6 +141,7 @@ impl Service {
         loops.spawn(until(stopped.clone(), drain_loop(live.clone())));
         let newest = live.clone();
         loops.spawn(until(stopped.clone(), alerts_loop(move || newest.app())));
+        loops.spawn(until(stopped.clone(), history_loop(live.clone())));
         loops.spawn(until(stopped, reassign_loop(live.clone())));
         let feedback = live.feedback();
         loops.spawn(async move { follow_schedules(feedback).await.err() });
@@ -214,8 +216,20 @@ impl App {
         let ids = SeededSource::new(move || of_run.now().wall, identity::seed());
         let workflow = Arc::new(Workflow::new(Arc::clone(&store), samples, plants, rules, ids));
         let events = delivery.events().clone();
-        let in_use = Arc::default();
-        Self { config, store, clock, intake, delivery, platforms, offload, feedback, workflow, events, in_use }
+        Self {
+            config,
+            store,
+            clock,
+            intake,
+            delivery,
+            platforms,
+            offload,
+            feedback,
+            workflow,
+            events,
+            history: History::default(),
+            in_use: Arc::default(),
+        }
     }
 
     /// The backends as a run may choose among them.

@@ -11,7 +11,7 @@ use ticketbridge_store::{Change, StoreError};
 
 use super::settings::{self, InForce};
 use super::shell::Shared;
-use crate::events::{Event as Told, Moved};
+use crate::events::Moved;
 
 /// How often others' changes are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -78,7 +78,6 @@ async fn look(shared: &Shared, seen: &mut Seen) -> Result<(), StoreError> {
                 let InForce { config, platforms } = shared.in_force();
                 let settings = settings::delivery_settings(&config, &platforms, &*shared.store).await?;
                 shared.event(Event::Settings { settings: Arc::new(settings) }).await;
-                shared.live.publish(Told::Backends { name: None });
             }
             Change::LossAccepted(platform) => shared.event(Event::LossAccepted { platform }).await,
         }

@@ -301,7 +301,8 @@ impl DeliveryService {
         if let Event::Settings { settings } = &event
             && self.switching.is_none()
         {
-            self.settings = Arc::clone(settings);
+            let before = std::mem::replace(&mut self.settings, Arc::clone(settings));
+            self.shared.live.settings(&before, settings);
             self.shared.exchanges.settings(settings);
         }
         let now = self.shared.clock.now();

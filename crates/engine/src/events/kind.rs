@@ -15,8 +15,8 @@ pub enum Event {
     Tickets(TicketNews),
     /// Settings of a backend were changed.
     Backends {
-        /// The backend; `null`: any of them.
-        name: Option<BackendName>,
+        /// The backend.
+        name: BackendName,
     },
     /// A ticket platform is another than before.
     Platforms {

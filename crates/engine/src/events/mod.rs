@@ -17,6 +17,8 @@
 mod gather;
 mod kind;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use ticketbridge_core::delivery::{Report, RowUpdate, Writes};
+use ticketbridge_core::delivery::{Report, RowUpdate, Settings, Writes};
 use ticketbridge_core::ticket::{BackendName, OriginId, State};
 use tokio::sync::{mpsc, watch};
 
@@ -93,6 +95,18 @@ pub struct Totals {
     pub completed: u64,
     /// Tickets that this process put into Error.
     pub failed: u64,
+}
+
+impl Totals {
+    /// What came since it was this.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            received: self.received.saturating_sub(before.received),
+            completed: self.completed.saturating_sub(before.completed),
+            failed: self.failed.saturating_sub(before.failed),
+        }
+    }
 }
 
 /// Where events are published and heard. Cheap to clone; all clones are one.
@@ -210,6 +224,15 @@ impl Events {
             _ => return,
         };
         self.gather(|gathered| gathered.platform(platform.clone(), what));
+    }
+
+    /// Delivery decides with other settings.
+    pub(crate) fn settings(&self, before: &Settings, now: &Settings) {
+        for (name, backend) in &now.backends {
+            if before.backends.get(name) != Some(backend) {
+                self.publish(Event::Backends { name: name.clone() });
+            }
+        }
     }
 
     /// The newest exchange with a platform is this one.

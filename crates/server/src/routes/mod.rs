@@ -9,6 +9,7 @@ mod exchanges;
 mod explain;
 mod feedback;
 mod health;
+mod history;
 mod metrics;
 mod mobile;
 mod platforms;
@@ -128,6 +129,7 @@ pub(crate) fn router(office: Office) -> Router {
         .route("/events", get(events::listen))
         .route("/exchanges", get(exchanges::list))
         .route("/exchanges/{id}", get(exchanges::show))
+        .route("/history", get(history::show))
         .route("/feedback", get(feedback::list))
         .nest("/feedback/{organizer}", of_organizer())
         .route("/mobile-tickets", get(mobile::tickets))

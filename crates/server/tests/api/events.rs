@@ -70,7 +70,7 @@ impl Listener {
 }
 
 fn backend(number: usize) -> Event {
-    Event::Backends { name: Some(BackendName::new(&format!("be-{number}"))) }
+    Event::Backends { name: BackendName::new(&format!("be-{number}")) }
 }
 
 fn data(number: usize) -> String {
@@ -165,7 +165,8 @@ async fn a_changed_backend_is_told() {
     let mut listener = Listener::at(&place, "?types=backends&limit=1", None).await;
     let _greeting = listener.event().await;
     place.patch("/api/v1/backends/be-1", &serde_json::json!({"processing": false})).await.ok();
-    assert_eq!(listener.event().await.event, "backends");
+    let told = listener.event().await;
+    assert_eq!((told.event.as_str(), told.data), ("backends", data(1)));
     assert_eq!(listener.block().await, None);
 }
 

@@ -7,6 +7,7 @@ mod acts;
 mod backends;
 mod events;
 mod health;
+mod history;
 mod intake;
 mod listing;
 mod place;

@@ -65,6 +65,8 @@ async fn every_documented_route_exists() {
     assert!(routes.len() >= 14, "{routes:?}");
     for (method, path) in routes {
         let path = path.replace("{id}", "0").replace("{name}", "be-1").replace("{code}", "TB0501");
+        // Events have no end but the one that is asked for: the id of another process is answered at once.
+        let path = path.replace("/events", "/events?limit=1&after=0000000000000000-0");
         let answer = reply(place.request(method.parse().unwrap(), &path)).await;
         assert_ne!(answer.status, 405, "{method} {path}");
         assert!(!answer.text.contains("there is nothing at this address"), "{method} {path}");
