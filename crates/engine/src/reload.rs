@@ -35,6 +35,7 @@ use crate::exchanges::Limits;
 use crate::feedback::Feedback;
 use crate::live::Live;
 use crate::platforms::{Environment, PlatformSet};
+use crate::view::Actor;
 
 pub(crate) use document::keep as keep_in_force;
 pub use document::{LastInForce, last_in_force};
@@ -156,9 +157,12 @@ impl Reloader {
     }
 }
 
-/// Reads the configuration anew and puts it in force; tells log and metrics.
+/// Reads the configuration anew and puts it in force; tells audit, log and metrics.
 pub(crate) async fn reload(live: &Live, who: &str) -> Result<Reloaded, ReloadFault> {
-    let result = reload_quietly(live).await;
+    let result = match asked(live, who).await {
+        Ok(()) => reload_quietly(live).await,
+        Err(error) => Err(error.into()),
+    };
     let word = match &result {
         Ok(reloaded) if reloaded.applied => "applied",
         Ok(_) => "unchanged",
@@ -192,6 +196,13 @@ pub(crate) async fn reload(live: &Live, who: &str) -> Result<Reloaded, ReloadFau
         Err(fault) => tracing::error!(who, error = %fault, "Configuration not reloaded; the old one stays in force."),
     }
     result
+}
+
+/// The line of the audit; without it nothing is reloaded.
+async fn asked(live: &Live, who: &str) -> Result<(), StoreError> {
+    let app = live.app();
+    let actor = Actor { store: &*app.store, who, at: app.clock.now().wall };
+    actor.asked("config.reload", "", serde_json::json!({})).await
 }
 
 /// The moment of the last good configuration, in milliseconds since 1970.

@@ -441,6 +441,10 @@ async fn purge_loop(mut apps: watch::Receiver<App>) -> Option<StoreError> {
                 }
             }
         }
+        let keep = app.config.retention.audit.get().as_millis() as i64;
+        if let Some(fatal) = purge_audit(&app, keep).await {
+            return Some(fatal);
+        }
         match app.feedback.purge(before, app.config.retention.exchanges.get()).await {
             Ok(()) => {}
             Err(error) if error.is_fatal() => return Some(error),
@@ -450,6 +454,22 @@ async fn purge_loop(mut apps: watch::Receiver<App>) -> Option<StoreError> {
         tokio::select! {
             () = tokio::time::sleep(PURGE_EVERY) => {}
             () = changed(&mut apps) => {}
+        }
+    }
+}
+
+/// Deletes lines of the audit that are older than so many milliseconds.
+async fn purge_audit(app: &App, keep: i64) -> Option<StoreError> {
+    let before = ticketbridge_core::time::Wall(app.clock.now().wall.0 - keep);
+    loop {
+        match app.store.purge_audit(before, PURGE_STEP).await {
+            Ok(0) => return None,
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) if error.is_fatal() => return Some(error),
+            Err(error) => {
+                tracing::warn!(error = %error, "Old lines of the audit could not be deleted; it is tried again later.");
+                return None;
+            }
         }
     }
 }

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde_json::json;
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::open::open;
 use ticketbridge_engine::plan::{Applied, ApplyOptions, Fate, PlanError, apply};
 use ticketbridge_engine::platforms::PlatformSet;
+use ticketbridge_engine::view::Actor;
 use ticketbridge_store::{OpenMode, StoreError};
 
 use super::setup;
@@ -28,11 +30,14 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Apply, json: 
         .await
         .map_err(|error| Failure::new(error.to_string()))?
         .map_err(in_use)?;
+    let clock = Clock::start();
+    let actor = Actor { store: &*opened.store, who: "cli", at: clock.now().wall };
+    actor.asked("plan.apply", &arguments.plan, json!({})).await?;
     let options = ApplyOptions {
         store: opened.store,
         platforms: Arc::new(PlatformSet::load(&config, &setup::environment, None)),
         config,
-        clock: Clock::start(),
+        clock,
         suspect: opened.suspect.is_some(),
         with_processing_off: arguments.with_processing_off,
     };

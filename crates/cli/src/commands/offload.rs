@@ -4,8 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde_json::json;
 use ticketbridge_engine::offload::{FileOutcome, Offload, PlantCache};
 use ticketbridge_engine::service::offload_settings;
+use ticketbridge_engine::view::Actor;
 use ticketbridge_store::samples::FileKind;
 
 use super::setup;
@@ -23,6 +25,8 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Offload, json
     let rules = Arc::new(config.workflow.rules.clone());
     let offload = Offload::new(opened.samples, Arc::new(PlantCache::default()), offload_settings(&config), rules);
     let name = arguments.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let actor = Actor { store: &*opened.store, who: "cli", at: clock.now().wall };
+    actor.asked("offload.run", kind.as_str(), json!({"file": name})).await?;
     let report = offload.hand_over(kind, arguments.file, name, clock.now().wall).await?;
     let Some(report) = report.files.into_iter().next() else { return Err(Failure::new("the file was not looked at")) };
     if json {

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use ticketbridge_engine::identity;
 use ticketbridge_engine::offload::PlantCache;
 use ticketbridge_engine::split::backend_choices;
+use ticketbridge_engine::view::Actor;
 use ticketbridge_engine::workflow::{SeededSource, Workflow, preview};
 
 use super::setup;
@@ -21,6 +22,8 @@ pub(crate) async fn run(path: Option<&Path>, command: arguments::Workflow, json:
         arguments::Workflow::Run { as_of } => {
             let (config, opened, clock) = setup::beside(path).await?;
             let as_of = setup::as_of(as_of.as_deref(), &clock)?;
+            let actor = Actor { store: &*opened.store, who: "cli", at: clock.now().wall };
+            actor.asked("workflow.run", &as_of.to_string(), json!({})).await?;
             let rules = Arc::new(config.workflow.rules.clone());
             let ids = SeededSource::new(move || clock.now().wall, identity::seed());
             let workflow = Workflow::new(opened.store, opened.samples, Arc::new(PlantCache::default()), rules, ids);

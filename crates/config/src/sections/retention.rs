@@ -11,6 +11,8 @@ use crate::types::{Size, Span};
 pub struct Retention {
     /// Completed and Dismissed rows. Rows of keys that are still open are kept.
     pub tickets: Span,
+    /// Lines of the audit.
+    pub audit: Span,
     /// Exchanges with platforms (the Stream Viewer).
     pub exchanges: Span,
     /// Most room on disk that they may take; the oldest go first.
@@ -23,6 +25,7 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             tickets: Span::seconds(90 * 86_400),
+            audit: Span::seconds(400 * 86_400),
             exchanges: Span::seconds(7 * 86_400),
             exchanges_size: Size::mebibytes(256),
             exchanges_rate: Size::mebibytes(1),

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use ticketbridge_core::mobile::{MAX_PAGE_BYTES, Page, RunResult};
 use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, Started, USUAL_PREVIEW_PAGES};
 use ticketbridge_engine::view::DEFAULT_PAGE;
@@ -115,10 +116,13 @@ pub(super) async fn runs(
 pub(super) async fn run(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     mut params: Params,
 ) -> Result<Response, Problem> {
     let wait = wait(&mut params)?;
     params.finish()?;
+    desk.app.feedback.function(&organizer)?;
+    desk.actor(&caller).asked("feedback.run", &organizer, json!({})).await?;
     start(&desk, &organizer, RunRequest::by(Trigger::Manual), wait).await
 }
 
@@ -126,6 +130,7 @@ pub(super) async fn run(
 pub(super) async fn replay(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     mut params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -138,6 +143,7 @@ pub(super) async fn replay(
         json_bytes(request, limit.min(MAX_PAGE_BYTES)).await?
     };
     let body = checked_page(body).await?;
+    desk.actor(&caller).asked("feedback.replay", &organizer, json!({"bytes": body.len()})).await?;
     start(&desk, &organizer, RunRequest { file: Some(body), ..RunRequest::by(Trigger::Replay) }, wait).await
 }
 
@@ -253,22 +259,24 @@ pub(super) async fn skip(
 pub(super) async fn add_skip(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     _: NoParams,
     request: Request,
 ) -> Answer<SkipChange> {
     let Entries { entries } = small_json(request).await?;
-    Ok(Json(mobile::change_skip_list(&desk.app.feedback, &organizer, &entries, &[]).await?))
+    Ok(Json(mobile::change_skip_list(&desk.app.feedback, desk.actor(&caller), &organizer, &entries, &[]).await?))
 }
 
 /// `DELETE …/skip {"entries"}`: removes.
 pub(super) async fn remove_skip(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     _: NoParams,
     request: Request,
 ) -> Answer<SkipChange> {
     let Entries { entries } = small_json(request).await?;
-    Ok(Json(mobile::change_skip_list(&desk.app.feedback, &organizer, &[], &entries).await?))
+    Ok(Json(mobile::change_skip_list(&desk.app.feedback, desk.actor(&caller), &organizer, &[], &entries).await?))
 }
 
 /// `GET …/failed`: the newest first.
@@ -286,6 +294,7 @@ pub(super) async fn failed(
 pub(super) async fn retry(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     _: NoParams,
     request: Request,
 ) -> Answer<Changed> {
@@ -295,7 +304,7 @@ pub(super) async fn retry(
         (None, true) => None,
         _ => return Err(Problem::bad_request("give `items`, or `all` with true, and not both; nothing was changed")),
     };
-    let changed = mobile::retry_failed(&desk.app.feedback, &organizer, items.as_deref()).await?;
+    let changed = mobile::retry_failed(&desk.app.feedback, desk.actor(&caller), &organizer, items.as_deref()).await?;
     Ok(Json(Changed { changed }))
 }
 
@@ -303,11 +312,13 @@ pub(super) async fn retry(
 pub(super) async fn dismiss(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     _: NoParams,
     request: Request,
 ) -> Answer<Changed> {
     let Dismissal { items } = small_json(request).await?;
-    let changed = mobile::dismiss_failed(&desk.app.feedback, &organizer, &mobile::item_ids(&items)?).await?;
+    let changed =
+        mobile::dismiss_failed(&desk.app.feedback, desk.actor(&caller), &organizer, &mobile::item_ids(&items)?).await?;
     Ok(Json(Changed { changed }))
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn erase(
         return Err(Problem::forbidden(detail, "Use a token with the role admin."));
     }
     let Person { email } = small_json(request).await?;
-    let erased = mobile::erase_person(store(&desk), &email).await?;
+    let erased = mobile::erase_person(store(&desk), desk.actor(&caller), &email).await?;
     tracing::info!(who = caller.name, items = erased.items, "A person was erased.");
     Ok(Json(erased))
 }

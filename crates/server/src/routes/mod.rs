@@ -1,6 +1,7 @@
 //! The routes, one file per subject. A route reads its input, asks the engine, and answers; it decides nothing.
 
 mod acts;
+mod audit;
 mod backends;
 mod config;
 mod errors;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 use ticketbridge_core::delivery::Status;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::live::Live;
+use ticketbridge_engine::view::Actor;
 use ticketbridge_store::hexadecimal;
 use tokio::sync::{Semaphore, watch};
 
@@ -106,6 +108,11 @@ impl FromRef<Office> for Desk {
 }
 
 impl Desk {
+    /// This caller, as who asks for a change.
+    pub(crate) fn actor<'a>(&'a self, caller: &'a Caller) -> Actor<'a> {
+        Actor { store: &*self.app.store, who: &caller.name, at: self.app.clock.now().wall }
+    }
+
     /// Delivery's snapshot of itself; `None`: it has ended, or does not answer.
     pub(crate) async fn delivery(&self) -> Option<Status> {
         tokio::time::timeout(STATUS_TIMEOUT, self.app.delivery.status()).await.ok().flatten()
@@ -136,6 +143,7 @@ pub(crate) fn router(office: Office) -> Router {
         .route("/contacts", get(mobile::contacts))
         .route("/distributions", get(mobile::distributions))
         .route("/persons/erase", post(mobile::erase))
+        .route("/audit", get(audit::list))
         .route("/config", get(config::show))
         .route("/config/reload", post(config::reload));
     Router::new()

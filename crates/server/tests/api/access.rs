@@ -6,7 +6,7 @@ use ticketbridge_server::ServerError;
 
 use crate::place::{CONFIG, Delivery, Place, config, json_body, reply};
 
-const TOKENS: &str = r#"
+pub(crate) const TOKENS: &str = r#"
 [[server.tokens]]
 name = "eye"
 role = "viewer"

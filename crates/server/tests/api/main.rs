@@ -4,6 +4,7 @@
 
 mod access;
 mod acts;
+mod audit;
 mod backends;
 mod events;
 mod health;

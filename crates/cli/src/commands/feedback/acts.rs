@@ -18,7 +18,8 @@ const DISMISSED: &str = "dismissed, not applied";
 /// Lists the skip list, after a change if one is wanted.
 pub(super) async fn skip(desk: &Desk, skip: &arguments::Skip) -> Result<(), Failure> {
     let changes = !(skip.add.is_empty() && skip.remove.is_empty());
-    let change = mobile::change_skip_list(&desk.feedback, &skip.organizer, &skip.add, &skip.remove).await?;
+    let change =
+        mobile::change_skip_list(&desk.feedback, desk.actor(), &skip.organizer, &skip.add, &skip.remove).await?;
     if desk.json {
         output::json(&change);
         return Ok(());
@@ -46,14 +47,14 @@ pub(super) async fn skip(desk: &Desk, skip: &arguments::Skip) -> Result<(), Fail
 pub(super) async fn failed(desk: &Desk, failed: &arguments::Failed) -> Result<(), Failure> {
     let organizer = &failed.organizer;
     let changed = if failed.retry_all {
-        Some((RETRIED, mobile::retry_failed(&desk.feedback, organizer, None).await?))
+        Some((RETRIED, mobile::retry_failed(&desk.feedback, desk.actor(), organizer, None).await?))
     } else if !failed.retry.is_empty() {
         let ids = mobile::item_ids(&failed.retry)?;
-        let changed = mobile::retry_failed(&desk.feedback, organizer, Some(&ids)).await?;
+        let changed = mobile::retry_failed(&desk.feedback, desk.actor(), organizer, Some(&ids)).await?;
         Some((RETRIED, changed))
     } else if !failed.dismiss.is_empty() {
         let ids = mobile::item_ids(&failed.dismiss)?;
-        Some((DISMISSED, mobile::dismiss_failed(&desk.feedback, organizer, &ids).await?))
+        Some((DISMISSED, mobile::dismiss_failed(&desk.feedback, desk.actor(), organizer, &ids).await?))
     } else {
         None
     };
@@ -95,7 +96,7 @@ pub(super) async fn erase(desk: &Desk, email: &str, yes: bool) -> Result<(), Fai
         output::talk("Nothing was changed.");
         return Ok(());
     }
-    let erased = mobile::erase_person(&**desk.feedback.store(), person.as_str()).await?;
+    let erased = mobile::erase_person(&**desk.feedback.store(), desk.actor(), person.as_str()).await?;
     if desk.json {
         output::json(&erased);
         return Ok(());

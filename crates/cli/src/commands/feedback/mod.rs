@@ -11,28 +11,38 @@ mod run;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ticketbridge_core::time::Wall;
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::feedback::Feedback;
+use ticketbridge_engine::view::Actor;
 use ticketbridge_engine::view::mobile::{self, FunctionView, Listing, MobileFault, RunView, Window};
+
+use ticketbridge_store::Store;
 
 use super::setup;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::output;
 
-/// Who acts, in the history of a key.
+/// Who acts, in the history of a key and in the audit.
 const WHO: &str = "cli";
 
 /// What every subcommand works with.
 struct Desk {
+    store: Arc<dyn Store>,
     feedback: Feedback,
     clock: Clock,
     json: bool,
 }
 
 impl Desk {
+    /// Who asks for a change.
+    fn actor(&self) -> Actor<'_> {
+        Actor { store: &*self.store, who: WHO, at: self.now() }
+    }
+
     fn now(&self) -> Wall {
         self.clock.now().wall
     }
@@ -48,7 +58,7 @@ impl From<MobileFault> for Failure {
 pub(crate) async fn run(path: Option<&Path>, command: arguments::Feedback, json: bool) -> Result<ExitCode, Failure> {
     let (config, opened, clock) = setup::beside(path).await?;
     let feedback = Feedback::load(&config, &setup::environment, opened.feedback, clock.clone(), None);
-    let desk = Desk { feedback, clock, json };
+    let desk = Desk { store: opened.store, feedback, clock, json };
     match command {
         arguments::Feedback::List => list(&desk).await?,
         arguments::Feedback::Run { organizer } => return run::run(&desk, &organizer).await,

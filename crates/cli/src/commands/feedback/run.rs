@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use ticketbridge_core::mobile::{Counters, MAX_PAGE_BYTES, RunError, RunResult};
 use ticketbridge_engine::feedback::{FeedbackError, RunReport, RunRequest};
 use ticketbridge_engine::view::mobile::ReportView;
@@ -32,6 +33,8 @@ impl From<FeedbackError> for Failure {
 
 /// One whole run.
 pub(super) async fn run(desk: &Desk, organizer: &str) -> Result<ExitCode, Failure> {
+    desk.feedback.function(organizer)?;
+    desk.actor().asked("feedback.run", organizer, json!({})).await?;
     carry_out(desk, organizer, RunRequest::by(Trigger::Manual)).await
 }
 
@@ -44,6 +47,7 @@ pub(super) async fn replay(desk: &Desk, organizer: &str, file: &Path) -> Result<
         tokio::task::spawn_blocking(move || read(&path)).await.map_err(|error| Failure::new(error.to_string()))?;
     let body =
         body.map_err(|error| Failure::new(format!("the page {name} cannot be read: {error}; name another file")))?;
+    desk.actor().asked("feedback.replay", organizer, json!({"bytes": body.len()})).await?;
     carry_out(desk, organizer, RunRequest { file: Some(Bytes::from(body)), ..RunRequest::by(Trigger::Replay) }).await
 }
 

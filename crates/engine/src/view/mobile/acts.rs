@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::json;
 use ticketbridge_core::mobile::{Email, SkipList};
 use ticketbridge_store::{FailedItem, FeedbackStore, ItemId, PageId};
 
 use super::{Listing, MobileFault, Window};
 use crate::feedback::{Feedback, Function};
+use crate::view::Actor;
 
 /// Where an entry of a skip list stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -111,9 +113,11 @@ pub async fn skip_list(feedback: &Feedback, organizer: &str) -> Result<Vec<SkipE
     Ok(entries)
 }
 
-/// Adds and removes entries. All are looked at before the first is changed.
+/// Adds and removes entries. All are looked at before the first is changed. The audit has how many: an entry may be an
+/// e-mail.
 pub async fn change_skip_list(
     feedback: &Feedback,
+    actor: Actor<'_>,
     organizer: &str,
     add: &[String],
     remove: &[String],
@@ -130,6 +134,10 @@ pub async fn change_skip_list(
             let function = function.internal_name.to_string();
             return Err(MobileFault::Configured { entry: entry.to_owned(), function });
         }
+    }
+    if !(add.is_empty() && remove.is_empty()) {
+        let detail = json!({"add": add.len(), "remove": remove.len()});
+        actor.asked("feedback.skip", organizer, detail).await?;
     }
     let (mut added, mut removed) = (0, 0);
     for entry in add {
@@ -155,22 +163,31 @@ pub async fn failed(feedback: &Feedback, organizer: &str, window: Window) -> Res
 /// Makes failed items pending again: these, or all of the organizer. Answers how many.
 pub async fn retry_failed(
     feedback: &Feedback,
+    actor: Actor<'_>,
     organizer: &str,
     items: Option<&[ItemId]>,
 ) -> Result<usize, MobileFault> {
     feedback.function(organizer)?;
+    actor.asked("feedback.retry", organizer, json!({"items": items.map(<[_]>::len)})).await?;
     Ok(feedback.store().retry_failed(organizer, items).await?)
 }
 
 /// Takes failed items off the list without applying them. Answers how many.
-pub async fn dismiss_failed(feedback: &Feedback, organizer: &str, items: &[ItemId]) -> Result<usize, MobileFault> {
+pub async fn dismiss_failed(
+    feedback: &Feedback,
+    actor: Actor<'_>,
+    organizer: &str,
+    items: &[ItemId],
+) -> Result<usize, MobileFault> {
     feedback.function(organizer)?;
+    actor.asked("feedback.dismiss", organizer, json!({"items": items.len()})).await?;
     Ok(feedback.store().dismiss_failed(organizer, items).await?)
 }
 
 /// Removes a person from the store.
-pub async fn erase_person(store: &dyn FeedbackStore, email: &str) -> Result<ErasedView, MobileFault> {
+pub async fn erase_person(store: &dyn FeedbackStore, actor: Actor<'_>, email: &str) -> Result<ErasedView, MobileFault> {
     let email = Email::normalised(Cow::Borrowed(email)).ok_or(MobileFault::Email)?;
+    actor.asked("person.erase", &email.to_string(), json!({})).await?;
     let erased = store.erase_person(email.as_str()).await?;
     Ok(ErasedView {
         pages: erased.pages,
