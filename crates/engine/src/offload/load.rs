@@ -7,28 +7,21 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread::{self, JoinHandle};
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::network::load::{Counters, FileFault, KpiContext, RawSample, read_kpi};
+use ticketbridge_core::network::Timestamp;
+use ticketbridge_core::network::load::{Counters, FileFault, KpiContext};
 use ticketbridge_core::network::settings::Settings;
-use ticketbridge_core::network::{KpiFile, Sample, Timestamp};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::StoreError;
-use ticketbridge_store::samples::{FileKind, LoadSource, LoadWriter, SampleStore};
+use ticketbridge_store::samples::{FileKind, LoadSource, SampleStore};
 
-use super::plant::{Plant, PlantCache};
+use super::pieces::{self, Stopped};
+use super::plant::PlantCache;
 use super::rejects::Rejects;
 use super::report::{FileOutcome, FileReport};
 use super::settings::OffloadSettings;
 use super::watch::Candidate;
-
-/// Rows that go from the reading thread to the packing one at once, and how many such batches may wait: 3 MB.
-const BATCH_ROWS: usize = 16_384;
-const WAITING_BATCHES: usize = 4;
-/// Pieces of a file, of up to 64 KiB, that may wait for their hash.
-const WAITING_PIECES: usize = 16;
 
 /// Everything that taking files in needs.
 pub(super) struct Loader<'l> {
@@ -111,7 +104,12 @@ impl Loader<'_> {
         }
         let mut rejects = Rejects::default();
         let mut input = HashingReader::open(&file.path)?;
-        let (mut writer, mut counters) = self.read_into(writer, file, kind, &plant, &mut input, &mut rejects)?;
+        let context = KpiContext { topology: &plant.topology, clock: self.clock(), settings: self.network };
+        let (mut writer, mut counters) = pieces::read(kind, &mut input, &context, &plant, writer, &mut rejects)
+            .map_err(|stopped| match stopped {
+                Stopped::File(fault) => of_file(file, &fault),
+                Stopped::Store(error) => error.into(),
+            })?;
         let (hash, bytes) = input.finish()?;
         if known.is_other_than(&hash) || bytes != look.bytes || Look::at(&file.path)? != look {
             return Err(Fault::Passing(format!(
@@ -126,49 +124,6 @@ impl Loader<'_> {
             to_json(&counters)
         })?;
         Ok(FileOutcome::Loaded { counters, rejects, warning })
-    }
-
-    /// Reads rows on this thread, while another packs and writes those before them.
-    fn read_into<'w>(
-        &self,
-        mut writer: LoadWriter<'w>,
-        file: &Candidate,
-        kind: KpiFile,
-        plant: &Plant,
-        input: &mut HashingReader<'_>,
-        rejects: &mut Rejects,
-    ) -> Result<(LoadWriter<'w>, Counters), Fault> {
-        let context = KpiContext { topology: &plant.topology, clock: self.clock(), settings: self.network };
-        thread::scope(|scope| {
-            let (full, batches) = mpsc::sync_channel::<Vec<Sample>>(WAITING_BATCHES);
-            let packing = scope.spawn(move || {
-                for row in batches.into_iter().flatten() {
-                    writer.push(row)?;
-                }
-                Ok::<_, StoreError>(writer)
-            });
-            let mut batch = Vec::with_capacity(BATCH_ROWS);
-            let mut sink = |row: RawSample<'_>| {
-                batch.push(Sample {
-                    channel: plant.ordinal(row.channel),
-                    at: row.at,
-                    value: row.value,
-                    modulation: row.modulation,
-                    cm_online: row.cm_online,
-                });
-                if batch.len() < BATCH_ROWS {
-                    return Ok(());
-                }
-                let rows = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
-                full.send(rows).map_err(|_| io::Error::other("the sample store refused the rows"))
-            };
-            let read = read_kpi(kind, input, &context, &mut sink, &mut |reject| rejects.add(reject));
-            // Nobody takes them only if packing ended with an error, which is told below.
-            let _taken = full.send(batch);
-            drop(full);
-            let writer = packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            Ok((writer, read.map_err(|fault| of_file(file, &fault))?))
-        })
     }
 
     /// Whether the file's content was loaded within the retention. It is read for that only if a file of its length was.
@@ -289,13 +244,12 @@ pub(super) fn hash_of(path: &Path) -> Result<[u8; 32], Fault> {
     Ok(HashingReader::open(path)?.finish()?.0)
 }
 
-/// Reads a file and hashes what it reads, on a thread of its own.
+/// Reads a file and hashes what it reads.
 pub(super) struct HashingReader<'p> {
     path: &'p Path,
     file: File,
     bytes: u64,
-    pieces: Option<SyncSender<Vec<u8>>>,
-    hashing: Option<JoinHandle<[u8; 32]>>,
+    hash: Sha256,
 }
 
 impl<'p> HashingReader<'p> {
@@ -306,15 +260,7 @@ impl<'p> HashingReader<'p> {
             return Err(unreadable(path, &io::Error::other("it is no regular file")));
         }
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        let (pieces, to_hash) = mpsc::sync_channel::<Vec<u8>>(WAITING_PIECES);
-        let hashing = thread::spawn(move || {
-            let mut hash = Sha256::new();
-            for piece in to_hash {
-                hash.update(&piece);
-            }
-            hash.finalize().into()
-        });
-        Ok(Self { path, file, bytes: 0, pieces: Some(pieces), hashing: Some(hashing) })
+        Ok(Self { path, file, bytes: 0, hash: Sha256::new() })
     }
 
     /// Reads what is left and answers hash and length of the whole content.
@@ -328,10 +274,7 @@ impl<'p> HashingReader<'p> {
                 Err(error) => return Err(unreadable(self.path, &error)),
             }
         }
-        drop(self.pieces.take());
-        let hash = self.hashing.take().and_then(|hashing| hashing.join().ok());
-        let hash = hash.ok_or_else(|| unreadable(self.path, &io::Error::other("its hash could not be made")))?;
-        Ok((hash, self.bytes))
+        Ok((self.hash.finalize().into(), self.bytes))
     }
 }
 
@@ -339,9 +282,7 @@ impl Read for HashingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         self.bytes += read as u64;
-        if let Some(pieces) = self.pieces.as_ref().filter(|_| read > 0) {
-            pieces.send(buffer[..read].to_vec()).map_err(|_| io::Error::other("its hash could not be made"))?;
-        }
+        self.hash.update(&buffer[..read]);
         Ok(read)
     }
 }

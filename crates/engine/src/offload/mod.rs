@@ -8,6 +8,7 @@
 //! found by looking again and again: nothing is seen faster than the caller looks. The clock comes in as an argument.
 
 mod load;
+mod pieces;
 mod plant;
 mod rejects;
 mod report;

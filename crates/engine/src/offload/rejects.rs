@@ -32,6 +32,11 @@ impl Rejects {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> &[Reject] {
+        &self.rows
+    }
+
     /// Writes the report of `name` into `folder`, or removes the one of an earlier load. Answers its path, if any.
     pub(super) fn write(&self, folder: &Path, kind: FileKind, name: &str) -> io::Result<Option<PathBuf>> {
         let path = folder.join(report_name(kind, name));

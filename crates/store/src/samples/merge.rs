@@ -6,7 +6,7 @@
 use ticketbridge_core::network::{ChannelOrdinal, Sample, Timestamp};
 
 use super::encoding::{Cursor, Damaged};
-use super::load::keep_last;
+use super::part::keep_last;
 
 /// Merges `cursors`, given from the oldest chunk to the newest.
 pub(super) struct Merge {

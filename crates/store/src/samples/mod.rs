@@ -8,7 +8,7 @@
 //! * Later load wins, later line wins inside a load: a key (kind, channel, second) has one row for every reader.
 //! * A load is visible whole or not at all. Up to [`PART_ROWS`] rows it is one transaction; larger files are cut and
 //!   the load stays *open* until its last part; readers pass over open loads, and the next loader discards them.
-//! * Memory: a loader holds one part (about 70 MB at [`PART_ROWS`]); a reader the packed chunks of one block of
+//! * Memory: a loader holds one part (20 to 70 MB at [`PART_ROWS`], the more the fewer the blocks); a reader the packed chunks of one block of
 //!   channels and the rows of one channel.
 //! * Everything here blocks; async callers wrap it in `spawn_blocking`. Several processes may read and write at once.
 
@@ -18,6 +18,7 @@ mod encoding;
 mod load;
 mod lock;
 mod merge;
+mod part;
 mod snapshot;
 mod topology;
 

@@ -1,5 +1,7 @@
 //! Topology versions: one is active, one may wait for a confirmation. What is in them only core knows.
 
+use std::io::{self, Write as _};
+
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::time::Wall;
@@ -65,8 +67,8 @@ impl SampleStore {
             )));
         }
         let fault = |error| self.fault("given a topology", &error);
-        let packed = zstd::bulk::compress(body, LEVEL)
-            .map_err(|error| StoreError::Refused(format!("the topology could not be packed: {error}")))?;
+        let packed =
+            pack(body).map_err(|error| StoreError::Refused(format!("the topology could not be packed: {error}")))?;
         let mut connection = self.writer();
         let transaction = self.begin_write(&mut connection)?;
         retire(&transaction, TopologyState::Waiting).map_err(fault)?;
@@ -162,6 +164,16 @@ fn read(
     let body = zstd::bulk::decompress(&packed, MAX_BODY)
         .map_err(|_| StoreError::Refused(store.place().damaged(&format!("topology {version}"))))?;
     Ok(Some(StoredTopology { version: TopologyVersion(version), body, stored_at: Wall(stored_at) }))
+}
+
+/// Piece by piece, so that no room for the worst case is taken beside the body.
+fn pack(body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), LEVEL)?;
+    // The reader asks for as much room as the frame says.
+    encoder.set_pledged_src_size(Some(body.len() as u64))?;
+    encoder.include_contentsize(true)?;
+    encoder.write_all(body)?;
+    encoder.finish()
 }
 
 /// History keeps the row, not the body.

@@ -17,7 +17,8 @@ pub use counters::{Counters, Reject, RejectReason};
 pub use fault::FileFault;
 pub use file_kind::{FileKind, UnknownFileKind};
 pub use instant::parse_timestamp;
-pub use kpi::{KpiContext, RawSample, read_kpi};
+pub use kpi::{KpiContext, KpiRows, RawSample, read_kpi};
+pub use rows::{RowStart, whole_rows};
 
 pub(super) use number::{Decimal, optional_integer, parse_decimal};
 pub(super) use table::{Fields, Table};

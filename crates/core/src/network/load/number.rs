@@ -17,11 +17,12 @@ pub(crate) enum Decimal {
 /// `[+-]?digits`, at most one decimal sign with digits after it, 32 characters at most, as an integer of
 /// 10^-`places`. The digit behind the last kept one rounds half away from zero. Numbers too large for the type are
 /// kept as its end, which every range check refuses. `None`: not such a number.
-pub(crate) fn parse_decimal(text: &str, places: u32, decimal: Decimal) -> Option<i64> {
+pub(crate) fn parse_decimal(text: impl AsRef<[u8]>, places: u32, decimal: Decimal) -> Option<i64> {
+    let text = text.as_ref();
     if text.len() > MAX_NUMBER {
         return None;
     }
-    let (negative, digits) = match text.as_bytes() {
+    let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] | rest => (false, rest),
     };
@@ -48,9 +49,10 @@ pub(crate) fn parse_decimal(text: &str, places: u32, decimal: Decimal) -> Option
 }
 
 /// An optional integer: 1 to 18 digits and nothing else. `None` otherwise: such a field never rejects its row.
-pub(crate) fn optional_integer(text: &str) -> Option<u64> {
-    let is_integer = (1..=MAX_INTEGER_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_integer { text.parse().ok() } else { None }
+pub(crate) fn optional_integer(text: impl AsRef<[u8]>) -> Option<u64> {
+    let text = text.as_ref();
+    let push = |value, digit: &u8| digit.is_ascii_digit().then(|| value * 10 + u64::from(digit - b'0'));
+    if (1..=MAX_INTEGER_DIGITS).contains(&text.len()) { text.iter().try_fold(0, push) } else { None }
 }
 
 #[cfg(test)]

@@ -29,13 +29,38 @@ pub(super) struct Row<'a> {
     pub(super) is_cut: bool,
 }
 
+/// A file whose head was looked at.
+pub(super) type Opened<R> = BufReader<Chain<Cursor<Vec<u8>>, R>>;
+
+/// Where a row begins, in a file or in a piece of it: what its reader has to know of what stands before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowStart {
+    /// Physical line.
+    pub line: u64,
+    /// A line feed here belongs to the line end before it.
+    pub after_carriage_return: bool,
+}
+
+impl RowStart {
+    /// The beginning of a file, or of a piece whose lines are counted apart.
+    pub const FIRST: Self = Self { line: 1, after_carriage_return: false };
+}
+
+/// How many bytes at the beginning of `bytes`, which begin with a row, are rows that need nothing of what follows: up to
+/// the last line feed. `None`: there is no line feed, or a quote, behind which a line feed may be part of a field.
+pub fn whole_rows(bytes: &[u8]) -> Option<usize> {
+    // Without an early end, the compiler makes it many bytes at a time.
+    let has_quote = bytes.iter().fold(0, |found, byte| found | u8::from(*byte == b'"')) != 0;
+    let last = bytes.iter().rposition(|byte| *byte == b'\n');
+    if has_quote { None } else { last.map(|last| last + 1) }
+}
+
 /// Reads rows one by one. Memory: one row and one buffer.
-pub(super) struct RowReader<R> {
-    input: BufReader<Chain<Cursor<Vec<u8>>, R>>,
+pub(super) struct RowReader<B> {
+    input: B,
     parser: csv_core::Reader,
     delimiter: u8,
-    line: u64,
-    after_carriage_return: bool,
+    at: RowStart,
     /// The parser saw the first row: it treats the beginning of a file in its own way.
     has_begun: bool,
     /// Bytes of the buffer that the row handed over last still borrows.
@@ -44,7 +69,7 @@ pub(super) struct RowReader<R> {
     ends: Vec<usize>,
 }
 
-impl<R: Read> RowReader<R> {
+impl<R: Read> RowReader<Opened<R>> {
     /// Looks at the first line, finds the delimiter and skips the byte order mark.
     pub(super) fn new(mut input: R) -> io::Result<Self> {
         let mut head = Vec::new();
@@ -61,17 +86,51 @@ impl<R: Read> RowReader<R> {
             delimiter = delimiter_of(&head, false);
         }
         let delimiter = delimiter.or_else(|| delimiter_of(&head, true)).unwrap_or(b',');
-        Ok(Self {
-            input: BufReader::with_capacity(BUFFER, Cursor::new(head).chain(input)),
+        let input = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(input));
+        Ok(Self::with(input, delimiter, RowStart::FIRST))
+    }
+}
+
+impl<B: BufRead> RowReader<B> {
+    fn with(input: B, delimiter: u8, at: RowStart) -> Self {
+        Self {
+            input,
             parser: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
             delimiter,
-            line: 1,
-            after_carriage_return: false,
+            at,
             has_begun: false,
             handed_over: 0,
             text: vec![0; 1_024],
             ends: vec![0; 64],
-        })
+        }
+    }
+
+    /// Reads on where another reader ended, or where a piece begins.
+    pub(super) fn resume(input: B, delimiter: u8, at: RowStart) -> Self {
+        let mut reader = Self::with(input, delimiter, at);
+        // A row of no meaning: behind it, the parser no longer looks for a byte order mark.
+        let _row = reader.parser.read_record(b"-\n", &mut reader.text, &mut reader.ends);
+        reader.has_begun = true;
+        reader
+    }
+
+    /// What is left to read, and where it begins.
+    pub(super) fn into_rest(mut self) -> (B, RowStart) {
+        self.input.consume(self.handed_over);
+        (self.input, self.at)
+    }
+
+    /// The bytes at hand from the beginning of the next row on; none at the end, and before the first row.
+    pub(super) fn ahead(&mut self) -> io::Result<&[u8]> {
+        self.input.consume(std::mem::take(&mut self.handed_over));
+        self.skip_empty_lines()?;
+        Ok(if self.has_begun { self.input.fill_buf()? } else { &[] })
+    }
+
+    /// Passes over the row at the beginning of [`RowReader::ahead`]: `length` bytes with its line feed, and no other one.
+    pub(super) fn pass(&mut self, length: usize) {
+        self.input.consume(length);
+        self.at = RowStart { line: self.at.line + 1, after_carriage_return: false };
     }
 
     /// The delimiter of this file.
@@ -81,22 +140,22 @@ impl<R: Read> RowReader<R> {
 
     /// The physical line reached.
     pub(super) fn line(&self) -> u64 {
-        self.line
+        self.at.line
     }
 
     /// The next row; `None` at the end. Zero-length lines are no rows.
     pub(super) fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
         self.input.consume(std::mem::take(&mut self.handed_over));
         self.skip_empty_lines()?;
-        let line = self.line;
+        let line = self.at.line;
         let (buffer, delimiter) = (self.input.fill_buf()?, self.delimiter);
         let plain = if self.has_begun { plain_row(buffer, delimiter, &mut self.ends) } else { None };
         self.has_begun = true;
         if let Some((fields, length)) = plain {
-            self.line += 1;
-            self.after_carriage_return = false;
+            self.at = RowStart { line: line + 1, after_carriage_return: false };
             self.handed_over = length + 1;
-            let text = &self.input.buffer()[..length];
+            // The same bytes again: nothing was consumed.
+            let text = self.input.fill_buf()?.get(..length).unwrap_or_default();
             return Ok(Some(Row { line, text, ends: &self.ends[..fields], gap: 1, is_cut: false }));
         }
         let (mut text_length, mut end_count, mut is_cut) = (0, 0, false);
@@ -104,7 +163,7 @@ impl<R: Read> RowReader<R> {
             let buffer = self.input.fill_buf()?;
             let (result, read, written, ended) =
                 self.parser.read_record(buffer, &mut self.text[text_length..], &mut self.ends[end_count..]);
-            count_lines(&buffer[..read], &mut self.line, &mut self.after_carriage_return);
+            count_lines(&buffer[..read], &mut self.at);
             self.input.consume(read);
             text_length += written;
             end_count += ended;
@@ -131,15 +190,22 @@ impl<R: Read> RowReader<R> {
     fn skip_empty_lines(&mut self) -> io::Result<()> {
         loop {
             let buffer = self.input.fill_buf()?;
-            let empty = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            count_lines(&buffer[..empty], &mut self.line, &mut self.after_carriage_return);
-            let is_done = empty < buffer.len() || buffer.is_empty();
-            self.input.consume(empty);
-            if is_done {
+            if !buffer.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
                 return Ok(());
             }
+            let empty = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            count_lines(&buffer[..empty], &mut self.at);
+            self.input.consume(empty);
         }
     }
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte that is zero; a byte above such a one may be marked wrongly.
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGH
 }
 
 /// The row at the beginning of `buffer`, if it has neither quotes nor carriage returns and ends with a line feed in the
@@ -147,16 +213,13 @@ impl<R: Read> RowReader<R> {
 ///
 /// `None`: the row is of another kind, or its end is not before the last bytes of the buffer; the parser has to look.
 fn plain_row(buffer: &[u8], delimiter: u8, ends: &mut [usize]) -> Option<(usize, usize)> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The high bit of each byte that is zero; a byte above such a one may be marked wrongly, so each is looked at.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let wanted = [delimiter, b'\n', b'"', b'\r'].map(|byte| u64::from(byte) * ONES);
     let mut fields = 0;
     let (words, _) = buffer.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         let mut marks = wanted.iter().fold(0, |marks, byte| marks | zeros(word ^ byte));
+        // Marks may be wrong: each is looked at.
         while marks != 0 {
             let place = number * 8 + marks.trailing_zeros() as usize / 8;
             marks &= marks - 1;
@@ -177,24 +240,45 @@ fn plain_row(buffer: &[u8], delimiter: u8, ends: &mut [usize]) -> Option<(usize,
     None
 }
 
-fn count_lines(bytes: &[u8], line: &mut u64, after_carriage_return: &mut bool) {
+/// The field at the beginning of `bytes`, if only letters, digits and signs of ASCII stand before its end, no space at
+/// either of its ends, and its end not among the last bytes. Eight bytes at a time.
+pub(super) fn plain_field(bytes: &[u8], delimiter: u8) -> Option<&[u8]> {
+    // The lowest mark is right, which is all that is looked at: a wrong one has a right one below it.
+    let below_space = |word: u64| word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    let is_end = |byte: u8| byte == delimiter || matches!(byte, b'\n' | b'\r');
+    let delimiters = u64::from(delimiter) * ONES;
+    let (words, _) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let marks =
+            below_space(word) | (word & HIGH) | zeros(word ^ delimiters) | zeros(word ^ (ONES * u64::from(b'"')));
+        if marks != 0 {
+            let end = number * 8 + marks.trailing_zeros() as usize / 8;
+            let field = bytes.get(..end).filter(|_| bytes.get(end).is_some_and(|byte| is_end(*byte)))?;
+            return (field.first() != Some(&b' ') && field.last() != Some(&b' ')).then_some(field);
+        }
+    }
+    None
+}
+
+fn count_lines(bytes: &[u8], at: &mut RowStart) {
     // Most files have none: then counting line feeds is all, which goes many bytes at a time.
-    if !*after_carriage_return && !bytes.contains(&b'\r') {
+    if !at.after_carriage_return && !bytes.contains(&b'\r') {
         #[expect(
             clippy::naive_bytecount,
             reason = "the compiler makes it many bytes at a time, which is enough for a row"
         )]
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-        *line += lines as u64;
+        at.line += lines as u64;
         return;
     }
     for byte in bytes {
         match byte {
-            b'\r' => *line += 1,
-            b'\n' if !*after_carriage_return => *line += 1,
+            b'\r' => at.line += 1,
+            b'\n' if !at.after_carriage_return => at.line += 1,
             _ => {}
         }
-        *after_carriage_return = *byte == b'\r';
+        at.after_carriage_return = *byte == b'\r';
     }
 }
 

@@ -1,16 +1,16 @@
 //! Rows to checked fields by column name (telecom contract §3.1).
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::str;
 
 use super::number::Decimal;
-use super::rows::{Row, RowReader};
+use super::rows::{Opened, Row, RowReader};
 use super::{FileFault, FileKind, RejectReason};
 
 /// A CSV file with its header read.
-pub(crate) struct Table<R> {
+pub(crate) struct Table<B> {
     kind: FileKind,
-    rows: RowReader<R>,
+    rows: RowReader<B>,
     columns: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
-impl<R: Read> Table<R> {
+impl<R: Read> Table<Opened<R>> {
     /// Reads the header. Names are trimmed and compared without regard to ASCII case.
     pub(crate) fn new(kind: FileKind, input: R) -> Result<Self, FileFault> {
         let stopped = |line| move |error| FileFault::Stopped { kind, line, error };
@@ -57,6 +57,18 @@ impl<R: Read> Table<R> {
             start = *end + header.gap;
         }
         Ok(Self { kind, rows, columns })
+    }
+}
+
+impl<B: BufRead> Table<B> {
+    /// How many columns it has.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The reader of its rows.
+    pub(super) fn into_rows(self) -> RowReader<B> {
+        self.rows
     }
 
     /// The place of a column that may be missing. A name that appears twice: the first.
@@ -93,7 +105,8 @@ impl<R: Read> Table<R> {
     }
 }
 
-fn check<'a>(row: &Row<'a>, columns: usize) -> Result<Fields<'a>, RejectReason> {
+/// The fields of a row of a table with so many columns.
+pub(super) fn check<'a>(row: &Row<'a>, columns: usize) -> Result<Fields<'a>, RejectReason> {
     if row.is_cut || row.ends.len() != columns {
         return Err(RejectReason::FieldCount);
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::index::Index;
@@ -41,8 +41,8 @@ impl Channel {
 /// Service groups and channels, joined. Equal topologies are equal values with equal [`Topology::fingerprint`]s.
 ///
 /// (De)serialises as its two lists, so that the store can keep it as one blob; a damaged blob is an error, not a panic.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(try_from = "Lists", into = "Lists")]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "Lists")]
 pub struct Topology {
     groups: Vec<ServiceGroup>,
     channels: Vec<Channel>,
@@ -52,10 +52,17 @@ pub struct Topology {
     index: Index,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Lists {
     service_groups: Vec<ServiceGroup>,
     channels: Vec<Channel>,
+}
+
+/// [`Lists`] to be written: at the design limit a copy would take 100 MB.
+#[derive(Serialize)]
+struct ListsToWrite<'a> {
+    service_groups: &'a [ServiceGroup],
+    channels: &'a [Channel],
 }
 
 /// A stored topology that cannot be.
@@ -186,9 +193,9 @@ impl PartialEq for Topology {
     }
 }
 
-impl From<Topology> for Lists {
-    fn from(topology: Topology) -> Self {
-        Self { service_groups: topology.groups, channels: topology.channels }
+impl Serialize for Topology {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ListsToWrite { service_groups: &self.groups, channels: &self.channels }.serialize(serializer)
     }
 }
 

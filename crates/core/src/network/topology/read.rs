@@ -1,7 +1,7 @@
 //! The two topology files to rows (telecom contract §4.1, §4.2).
 
 use std::collections::{BTreeMap, btree_map};
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use super::plant::{Channel, GroupIndex};
 use super::service_group::{Direction, ServiceGroup};
@@ -139,7 +139,7 @@ struct GroupColumns {
 }
 
 impl GroupColumns {
-    fn new<R: Read>(table: &Table<R>) -> Result<Self, FileFault> {
+    fn new<B: BufRead>(table: &Table<B>) -> Result<Self, FileFault> {
         Ok(Self {
             id: table.required("service_group_id")?,
             direction: table.required("direction")?,
@@ -210,7 +210,7 @@ struct ChannelColumns {
 }
 
 impl ChannelColumns {
-    fn new<R: Read>(table: &Table<R>) -> Result<Self, FileFault> {
+    fn new<B: BufRead>(table: &Table<B>) -> Result<Self, FileFault> {
         let columns = Self {
             id: table.required("channel_id")?,
             direction: table.required("direction")?,
