@@ -7,6 +7,7 @@
 //! * [`backends`], [`change_backend`]: backends and the settings that can be changed while running.
 //! * [`audit`]: who changed what; [`Actor`]: how a change leaves a line there.
 //! * [`create_token`], [`tokens`], [`revoke_token`]: who may call.
+//! * [`csv`]: lists for spreadsheets.
 //! * [`mobile`]: the mobile-ticket job, masked.
 //! * [`platforms`], [`problems`]: how the platforms are, in words, and what an operator must know of.
 //!
@@ -17,6 +18,7 @@
 mod acts;
 mod audit;
 mod backends;
+pub mod csv;
 mod errors;
 mod filter;
 pub mod mobile;

@@ -10,7 +10,7 @@ use super::event::Stop;
 use super::platform::Breaker;
 use super::rows::Phase;
 use crate::effect::Operation;
-use crate::ticket::PlatformName;
+use crate::ticket::{OriginId, PlatformName};
 use crate::time::Mono;
 
 /// A snapshot.
@@ -20,6 +20,8 @@ pub struct Status {
     pub platforms: BTreeMap<PlatformName, PlatformStatus>,
     /// Rows in memory by what they wait for.
     pub waiting: BTreeMap<&'static str, usize>,
+    /// The one in memory that came in first, without those that are set aside.
+    pub oldest: Option<OriginId>,
 }
 
 /// One platform.
@@ -90,6 +92,8 @@ impl Delivery {
             };
             *waiting.entry(what).or_default() += 1;
         }
-        Status { platforms: platforms.collect(), waiting }
+        let in_work = self.rows.values().filter(|entry| !matches!(entry.phase, Phase::Aside));
+        let oldest = in_work.min_by_key(|entry| entry.row.id).map(|entry| entry.row.origin);
+        Status { platforms: platforms.collect(), waiting, oldest }
     }
 }

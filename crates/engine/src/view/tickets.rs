@@ -9,6 +9,7 @@ use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, 
 use ticketbridge_store::{Listing, MAX_PAGE, Page, Store, StoreError, TicketFilter, TicketView};
 use uuid::Uuid;
 
+use super::csv::Record;
 use super::timeline::{TimelineEntry, timeline_of};
 
 /// Rows of a page when nothing else is asked for.
@@ -69,6 +70,47 @@ impl From<&TicketView> for TicketSummary {
             updated_at: view.updated_at.to_rfc3339(),
             due_at: row.due_at.map(ticketbridge_core::time::Wall::to_rfc3339),
         }
+    }
+}
+
+impl Record for TicketSummary {
+    const COLUMNS: &[&str] = &[
+        "id",
+        "message_id",
+        "dedupe_key",
+        "kind",
+        "backend",
+        "platform",
+        "state",
+        "attempts",
+        "ticket_number",
+        "ot_number",
+        "created",
+        "reason",
+        "received_at",
+        "updated_at",
+        "due_at",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        vec![
+            self.id.to_string(),
+            self.message_id.clone(),
+            self.dedupe_key.to_string(),
+            self.kind.clone(),
+            self.backend.to_string(),
+            self.platform.to_string(),
+            self.state.to_string(),
+            self.attempts.to_string(),
+            text(&self.ticket_number),
+            text(&self.ot_number),
+            self.created.to_string(),
+            text(&self.reason),
+            self.received_at.clone(),
+            self.updated_at.clone(),
+            text(&self.due_at),
+        ]
     }
 }
 

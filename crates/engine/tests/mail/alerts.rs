@@ -187,7 +187,7 @@ fn well() -> PlatformStatus {
 }
 
 fn status(desk: PlatformStatus) -> Status {
-    Status { platforms: BTreeMap::from([(PlatformName::new("desk"), desk)]), waiting: BTreeMap::new() }
+    Status { platforms: BTreeMap::from([(PlatformName::new("desk"), desk)]), ..Status::default() }
 }
 
 fn away(minutes: u64) -> Status {

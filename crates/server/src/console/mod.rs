@@ -1,13 +1,14 @@
 //! The console: pages for people, rendered here, from the same `engine::view` as the API and the command line.
 //!
-//! Rooms: `visitor` (who looks, and the seal of forms) · `language` · `layout` (the shell) · `parts` (what pages are put
-//! together from) · `notice` (what was done) · `assets` (style, script, icon) · `pages` (one file per page).
+//! Rooms: `visitor` (who looks, and the seal of forms) · `language` · `layout` (the shell) · `parts` and `chart` (what pages
+//! are put together from) · `notice` (what was done) · `assets` (style, script, icon) · `pages` (one file per page).
 //!
 //! Guarantees: works without script but for what is live; loads nothing from elsewhere; nothing that a platform or a
 //! sender wrote is ever read as HTML; no form is obeyed that did not come from a page of ours. A page costs what the
 //! API's answer costs: lists come in pages of [`PAGE`] rows.
 
 pub(crate) mod assets;
+pub(crate) mod chart;
 pub(crate) mod language;
 pub(crate) mod layout;
 mod notice;

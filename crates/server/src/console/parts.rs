@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use ticketbridge_config::sections::Role;
+use ticketbridge_core::mobile::RunResult;
 use ticketbridge_core::ticket::State;
 
 use super::language::Language;
@@ -74,7 +75,7 @@ pub(crate) fn nothing(text: &str) -> Markup {
 pub(crate) fn table(name: &str, heads: &[&str], rows: &Markup) -> Markup {
     html! {
         div.frame role="region" aria-label=(name) tabindex="0" {
-            table {
+            table data-sorts {
                 caption.unseen { (name) }
                 thead { tr { @for head in heads { th scope="col" { (head) } } } }
                 tbody { (rows) }
@@ -145,4 +146,40 @@ pub(crate) fn address(path: &str, pairs: &[(&str, &str)]) -> String {
     // Pairs of texts can always be written.
     let query = serde_html_form::to_string(given).unwrap_or_default();
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// How a run of the mobile-ticket job ended.
+pub(crate) fn run_result(result: RunResult) -> Markup {
+    match result {
+        RunResult::Ok => badge("good", "OK"),
+        RunResult::Warning => badge("warn", "WARNING"),
+        RunResult::Error => badge("bad", "ERROR"),
+        RunResult::Refused => badge("off", "REFUSED"),
+    }
+}
+
+/// A length of time in two units at most.
+pub(crate) fn length(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0 => format!("{:.0} ms", seconds * 1_000.0),
+        1..60 => format!("{whole} s"),
+        60..3_600 => format!("{} min {} s", whole / 60, whole % 60),
+        3_600..86_400 => format!("{} h {} min", whole / 3_600, whole % 3_600 / 60),
+        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::length;
+
+    #[test]
+    fn lengths_are_told_in_units_that_fit() {
+        for (seconds, told) in
+            [(0.25, "250 ms"), (12.4, "12 s"), (75.0, "1 min 15 s"), (7_260.0, "2 h 1 min"), (90_000.0, "1 d 1 h")]
+        {
+            assert_eq!(length(seconds), told);
+        }
+    }
 }

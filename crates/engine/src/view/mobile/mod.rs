@@ -15,14 +15,14 @@ use ticketbridge_store::{FeedbackPage, MAX_PAGE, StoreError};
 
 use crate::feedback::FeedbackError;
 
+pub use super::csv::{Record, csv};
 pub use acts::{
     ErasedView, FailedView, SkipChange, SkipEntry, SkipSource, change_skip_list, dismiss_failed, erase_person, failed,
     item_ids, retry_failed, skip_list,
 };
 pub use key::{KeyMoveView, KeyView, key, key_history, rewind_key};
 pub use records::{
-    ContactView, DistributionView, MobileTicketView, Record, RecordQuery, box_contacts, box_distributions, csv,
-    mobile_tickets,
+    ContactView, DistributionView, MobileTicketView, RecordQuery, box_contacts, box_distributions, mobile_tickets,
 };
 pub use runs::{FunctionView, LeaseHolder, ReportView, RunView, function, functions, run, runs};
 

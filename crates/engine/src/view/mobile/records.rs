@@ -7,11 +7,10 @@ use ticketbridge_core::mobile::{Email, Name};
 use ticketbridge_store::{BoxContact, BoxDistribution, FeedbackFilter, FeedbackStore, MobileTicket, PageId};
 
 use super::{Listing, MobileFault, Window};
+use crate::view::csv::Record;
 
 /// What is shown of an e-mail that cannot be read as one.
 const MASKED: &str = "***";
-/// A cell that begins with one of these could be taken for a formula by a spreadsheet.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Which records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,15 +92,6 @@ pub struct DistributionView {
     pub row_at: String,
     /// When it was written.
     pub at: String,
-}
-
-/// A record as a row of a table.
-pub trait Record {
-    /// The columns.
-    const COLUMNS: &[&str];
-
-    /// One cell per column; empty where there is nothing.
-    fn cells(&self) -> Vec<String>;
 }
 
 impl From<MobileTicket> for MobileTicketView {
@@ -234,43 +224,14 @@ pub async fn box_distributions(
     Ok(window.listing(rows, DistributionView::from))
 }
 
-/// Records as CSV (RFC 4180): a line of columns, then one per record, each ended by CR LF. A cell that a spreadsheet could
-/// take for a formula gets an apostrophe in front.
-pub fn csv<R: Record>(records: &[R]) -> String {
-    let mut text = String::new();
-    line(&mut text, R::COLUMNS.iter().map(|column| (*column).to_owned()));
-    for record in records {
-        line(&mut text, record.cells());
-    }
-    text
-}
-
-fn line(text: &mut String, cells: impl IntoIterator<Item = String>) {
-    for (place, cell) in cells.into_iter().enumerate() {
-        if place > 0 {
-            text.push(',');
-        }
-        let guard = if cell.starts_with(FORMULA) { "'" } else { "" };
-        if cell.contains([',', '"', '\n', '\r']) {
-            text.push('"');
-            text.push_str(guard);
-            text.push_str(&cell.replace('"', "\"\""));
-            text.push('"');
-        } else {
-            text.push_str(guard);
-            text.push_str(&cell);
-        }
-    }
-    text.push_str("\r\n");
-}
-
 fn masked_email(text: &str) -> String {
     Email::normalised(Cow::Borrowed(text)).map_or_else(|| String::from(MASKED), |email| email.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ContactView, csv, masked_email};
+    use super::{ContactView, masked_email};
+    use crate::view::csv::csv;
 
     fn contact(ticket_id: &str) -> ContactView {
         ContactView {

@@ -51,6 +51,44 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = name; }, 1500);
 });
 
+// The rows of a table that are shown are sorted by a click on a head; a live update keeps the order.
+const sorted = new Map();
+function cellText(row, column) {
+  const cell = row.cells[column];
+  return cell?.querySelector("time")?.dateTime || cell?.textContent.trim() || "";
+}
+function sortRows(table) {
+  const order = sorted.get(table.caption?.textContent);
+  [...table.tHead.rows[0].cells].forEach((head, column) => {
+    head.setAttribute("aria-sort", order?.column === column ? (order.down ? "descending" : "ascending") : "none");
+  });
+  if (!order) return;
+  const compare = new Intl.Collator(languageTag, { numeric: true }).compare;
+  const rows = [...table.tBodies[0].rows].sort((one, other) => compare(cellText(one, order.column), cellText(other, order.column)));
+  table.tBodies[0].append(...(order.down ? rows.reverse() : rows));
+}
+function sortableTables(root) {
+  for (const table of root.querySelectorAll("table[data-sorts]")) {
+    if (table.tBodies[0]?.rows.length < 2) continue;
+    for (const head of table.tHead.rows[0].cells) {
+      if (head.querySelector("button") || !head.textContent) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+    }
+    sortRows(table);
+  }
+}
+document.addEventListener("click", (event) => {
+  const head = event.target.closest("table[data-sorts] th");
+  if (!head) return;
+  const table = head.closest("table"), name = table.caption?.textContent, column = head.cellIndex;
+  const before = sorted.get(name);
+  sorted.set(name, { column, down: before?.column === column && !before.down });
+  sortRows(table);
+});
+
 // What was done is said once: a reload of the page does not say it again.
 if (document.querySelector("[data-notice]")) {
   const here = new URL(location.href);
@@ -81,6 +119,7 @@ async function readAnew() {
       const fresh = page.getElementById(old.id);
       if (!fresh || inUse(old)) continue;
       localTimes(fresh);
+      sortableTables(fresh);
       if (fresh.innerHTML === old.innerHTML) continue;
       const open = new Set([...old.querySelectorAll("details[open][id]")].map((details) => details.id));
       const scrolled = [...old.querySelectorAll(".frame")].map((frame) => frame.scrollLeft);
@@ -118,3 +157,4 @@ if (types && live && "EventSource" in window) {
 }
 
 localTimes(document);
+sortableTables(document);

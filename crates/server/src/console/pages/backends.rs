@@ -122,7 +122,8 @@ fn numbers(visitor: &Visitor, backend: &Backend) -> Markup {
     if visitor.may(Role::Operator) { act.form(visitor, Role::Operator) } else { act.fields }
 }
 
-fn platform_table(visitor: &Visitor, platforms: &[PlatformView]) -> Markup {
+/// The platforms, and how they are.
+pub(super) fn platform_table(visitor: &Visitor, platforms: &[PlatformView]) -> Markup {
     let say = |english, spanish| visitor.say(english, spanish);
     let heads = [say("Platform", "Plataforma"), say("How it is", "Estado"), say("In flight", "En vuelo"), "Backends"];
     let rows = html! {

@@ -21,6 +21,7 @@ pub(super) fn router() -> Router<Office> {
         .route("/errors/{group}", get(errors::show))
         .route("/errors/{group}/redrive", post(errors::redrive))
         .route("/tickets", get(tickets::list))
+        .route("/tickets.csv", get(tickets::export))
         .route("/tickets/{id}", get(ticket::show))
         .route("/tickets/{id}/retry", post(ticket::retry))
         .route("/tickets/{id}/dismiss", post(ticket::dismiss))

@@ -1,15 +1,27 @@
-//! *Ticket Overview*: the table of all tickets, with filters and pages.
+//! *Ticket Overview*: the table of all tickets, with filters and pages, and the same as CSV.
 
-use axum::response::Response;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use maud::{Markup, html};
 use serde::Deserialize;
+use ticketbridge_config::Config;
 use ticketbridge_core::ticket::State;
-use ticketbridge_engine::view::{self, TicketPage, TicketQuery, TicketSummary};
+use ticketbridge_engine::view::{self, PageFault, TicketPage, TicketQuery, TicketSummary, csv};
+use ticketbridge_store::{MAX_PAGE, Store, TicketFilter};
 
 use crate::console::layout::{Page, Place};
 use crate::console::visitor::{Fields, Visitor};
 use crate::console::{PAGE, parts};
 use crate::problem::Problem;
+
+/// Most rows of one export: a spreadsheet takes about as many.
+const MAX_EXPORT: usize = 1_000_000;
 
 /// What is asked for; an empty field of the form is none.
 #[derive(Debug, Default, Deserialize)]
@@ -18,20 +30,45 @@ pub(super) struct Asked {
     state: String,
     kind: String,
     backend: String,
+    platform: String,
     text: String,
     cursor: String,
 }
 
 impl Asked {
-    fn query(&self) -> TicketQuery {
+    /// A platform stands for its backends; `None`: no backend is of both.
+    fn filter(&self, config: &Config) -> Result<Option<TicketFilter>, Problem> {
         let one = |text: &str| if text.trim().is_empty() { Vec::new() } else { vec![text.trim().to_owned()] };
-        TicketQuery {
+        let mut backend = one(&self.backend);
+        if !self.platform.is_empty() {
+            let of_platform = config.backends.iter().filter(|backend| backend.tickets.as_str() == self.platform);
+            let names = of_platform.map(|backend| backend.name.to_string());
+            backend = names.filter(|name| backend.is_empty() || backend.contains(name)).collect();
+            if backend.is_empty() {
+                return Ok(None);
+            }
+        }
+        let query = TicketQuery {
             state: one(&self.state),
             kind: one(&self.kind),
-            backend: one(&self.backend),
+            backend,
             text: one(&self.text).pop(),
             ..TicketQuery::default()
-        }
+        };
+        Ok(Some(query.filter()?))
+    }
+
+    /// The address with the same filters, from another row on.
+    fn address(&self, path: &str, cursor: &str) -> String {
+        let pairs = [
+            ("state", self.state.as_str()),
+            ("kind", &self.kind),
+            ("backend", &self.backend),
+            ("platform", &self.platform),
+            ("text", &self.text),
+            ("cursor", cursor),
+        ];
+        parts::address(path, &pairs)
     }
 }
 
@@ -39,17 +76,51 @@ impl Asked {
 pub(super) async fn list(visitor: Visitor, Fields(asked): Fields<Asked>) -> Result<Response, Problem> {
     let app = &visitor.desk.app;
     let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
-    let page = view::tickets(&*app.store, &asked.query().filter()?, PAGE, cursor).await?;
-    let backends: Vec<&str> = app.config.backends.iter().map(|backend| backend.name.as_str()).collect();
+    let page = match asked.filter(&app.config)? {
+        Some(filter) => view::tickets(&*app.store, &filter, PAGE, cursor).await?,
+        None => TicketPage { items: Vec::new(), next: None },
+    };
     let body = html! {
-        (filters(&visitor, &asked, &backends))
+        (filters(&visitor, &asked))
         div #tickets data-live { (rows(&visitor, &page)) (pager(&visitor, &asked, page.next.as_deref())) }
     };
     Ok(Page { place: Place::Tickets, title: None, live: "tickets", body }.show(&visitor))
 }
 
-fn filters(visitor: &Visitor, asked: &Asked, backends: &[&str]) -> Markup {
+/// `GET /console/tickets.csv`: all tickets that the filters let through, up to [`MAX_EXPORT`], newest first.
+pub(super) async fn export(visitor: Visitor, Fields(asked): Fields<Asked>) -> Result<Response, Problem> {
+    let store = Arc::clone(&visitor.desk.app.store);
+    let filter = asked.filter(&visitor.desk.app.config)?;
+    let begin = filter.map(|filter| Export { store, filter, cursor: None, left: MAX_EXPORT });
+    let pages = stream::try_unfold(begin, |export| async move {
+        let Some(mut export) = export else { return Ok::<_, PageFault>(None) };
+        let limit = MAX_PAGE.min(export.left);
+        let page = view::tickets(&*export.store, &export.filter, limit, export.cursor.as_deref()).await?;
+        export.left -= page.items.len();
+        export.cursor = page.next;
+        let rows = csv::rows(&page.items);
+        let more = export.cursor.is_some() && export.left > 0;
+        Ok(Some((rows, more.then_some(export))))
+    });
+    let head = stream::once(async { Ok(csv::head::<TicketSummary>()) });
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
+        (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"tickets.csv\"")),
+    ];
+    Ok((headers, Body::from_stream(head.chain(pages))).into_response())
+}
+
+struct Export {
+    store: Arc<dyn Store>,
+    filter: TicketFilter,
+    cursor: Option<String>,
+    left: usize,
+}
+
+fn filters(visitor: &Visitor, asked: &Asked) -> Markup {
     let language = visitor.language;
+    let config = &visitor.desk.app.config;
+    let platforms: BTreeSet<&str> = config.backends.iter().map(|backend| backend.tickets.as_str()).collect();
     let all = visitor.say("all", "todos");
     html! {
         form.filters method="get" action=(Place::Tickets.path()) role="search" {
@@ -65,7 +136,13 @@ fn filters(visitor: &Visitor, asked: &Asked, backends: &[&str]) -> Markup {
             label { "Backend"
                 select name="backend" {
                     option value="" { (all) }
-                    @for backend in backends { option selected[*backend == asked.backend] { (backend) } }
+                    @for backend in &config.backends { option selected[backend.name.as_str() == asked.backend] { (backend.name) } }
+                }
+            }
+            label { (visitor.say("Platform", "Plataforma"))
+                select name="platform" {
+                    option value="" { (all) }
+                    @for platform in platforms { option selected[platform == asked.platform] { (platform) } }
                 }
             }
             label.wide { (visitor.say("Text", "Texto"))
@@ -104,7 +181,7 @@ fn row(visitor: &Visitor, ticket: &TicketSummary) -> Markup {
         tr {
             td { (parts::state(ticket.state, visitor.language)) }
             td { a href={ (Place::Tickets.path()) "/" (ticket.id) } { (ticket.dedupe_key) } }
-            td { (ticket.kind) }
+            td.short { (ticket.kind) }
             td { (ticket.backend) }
             td.number { (parts::or_none(ticket.ticket_number.as_deref())) }
             td.number { (parts::or_none(ticket.ot_number.as_deref())) }
@@ -117,20 +194,12 @@ fn row(visitor: &Visitor, ticket: &TicketSummary) -> Markup {
 }
 
 fn pager(visitor: &Visitor, asked: &Asked, next: Option<&str>) -> Markup {
-    let address = |cursor: &str| {
-        let pairs = [
-            ("state", asked.state.as_str()),
-            ("kind", &asked.kind),
-            ("backend", &asked.backend),
-            ("text", &asked.text),
-            ("cursor", cursor),
-        ];
-        parts::address(Place::Tickets.path(), &pairs)
-    };
+    let address = |cursor: &str| asked.address(Place::Tickets.path(), cursor);
     html! {
         nav.pager aria-label=(visitor.say("Further rows", "Más filas")) {
             @if !asked.cursor.is_empty() { a.button href=(address("")) { (visitor.say("First page", "Primera página")) } }
             @if let Some(next) = next { a.button rel="next" href=(address(next)) { (visitor.say("Older", "Más antiguos")) } }
+            a.button.quiet href=(asked.address("/console/tickets.csv", "")) download { (visitor.say("Export CSV", "Exportar CSV")) }
         }
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn exchanged(visitor: &Visitor, detail: &ExchangeDetail) -> Markup {
 
 fn waited(visitor: &Visitor, wait: &Wait) -> Markup {
     let what = html! {
-        b { (visitor.say("Waited ", "Esperó ")) (length(wait.seconds)) }
+        b { (visitor.say("Waited ", "Esperó ")) (parts::length(wait.seconds)) }
         @if wait.until.is_none() { " · " (visitor.say("and still does", "y sigue esperando")) }
     };
     let more = html! { ul lang="en" { @for reason in &wait.reasons { li { (reason.text) } } } };
@@ -152,30 +152,4 @@ fn was_compared(visitor: &Visitor, compared: &Compared) -> Markup {
         b { (visitor.say("Compared with the open tickets", "Se comparó con los tickets abiertos")) } " · " (compared.platform) " · " (found)
     };
     point("look", &compared.at, &what, &html! {})
-}
-
-/// A length of time in two units at most.
-fn length(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0 => format!("{:.0} ms", seconds * 1_000.0),
-        1..60 => format!("{whole} s"),
-        60..3_600 => format!("{} min {} s", whole / 60, whole % 60),
-        3_600..86_400 => format!("{} h {} min", whole / 3_600, whole % 3_600 / 60),
-        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3_600),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::length;
-
-    #[test]
-    fn lengths_are_told_in_units_that_fit() {
-        for (seconds, told) in
-            [(0.25, "250 ms"), (12.4, "12 s"), (75.0, "1 min 15 s"), (7_260.0, "2 h 1 min"), (90_000.0, "1 d 1 h")]
-        {
-            assert_eq!(length(seconds), told);
-        }
-    }
 }
