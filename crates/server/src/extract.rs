@@ -8,8 +8,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use tempfile::{NamedTempFile, TempPath};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
 
-use crate::limits::MAX_SMALL_BODY;
+use crate::limits::{MAX_OFFLOAD_UPLOAD, MAX_SMALL_BODY};
 use crate::problem::Problem;
 
 /// The answer of most routes.
@@ -95,6 +98,54 @@ pub(crate) async fn form_bytes(request: Request) -> Result<Bytes, Problem> {
         return Err(Problem::bad_request("the body is not that of a form"));
     }
     read(request.into_body(), MAX_SMALL_BODY, 0, false).await
+}
+
+/// As [`small_json`]; no body at all is the default.
+pub(crate) async fn optional_json<T: DeserializeOwned + Default>(request: Request) -> Result<T, Problem> {
+    let bytes = json_bytes(request, MAX_SMALL_BODY).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| Problem::bad_request(format!("the body: {error}")))
+}
+
+/// No body may be there; `why` says what the call does instead of reading one.
+pub(crate) async fn no_body(request: Request, why: &str) -> Result<(), Problem> {
+    let bytes = read(request.into_body(), MAX_SMALL_BODY, 0, false).await?;
+    if bytes.is_empty() { Ok(()) } else { Err(Problem::bad_request(format!("the body must be empty: {why}"))) }
+}
+
+/// A CSV file of at most [`MAX_OFFLOAD_UPLOAD`] bytes, as a temporary file that is deleted when the path is dropped.
+pub(crate) async fn csv_file(request: Request) -> Result<TempPath, Problem> {
+    let (parts, body) = request.into_parts();
+    if !is_csv(&parts.headers) {
+        return Err(Problem::not_csv());
+    }
+    let too_large = || Problem::too_large(usize::try_from(MAX_OFFLOAD_UPLOAD).unwrap_or(usize::MAX));
+    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > MAX_OFFLOAD_UPLOAD) {
+        return Err(too_large());
+    }
+    let (file, path) = NamedTempFile::with_prefix("ticketbridge-upload-")?.into_parts();
+    let mut file = File::from_std(file);
+    let (mut stream, mut length) = (body.into_data_stream(), 0_u64);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| Problem::bad_request(format!("the body broke off: {error}")))?;
+        length = length.saturating_add(chunk.len() as u64);
+        if length > MAX_OFFLOAD_UPLOAD {
+            return Err(too_large());
+        }
+        file.write_all(&chunk).await?;
+    }
+    file.flush().await?;
+    Ok(path)
+}
+
+fn is_csv(headers: &HeaderMap) -> bool {
+    let Some(declared) = headers.get(CONTENT_TYPE) else { return true };
+    let Ok(text) = declared.to_str() else { return false };
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    ["text/csv", "application/octet-stream"].iter().any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 /// A body that is declared as JSON, or not declared at all, of at most `limit` bytes.

@@ -1,7 +1,7 @@
 //! The HTTP server: the API under `/api/v1`, health, metrics, and the error pages that problems refer to.
 //!
 //! Rooms: `bind` (start, stop) · `connections` (sockets) · `guard` (what every request passes) · `access` (who calls) · `tokens` (those of
-//! the store) · `extract` (bodies and parameters, checked) · `problem` (errors on the wire) · `routes` (one file per
+//! the store) · `extract` (bodies, checked) · `query` (parameters, checked) · `problem` (errors on the wire) · `routes` (one file per
 //! subject) · `metrics` and `telemetry`.
 //!
 //! Guarantees: without tokens only loopback is served; with tokens every route but health and the error pages needs
@@ -20,10 +20,13 @@ mod guard;
 mod limits;
 mod metrics;
 mod problem;
+mod query;
 mod routes;
 mod telemetry;
 mod tokens;
 
 pub use bind::{BoundServer, Server, ServerError};
-pub use limits::{MAX_CONNECTIONS, MAX_LISTENERS, MAX_REDRIVE, MAX_UPLOADS, REQUEST_TIMEOUT, REQUESTS_PER_SECOND};
+pub use limits::{
+    MAX_CONNECTIONS, MAX_LISTENERS, MAX_OFFLOAD_UPLOAD, MAX_REDRIVE, MAX_UPLOADS, REQUEST_TIMEOUT, REQUESTS_PER_SECOND,
+};
 pub use metrics::{MetricsError, install_metrics};

@@ -12,12 +12,18 @@ pub const MAX_CONNECTIONS: usize = 512;
 pub const MAX_UPLOADS: usize = 8;
 /// Longest time from a request's head to its answer.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a call waits for the end of what it started; what lasts longer goes on, and the answer is 202.
+pub(crate) const WAIT: Duration = REQUEST_TIMEOUT.saturating_sub(Duration::from_secs(5));
 /// Longest time to wait for a request's head; idle connections are closed after it.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time to wait for delivery's snapshot of itself, and for the store to show that it can be read.
 pub(crate) const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest body of calls that change something but take no tickets in.
 pub(crate) const MAX_SMALL_BODY: usize = 64 * 1024;
+/// Largest CSV file of one upload. It is kept in a temporary file, not in memory.
+pub const MAX_OFFLOAD_UPLOAD: u64 = 1 << 30;
+/// Most uploads and calls of *Offload now* at once; further ones are refused. They are worked on one after the other.
+pub(crate) const MAX_LOADS: usize = 4;
 /// Most tickets that one redrive call tries again.
 pub const MAX_REDRIVE: usize = 10_000;
 /// Most callers that listen to events at once.

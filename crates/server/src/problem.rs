@@ -113,11 +113,24 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is not declared as JSON", what)
     }
 
+    /// 415.
+    pub(crate) fn not_csv() -> Self {
+        let what = "Send the file as it is with `Content-Type: text/csv`.";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is not declared as CSV", what)
+    }
+
     /// 429.
     pub(crate) fn too_many_requests() -> Self {
         let detail = "too many requests in this second; nothing was done";
         let what = "Wait as long as `Retry-After` says, and send several tickets per call.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail, what).header(RETRY_AFTER, "1")
+    }
+
+    /// 429: enough files are on their way in.
+    pub(crate) fn too_many_loads() -> Self {
+        let detail = "as many files as may be are on their way in; nothing was done";
+        let what = "Wait until `busy` in `GET /api/v1/offloads` is false, and send the request again.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail, what).header(RETRY_AFTER, "5")
     }
 
     /// 503.

@@ -177,7 +177,9 @@ impl Fault {
 
 /// A fault of core with the file's name: unreadable input passes, a wrong form is the file's own.
 pub(super) fn of_file(file: &Candidate, fault: &FileFault) -> Fault {
-    let why = format!("TB0401: `{}` was not loaded: {fault}", file.path.display());
+    // A file that was handed over may lie where nobody would look for it: its name stands for it.
+    let shown = file.look.as_ref().map_or_else(|| file.name.clone(), |_| file.path.display().to_string());
+    let why = format!("TB0401: `{shown}` was not loaded: {fault}");
     match fault {
         FileFault::Stopped { .. } => Fault::Passing(why),
         FileFault::NoHeader(_) | FileFault::MissingColumn { .. } => Fault::File(why),

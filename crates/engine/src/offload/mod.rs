@@ -18,7 +18,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as BlockingMutex, MutexGuard, PoisonError};
 
 use ticketbridge_core::network::Timestamp;
 use ticketbridge_core::network::load::Counters;
@@ -27,6 +27,7 @@ use ticketbridge_core::time::Wall;
 use ticketbridge_store::StoreError;
 use ticketbridge_store::samples::{FileKind, SampleStore, TopologyState, TopologyVersion};
 use tokio::sync::Mutex;
+use tokio::task::JoinError;
 
 use self::load::Loader;
 use crate::events::{Event, Events};
@@ -49,6 +50,15 @@ pub struct Offload {
     state: Arc<Mutex<State>>,
     /// Whoever watches hears of each file here.
     told: Option<Events>,
+    /// What the last call left behind, for those who look while the next one works.
+    shown: Arc<BlockingMutex<Shown>>,
+}
+
+/// What [`Offload::status`] tells beside what is stored.
+#[derive(Debug, Clone, Default)]
+struct Shown {
+    waiting: BTreeMap<FileKind, usize>,
+    problems: BTreeMap<FileKind, String>,
 }
 
 struct Shared {
@@ -78,7 +88,8 @@ impl Offload {
         offload: OffloadSettings,
         network: Arc<Settings>,
     ) -> Self {
-        Self { shared: Arc::new(Shared { store, plants, offload, network }), state: Arc::default(), told: None }
+        let shared = Arc::new(Shared { store, plants, offload, network });
+        Self { shared, state: Arc::default(), told: None, shown: Arc::default() }
     }
 
     /// Tells whoever watches of each file.
@@ -91,7 +102,7 @@ impl Offload {
     pub(crate) fn renewed(&self, offload: OffloadSettings, network: Arc<Settings>) -> Self {
         let (store, plants) = (Arc::clone(&self.shared.store), Arc::clone(&self.shared.plants));
         let shared = Arc::new(Shared { store, plants, offload, network });
-        Self { shared, state: Arc::clone(&self.state), told: self.told.clone() }
+        Self { shared, state: Arc::clone(&self.state), told: self.told.clone(), shown: Arc::clone(&self.shown) }
     }
 
     /// Looks at all sources and takes in what is ready: topology first, then KPI files in byte order of their names.
@@ -125,9 +136,17 @@ impl Offload {
         self.telling_of(scanned.await)
     }
 
-    /// The state of all kinds, in the order of loading.
+    /// The state of all kinds, in the order of loading. Does not wait for a scan in progress: it shows what was before.
     pub async fn status(&self) -> Result<Vec<KindStatus>, StoreError> {
-        self.blocking(|shared, state| shared.status(state)).await
+        let (shared, shown) = (Arc::clone(&self.shared), lock(&self.shown).clone());
+        tokio::task::spawn_blocking(move || shared.status(&shown))
+            .await
+            .unwrap_or_else(|stopped| Err(unexpected(&stopped)))
+    }
+
+    /// Whether files are being looked at or taken in at this moment.
+    pub fn is_busy(&self) -> bool {
+        self.state.try_lock().is_err()
     }
 
     /// Makes the waiting topology the active one; false: it is not waiting (any more).
@@ -161,14 +180,24 @@ impl Offload {
         work: impl FnOnce(&Shared, &mut State) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let mut state = Arc::clone(&self.state).lock_owned().await;
-        let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || work(&shared, &mut state)).await.unwrap_or_else(|stopped| {
-            // Only a defect of ours gets here: the file stays, and the next scan tries it again.
-            Err(StoreError::Refused(format!(
-                "the offload stopped unexpectedly: {stopped}; please report it with the file"
-            )))
-        })
+        let (shared, shown) = (Arc::clone(&self.shared), Arc::clone(&self.shown));
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&shared, &mut state);
+            *lock(&shown) = Shown { waiting: state.waiting.clone(), problems: state.problems.clone() };
+            done
+        });
+        working.await.unwrap_or_else(|stopped| Err(unexpected(&stopped)))
     }
+}
+
+/// Only a defect of ours gets here: the file stays, and the next scan tries it again.
+fn unexpected(stopped: &JoinError) -> StoreError {
+    StoreError::Refused(format!("the offload stopped unexpectedly: {stopped}; please report it with the file"))
+}
+
+/// Replaced whole: a panic elsewhere leaves none half-made.
+fn lock(shown: &BlockingMutex<Shown>) -> MutexGuard<'_, Shown> {
+    shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
@@ -242,7 +271,7 @@ impl Shared {
         Ok(())
     }
 
-    fn status(&self, state: &State) -> Result<Vec<KindStatus>, StoreError> {
+    fn status(&self, shown: &Shown) -> Result<Vec<KindStatus>, StoreError> {
         let awaits = self.store.topology_version(TopologyState::Waiting)?;
         let status = |kind: FileKind| -> Result<KindStatus, StoreError> {
             let last = self.store.loads(kind, 1)?.pop();
@@ -256,9 +285,9 @@ impl Shared {
                 last_update: last.as_ref().map(|load| load.loaded_at),
                 last_file: last.map(|load| load.file),
                 counters,
-                waiting: state.waiting.get(&kind).copied().unwrap_or_default(),
+                waiting: shown.waiting.get(&kind).copied().unwrap_or_default(),
                 awaits_confirmation: awaits.filter(|_| kind.kpi().is_none()),
-                problem: state.problems.get(&kind).cloned(),
+                problem: shown.problems.get(&kind).cloned(),
             })
         };
         FileKind::ALL.into_iter().map(status).collect()

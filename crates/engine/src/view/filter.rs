@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use ticketbridge_core::ticket::{BackendName, DedupeKey, KeyError, State, UnknownState};
 use ticketbridge_store::TicketFilter;
+use utoipa::ToSchema;
 
 /// Most values of one filter (`state=…` so often).
 pub const MAX_FILTER_VALUES: usize = 50;
@@ -30,6 +31,12 @@ pub struct TicketQuery {
     /// This text in key, ticket number, work order, message id or reason, ignoring ASCII case.
     pub text: Option<String>,
 }
+
+/// How the value of a filter is described to callers; [`one`] and [`several`] check the same.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"\S")]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct FilterText(String);
 
 /// Why a filter cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,12 +85,12 @@ impl TicketQuery {
     }
 }
 
-fn one<'a>(name: &'static str, value: Option<&'a str>) -> Result<Option<&'a str>, FilterFault> {
+pub(super) fn one<'a>(name: &'static str, value: Option<&'a str>) -> Result<Option<&'a str>, FilterFault> {
     value.map_or(Ok(()), |text| check(name, text))?;
     Ok(value)
 }
 
-fn several<'a>(name: &'static str, values: &'a [String]) -> Result<&'a [String], FilterFault> {
+pub(super) fn several<'a>(name: &'static str, values: &'a [String]) -> Result<&'a [String], FilterFault> {
     if values.len() > MAX_FILTER_VALUES {
         return Err(FilterFault::Many { name, count: values.len() });
     }

@@ -1,6 +1,6 @@
 //! Stored samples to an evaluation. Blocking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -108,32 +108,33 @@ pub struct ChannelHistory {
     pub points: Vec<(Timestamp, Option<f64>)>,
 }
 
-/// The samples of all channels of a group, in byte order of their ids.
-pub(super) fn history(
+/// The samples of all channels of each group, in byte order of their ids.
+pub(super) fn histories(
     snapshot: &Snapshot<'_>,
     plant: &Plant,
     file: KpiFile,
-    group_id: &str,
+    group_ids: &[String],
     range: RangeInclusive<Timestamp>,
-) -> Result<Option<Vec<ChannelHistory>>, WorkflowError> {
+) -> Result<Vec<Option<Vec<ChannelHistory>>>, WorkflowError> {
     let topology = &plant.topology;
-    let group = topology.find_group(group_id).filter(|group| topology.group(*group).direction == file.direction());
-    let Some(group) = group else {
-        return Ok(None);
-    };
-    let channels = topology.channels_of(group);
-    let ordinals: Vec<ChannelOrdinal> = channels.iter().map(|channel| plant.ordinal(*channel)).collect();
-    let mut samples: BTreeMap<ChannelOrdinal, Vec<Sample>> =
+    let of_direction =
+        |id: &String| topology.find_group(id).filter(|group| topology.group(*group).direction == file.direction());
+    let groups: Vec<Option<&[ChannelIndex]>> =
+        group_ids.iter().map(|id| of_direction(id).map(|group| topology.channels_of(group))).collect();
+    let ordinals: BTreeSet<ChannelOrdinal> =
+        groups.iter().flatten().flat_map(|channels| channels.iter()).map(|channel| plant.ordinal(*channel)).collect();
+    let ordinals: Vec<ChannelOrdinal> = ordinals.into_iter().collect();
+    let samples: BTreeMap<ChannelOrdinal, Vec<Sample>> =
         snapshot.samples_of(file, &ordinals, range)?.into_iter().collect();
-    let histories = channels.iter().map(|index| {
+    let history = |index: &ChannelIndex| {
         let channel = topology.channel(*index);
-        let rows = samples.remove(&plant.ordinal(*index)).unwrap_or_default();
+        let rows = samples.get(&plant.ordinal(*index)).map_or(&[][..], Vec::as_slice);
         let value =
             |row: &Sample| row.value.filter(|_| !channel.is_out_of_service()).map(|value| f64::from(value) / 1_000.0);
         let points = rows.iter().map(|row| (row.at, value(row))).collect();
         ChannelHistory { channel_id: channel.id.to_string(), points }
-    });
-    Ok(Some(histories.collect()))
+    };
+    Ok(groups.into_iter().map(|channels| channels.map(|channels| channels.iter().map(history).collect())).collect())
 }
 
 fn channels_by_ordinal(plant: &Plant, file: KpiFile) -> Vec<(ChannelOrdinal, ChannelIndex)> {

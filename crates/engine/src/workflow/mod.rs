@@ -55,6 +55,8 @@ pub struct Workflow {
     /// Held by the run: one at a time.
     source: Arc<Mutex<Box<dyn Source>>>,
     tables: Arc<BlockingMutex<Tables>>,
+    /// Held by who makes a table for [`Workflow::current`]: those who ask meanwhile wait for it instead of making it too.
+    making: Arc<Mutex<()>>,
 }
 
 /// One ticket that a run built.
@@ -101,7 +103,8 @@ impl Workflow {
         source: impl Source,
     ) -> Self {
         let source: Box<dyn Source> = Box::new(source);
-        Self { store, samples, plants, settings, source: Arc::new(Mutex::new(source)), tables: Arc::default() }
+        let source = Arc::new(Mutex::new(source));
+        Self { store, samples, plants, settings, source, tables: Arc::default(), making: Arc::default() }
     }
 
     /// The same with other rules. A run in progress ends as it began, and still keeps others waiting.
@@ -114,6 +117,7 @@ impl Workflow {
             source: Arc::clone(&self.source),
             // Tables are made by the rules.
             tables: Arc::default(),
+            making: Arc::default(),
         }
     }
 
@@ -220,6 +224,27 @@ impl Workflow {
         tables::lock(&self.tables).latest(name, level)
     }
 
+    /// The table as of the latest run, of whichever process; before the first one as of the begun minute. Made only if
+    /// there is none yet, by one caller at a time.
+    pub async fn current(
+        &self,
+        name: Aggregation,
+        level: Option<RollUp>,
+        now: Wall,
+    ) -> Result<Arc<Vec<AggregationRow>>, WorkflowError> {
+        let run = self.store.runs(1).await?.pop();
+        let as_of = run.map_or_else(|| Timestamp(now.0.div_euclid(60_000) * 60), |run| Timestamp(run.as_of));
+        let made = || self.latest(name, level).filter(|rows| rows.first().is_some_and(|row| row.updated_at == as_of));
+        if let Some(rows) = made() {
+            return Ok(rows);
+        }
+        let _making = self.making.lock().await;
+        match made() {
+            Some(rows) => Ok(rows),
+            None => self.table(name, level, as_of, now).await,
+        }
+    }
+
     /// The latest runs, newest first.
     pub async fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, WorkflowError> {
         Ok(self.store.runs(limit).await?)
@@ -234,10 +259,22 @@ impl Workflow {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Option<Vec<ChannelHistory>>, WorkflowError> {
-        let (samples, plants, group_id) = (Arc::clone(&self.samples), Arc::clone(&self.plants), group_id.to_owned());
+        let mut found = self.histories(name, &[group_id.to_owned()], from, to).await?;
+        Ok(found.pop().flatten())
+    }
+
+    /// As [`Workflow::history`], of several groups in the order asked for; samples that lie side by side are read once.
+    pub async fn histories(
+        &self,
+        name: Aggregation,
+        groups: &[String],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Option<Vec<ChannelHistory>>>, WorkflowError> {
+        let (samples, plants, groups) = (Arc::clone(&self.samples), Arc::clone(&self.plants), groups.to_vec());
         blocking(move || {
             let (plant, snapshot) = evaluate::consistent(&samples, &plants)?;
-            evaluate::history(&snapshot, &plant, name.kpi_file(), &group_id, from..=to)
+            evaluate::histories(&snapshot, &plant, name.kpi_file(), &groups, from..=to)
         })
         .await
     }

@@ -3,7 +3,6 @@
 //! A run that was started here goes on when the caller goes away; the service waits for it when it stops.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
@@ -25,11 +24,9 @@ use super::Desk;
 use super::backends::Items;
 use crate::access::Caller;
 use crate::extract::{Answer, NoParams, Params, json_bytes, small_json};
-use crate::limits::REQUEST_TIMEOUT;
+use crate::limits::WAIT;
 use crate::problem::Problem;
 
-/// How long a call waits for the end of its run: less than any call may take.
-const WAIT: Duration = REQUEST_TIMEOUT.saturating_sub(Duration::from_secs(5));
 /// What a segment of a path cannot hold as it is: all but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

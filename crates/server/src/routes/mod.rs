@@ -1,6 +1,7 @@
 //! The routes, one file per subject. A route reads its input, asks the engine, and answers; it decides nothing.
 
 mod acts;
+mod aggregations;
 mod audit;
 mod backends;
 mod config;
@@ -13,8 +14,10 @@ mod health;
 mod history;
 mod metrics;
 mod mobile;
+mod offloads;
 mod platforms;
 mod tickets;
+mod workflow;
 
 use std::sync::Arc;
 
@@ -36,7 +39,7 @@ pub(crate) use self::tickets::ticket_id;
 use crate::access::{Access, AccessInForce, Caller};
 use crate::console;
 use crate::guard::guard;
-use crate::limits::{MAX_LISTENERS, MAX_UPLOADS, STATUS_TIMEOUT};
+use crate::limits::{MAX_LISTENERS, MAX_LOADS, MAX_UPLOADS, STATUS_TIMEOUT};
 use crate::problem::Problem;
 
 /// What the server works with from its start to its stop. Cheap to clone.
@@ -50,6 +53,7 @@ pub(crate) struct Office {
     listeners: Arc<Semaphore>,
     /// The server stops.
     stopped: watch::Receiver<bool>,
+    loads: Arc<Semaphore>,
     metrics: PrometheusHandle,
     /// Known to this process alone: what forms are sealed with.
     secret: [u8; 32],
@@ -63,8 +67,9 @@ impl Office {
         metrics: PrometheusHandle,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        let [uploads, listeners] = [MAX_UPLOADS, MAX_LISTENERS].map(|places| Arc::new(Semaphore::new(places)));
-        Self { live, access, uploads, listeners, stopped, metrics, secret: rand::random() }
+        let [uploads, listeners, loads] =
+            [MAX_UPLOADS, MAX_LISTENERS, MAX_LOADS].map(|places| Arc::new(Semaphore::new(places)));
+        Self { live, access, uploads, listeners, loads, stopped, metrics, secret: rand::random() }
     }
 }
 
@@ -88,6 +93,8 @@ pub(crate) struct Desk {
     listeners: Arc<Semaphore>,
     /// Turns true when the server stops: what is endless ends.
     stopped: watch::Receiver<bool>,
+    /// Files that are being uploaded and taken in.
+    pub(crate) loads: Arc<Semaphore>,
     /// The way to a newer configuration.
     live: Live,
     metrics: PrometheusHandle,
@@ -101,6 +108,7 @@ impl FromRef<Office> for Desk {
             uploads: Arc::clone(&office.uploads),
             listeners: Arc::clone(&office.listeners),
             stopped: office.stopped.clone(),
+            loads: Arc::clone(&office.loads),
             live: office.live.clone(),
             metrics: office.metrics.clone(),
         }
@@ -137,6 +145,16 @@ pub(crate) fn router(office: Office) -> Router {
         .route("/exchanges", get(exchanges::list))
         .route("/exchanges/{id}", get(exchanges::show))
         .route("/history", get(history::show))
+        .route("/aggregations", get(aggregations::list))
+        .route("/aggregations/{name}", get(aggregations::rows))
+        .route("/aggregations/{name}/{group}", get(aggregations::group))
+        .route("/offloads", get(offloads::list))
+        .route("/offloads/{kind}", post(offloads::upload))
+        .route("/offloads/{kind}/now", post(offloads::now))
+        .route("/topology/confirm", post(offloads::confirm))
+        .route("/topology/refuse", post(offloads::refuse))
+        .route("/workflow/runs", get(workflow::runs))
+        .route("/workflow/run", post(workflow::run))
         .route("/feedback", get(feedback::list))
         .nest("/feedback/{organizer}", of_organizer())
         .route("/mobile-tickets", get(mobile::tickets))

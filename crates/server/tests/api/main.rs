@@ -11,6 +11,7 @@ mod health;
 mod history;
 mod intake;
 mod listing;
+mod network;
 mod place;
 mod problems;
 mod stopping;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::evaluator::Evaluation;
 use super::incident::{CountedIncident, Incident};
@@ -13,7 +14,7 @@ use crate::network::topology::{GroupIndex, ServiceGroup};
 use crate::network::{Aggregation, KpiFile, Timestamp};
 
 /// One row of an aggregation table. Numbers are dB or percent, not rounded; what is not known is `None`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AggregationRow {
     /// The table.
     pub aggregation: Aggregation,

@@ -1,0 +1,79 @@
+//! The aggregation tables and what lies below their rows.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use ticketbridge_core::network::Aggregation;
+use ticketbridge_engine::view::{
+    self, AggregationFault, AggregationPage, AggregationQuery, AggregationTables, ChannelQuery, GroupDetail,
+};
+use ticketbridge_engine::workflow::WorkflowError;
+
+use super::Desk;
+use crate::extract::{Answer, NoParams};
+use crate::problem::Problem;
+use crate::query::Query;
+
+/// `GET /api/v1/aggregations`: the three tables, and the run that they are as of.
+pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<AggregationTables> {
+    Ok(Json(view::aggregations(&desk.app).await?))
+}
+
+/// `GET /api/v1/aggregations/{name}`: a page of one table, worst first.
+pub(super) async fn rows(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    Query(query): Query<AggregationQuery>,
+) -> Answer<AggregationPage> {
+    Ok(Json(view::aggregation(&desk.app, table(&name)?, &query).await?))
+}
+
+/// `GET /api/v1/aggregations/{name}/{group}`: one group and its channels.
+pub(super) async fn group(
+    State(desk): State<Desk>,
+    Path((name, group)): Path<(String, String)>,
+    Query(query): Query<ChannelQuery>,
+) -> Answer<GroupDetail> {
+    let name = table(&name)?;
+    let found = view::group(&desk.app, name, &group, &query).await?;
+    found.map(Json).ok_or_else(|| {
+        let shown: String = group.chars().take(64).collect();
+        let what = "List the rows with `GET /api/v1/aggregations/NAME`.";
+        Problem::new(StatusCode::NOT_FOUND, format!("the table {name} has no row `{shown}`"), what)
+    })
+}
+
+fn table(name: &str) -> Result<Aggregation, Problem> {
+    name.parse().map_err(|_| {
+        let shown: String = name.chars().take(64).collect();
+        let what = "The tables are snr_upstream, us_service_group and ds_service_group.";
+        Problem::new(StatusCode::NOT_FOUND, format!("there is no table `{shown}`"), what)
+    })
+}
+
+impl From<AggregationFault> for Problem {
+    fn from(fault: AggregationFault) -> Self {
+        match fault {
+            AggregationFault::Filter(fault) => fault.into(),
+            AggregationFault::Page(fault) => fault.into(),
+            AggregationFault::Slots(_) => Self::bad_request(fault.to_string()),
+            AggregationFault::Workflow(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<WorkflowError> for Problem {
+    fn from(error: WorkflowError) -> Self {
+        let text = error.to_string();
+        match error {
+            WorkflowError::Store(error) => error.into(),
+            WorkflowError::NoTopology => {
+                let what = "Offload both topology files, for instance with `POST /api/v1/offloads/KIND`.";
+                Self::new(StatusCode::CONFLICT, text, what)
+            }
+            WorkflowError::Evaluation(_) | WorkflowError::Damaged { .. } | WorkflowError::Stopped(_) => {
+                Self::unavailable(text, "See the log of the server. Nothing was changed.")
+            }
+        }
+    }
+}
