@@ -1,5 +1,7 @@
 //! Files in, runs, and the aggregation tables.
 
+use std::fmt::Write as _;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use ticketbridge_core::network::{Aggregation, Timestamp};
@@ -41,7 +43,7 @@ async fn fill(place: &Place) -> Value {
     for number in 0..8 {
         let at = Timestamp(now - number * 900);
         for (channel, value) in [("a1", "35.5"), ("a2", "30.25"), ("b1", "8.0")] {
-            text.push_str(&format!("{at},{channel},{value}\n"));
+            writeln!(text, "{at},{channel},{value}").unwrap();
         }
     }
     text.push_str("yesterday,a1,1\n");
