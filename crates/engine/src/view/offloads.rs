@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde_json::json;
 use ticketbridge_core::network::load::{Counters, RejectReason};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::StoreError;
 use ticketbridge_store::samples::{FileKind, TopologyVersion};
 use utoipa::ToSchema;
 
+use super::Actor;
 use crate::app::App;
 use crate::offload::{FileOutcome, FileReport, KindStatus, ScanReport};
 
@@ -202,14 +204,22 @@ pub async fn offloads(app: &App) -> Result<OffloadsView, StoreError> {
     Ok(OffloadsView { items, busy })
 }
 
-/// *Offload now*: takes in what is there of one kind. A run follows as it follows a scan.
-pub async fn offload_now(app: &App, kind: FileKind) -> Result<OffloadReport, StoreError> {
+/// *Offload now*, by `who`: takes in what is there of one kind. A run follows as it follows a scan.
+pub async fn offload_now(app: &App, kind: FileKind, who: &str) -> Result<OffloadReport, StoreError> {
+    actor(app, who).asked("offload.now", kind.as_str(), json!({})).await?;
     let report = app.offload.offload_now(kind, app.clock.now().wall).await?;
     Ok(followed(app, report))
 }
 
-/// Takes in one file that was handed over. A run follows as it follows a scan.
-pub async fn hand_over(app: &App, kind: FileKind, path: PathBuf, name: String) -> Result<OffloadReport, StoreError> {
+/// Takes in one file that `who` handed over. A run follows as it follows a scan.
+pub async fn hand_over(
+    app: &App,
+    kind: FileKind,
+    path: PathBuf,
+    name: String,
+    who: &str,
+) -> Result<OffloadReport, StoreError> {
+    actor(app, who).asked("offload.upload", kind.as_str(), json!({"name": name})).await?;
     let report = app.offload.hand_over(kind, path, name, app.clock.now().wall).await?;
     Ok(followed(app, report))
 }
@@ -221,8 +231,15 @@ pub fn check_file_name(name: &str) -> Result<(), BadFileName> {
     if (1..=MAX_FILE_NAME).contains(&length) && is_plain { Ok(()) } else { Err(BadFileName) }
 }
 
-/// Makes the waiting topology the active one, or drops it. `version` says which one was looked at.
-pub async fn settle_topology(app: &App, version: i64, confirm: bool) -> Result<TopologySettled, TopologyFault> {
+/// Makes the waiting topology the active one, or drops it, as `who` wants. `version` says which one was looked at.
+pub async fn settle_topology(
+    app: &App,
+    version: i64,
+    confirm: bool,
+    who: &str,
+) -> Result<TopologySettled, TopologyFault> {
+    let act = if confirm { "topology.confirm" } else { "topology.refuse" };
+    actor(app, who).asked(act, &version.to_string(), json!({})).await?;
     let waiting = TopologyVersion(version);
     let settled = if confirm {
         app.offload.confirm_topology(waiting).await?
@@ -230,6 +247,10 @@ pub async fn settle_topology(app: &App, version: i64, confirm: bool) -> Result<T
         app.offload.refuse_topology(waiting).await?
     };
     if settled { Ok(TopologySettled { version, active: confirm }) } else { Err(TopologyFault::NotWaiting(version)) }
+}
+
+fn actor<'a>(app: &'a App, who: &'a str) -> Actor<'a> {
+    Actor { store: &*app.store, who, at: app.clock.now().wall }
 }
 
 /// Starts the run that what is new asks for.

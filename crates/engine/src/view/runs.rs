@@ -1,13 +1,14 @@
 //! Runs of the workflow manager.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use ticketbridge_core::network::{Timestamp, parse_timestamp};
 use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId};
 use ticketbridge_store::{MAX_PAGE, MAX_RUNS, RunRecord};
 use utoipa::{IntoParams, ToSchema};
 
-use super::PageFault;
 use super::tickets::DEFAULT_PAGE;
+use super::{Actor, PageFault};
 use crate::app::App;
 use crate::workflow::{BuiltTicket, RunOutcome, WorkflowError};
 
@@ -166,8 +167,11 @@ pub fn run_instant(app: &App, as_of: Option<&str>) -> Result<Timestamp, RunFault
     if as_of > now { Err(RunFault::Ahead { as_of, now }) } else { Ok(as_of) }
 }
 
-/// One run by hand. It goes on to its end even if the caller goes away.
-pub async fn run_workflow(app: &App, as_of: Timestamp) -> Result<RunResultView, RunFault> {
+/// One run by the hand of `who`. It goes on to its end even if the caller goes away.
+pub async fn run_workflow(app: &App, as_of: Timestamp, who: &str) -> Result<RunResultView, RunFault> {
+    let actor = Actor { store: &*app.store, who, at: app.clock.now().wall };
+    let asked = actor.asked("workflow.run", "", json!({"as_of": as_of})).await;
+    asked.map_err(WorkflowError::from)?;
     let app = app.clone();
     let running = tokio::spawn(async move { app.run_workflow(as_of, "manual").await });
     let outcome = running.await.unwrap_or_else(|stopped| Err(WorkflowError::Stopped(stopped.to_string())))?;

@@ -3,11 +3,12 @@
 //! What was begun goes on when the caller goes away, and past the longest time of a call: 202 says where to look then.
 
 use std::io;
+use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tempfile::TempPath;
 use ticketbridge_engine::view::{self, OffloadReport, OffloadsView, TopologyFault, TopologySettled};
@@ -18,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
 use super::workflow::GoesOn;
+use crate::access::Caller;
 use crate::extract::{Answer, NoParams, csv_file, no_body, small_json};
 use crate::limits::WAIT;
 use crate::problem::Problem;
@@ -53,6 +55,7 @@ pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<Offloa
 pub(super) async fn now(
     State(desk): State<Desk>,
     Path(kind): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     _: NoParams,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -60,13 +63,14 @@ pub(super) async fn now(
     no_body(request, "an *Offload now* takes the files that are configured; upload others without `/now`").await?;
     let slot = slot(&desk)?;
     let app = desk.app.clone();
-    taken(slot, async move { view::offload_now(&app, kind).await }).await
+    taken(slot, async move { view::offload_now(&app, kind, &caller.name).await }).await
 }
 
 /// `POST /api/v1/offloads/{kind}[?name=]`: takes the CSV file in the body in.
 pub(super) async fn upload(
     State(desk): State<Desk>,
     Path(kind): Path<String>,
+    Extension(caller): Extension<Arc<Caller>>,
     Query(upload): Query<Upload>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -77,7 +81,7 @@ pub(super) async fn upload(
     let file: TempPath = csv_file(request).await?;
     let app = desk.app.clone();
     taken(slot, async move {
-        let report = view::hand_over(&app, kind, file.to_path_buf(), name).await;
+        let report = view::hand_over(&app, kind, file.to_path_buf(), name, &caller.name).await;
         drop(file);
         report
     })
@@ -85,15 +89,25 @@ pub(super) async fn upload(
 }
 
 /// `POST /api/v1/topology/confirm {"version"}`.
-pub(super) async fn confirm(State(desk): State<Desk>, _: NoParams, request: Request) -> Answer<TopologySettled> {
+pub(super) async fn confirm(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Arc<Caller>>,
+    _: NoParams,
+    request: Request,
+) -> Answer<TopologySettled> {
     let Waiting { version } = small_json(request).await?;
-    Ok(Json(view::settle_topology(&desk.app, version, true).await?))
+    Ok(Json(view::settle_topology(&desk.app, version, true, &caller.name).await?))
 }
 
 /// `POST /api/v1/topology/refuse {"version"}`.
-pub(super) async fn refuse(State(desk): State<Desk>, _: NoParams, request: Request) -> Answer<TopologySettled> {
+pub(super) async fn refuse(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Arc<Caller>>,
+    _: NoParams,
+    request: Request,
+) -> Answer<TopologySettled> {
     let Waiting { version } = small_json(request).await?;
-    Ok(Json(view::settle_topology(&desk.app, version, false).await?))
+    Ok(Json(view::settle_topology(&desk.app, version, false, &caller.name).await?))
 }
 
 /// Works on its own, so that it ends even if the caller goes away; answers 202 when that lasts too long for a call.

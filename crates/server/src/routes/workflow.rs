@@ -1,14 +1,17 @@
 //! Runs of the workflow manager.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use ticketbridge_engine::view::{self, RunFault, RunPage, RunQuery};
 use utoipa::ToSchema;
 
 use super::Desk;
+use crate::access::Caller;
 use crate::extract::{Answer, NoParams, optional_json};
 use crate::limits::WAIT;
 use crate::problem::Problem;
@@ -47,10 +50,15 @@ pub(super) async fn runs(State(desk): State<Desk>, Query(query): Query<RunQuery>
 }
 
 /// `POST /api/v1/workflow/run {"as_of"?}`: one run now. One that lasts longer than a call may take goes on: 202.
-pub(super) async fn run(State(desk): State<Desk>, _: NoParams, request: Request) -> Result<Response, Problem> {
+pub(super) async fn run(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Arc<Caller>>,
+    _: NoParams,
+    request: Request,
+) -> Result<Response, Problem> {
     let order: RunOrder = optional_json(request).await?;
     let as_of = view::run_instant(&desk.app, order.as_of.as_deref())?;
-    match tokio::time::timeout(WAIT, view::run_workflow(&desk.app, as_of)).await {
+    match tokio::time::timeout(WAIT, view::run_workflow(&desk.app, as_of, &caller.name)).await {
         Ok(ended) => Ok(Json(ended?).into_response()),
         Err(_) => Ok(GoesOn::at(RUNS)),
     }
