@@ -219,7 +219,7 @@ pub async fn hand_over(
     name: String,
     who: &str,
 ) -> Result<OffloadReport, StoreError> {
-    actor(app, who).asked("offload.upload", kind.as_str(), json!({"name": name})).await?;
+    actor(app, who).asked("offload.run", kind.as_str(), json!({"file": name})).await?;
     let report = app.offload.hand_over(kind, path, name, app.clock.now().wall).await?;
     Ok(followed(app, report))
 }

@@ -170,7 +170,7 @@ pub fn run_instant(app: &App, as_of: Option<&str>) -> Result<Timestamp, RunFault
 /// One run by the hand of `who`. It goes on to its end even if the caller goes away.
 pub async fn run_workflow(app: &App, as_of: Timestamp, who: &str) -> Result<RunResultView, RunFault> {
     let actor = Actor { store: &*app.store, who, at: app.clock.now().wall };
-    let asked = actor.asked("workflow.run", "", json!({"as_of": as_of})).await;
+    let asked = actor.asked("workflow.run", &as_of.to_string(), json!({})).await;
     asked.map_err(WorkflowError::from)?;
     let app = app.clone();
     let running = tokio::spawn(async move { app.run_workflow(as_of, "manual").await });
