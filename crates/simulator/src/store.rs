@@ -118,24 +118,7 @@ impl Store {
         body: Arc<str>,
     ) -> TicketId {
         let id = TicketId(self.rows.keys().next_back().map_or(1, |last| last.0 + 1));
-        let row = TicketRow {
-            id,
-            origin,
-            key,
-            kind: kind.into(),
-            backend,
-            state: State::Received,
-            due_at: None,
-            attempts: Attempts::default(),
-            generation: 0,
-            sent: OperationSet::default(),
-            created: false,
-            ticket: None,
-            work_order: None,
-            work_order_record: None,
-            failed: None,
-            reason: None,
-        };
+        let row = TicketRow::received(id, origin, key, kind.into(), backend);
         self.rows.insert(id, StoredRow { row, lane, body, folded: Folded::default() });
         id
     }

@@ -19,8 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Delivery;
 use super::doubt::same_ticket;
 use super::rows::Phase;
-use crate::effect::Operation;
-use crate::ticket::{BackendName, PlatformName, State, TicketId, TicketReference, TicketRow};
+use crate::ticket::{BackendName, OperationSet, PlatformName, State, TicketId, TicketReference, TicketRow};
 
 /// What a row does once it has been compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +149,7 @@ impl Delivery {
     pub(super) fn takes_part(&mut self, platform: &PlatformName, row: &TicketRow) -> bool {
         let Some(restriction) = &self.restriction else { return true };
         let takes_part = restriction.chooses(row);
-        if !takes_part && (row.state.is_underway() || Operation::ALL.iter().any(|one| row.sent.contains(*one))) {
+        if !takes_part && (row.state.is_underway() || row.sent != OperationSet::default()) {
             let key = self.keys.entry((platform.clone(), row.key.clone())).or_default();
             key.running.get_or_insert(row.id);
         }

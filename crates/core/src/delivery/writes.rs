@@ -186,6 +186,24 @@ pub struct Writes {
     pub endings: Vec<Ending>,
 }
 
+impl Writes {
+    /// Of a lane, with nothing in it.
+    pub fn nothing(lane: LaneId, fence: Fence) -> Self {
+        Self {
+            lane,
+            fence,
+            settles: Vec::new(),
+            rows: Vec::new(),
+            intents: Vec::new(),
+            known: Vec::new(),
+            forgotten: Vec::new(),
+            audits: Vec::new(),
+            problems: Vec::new(),
+            endings: Vec::new(),
+        }
+    }
+}
+
 /// A row that came to its end by a look at its ticket, or since its request cannot be built: no request's outcome tells
 /// it, so the journal has a line of its own for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

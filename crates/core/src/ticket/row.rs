@@ -120,3 +120,27 @@ pub struct TicketRow {
     /// Why it waits, was completed without a work order, or failed; for people.
     pub reason: Option<String>,
 }
+
+impl TicketRow {
+    /// A row as it is received: nothing was done for it yet.
+    pub fn received(id: TicketId, origin: OriginId, key: DedupeKey, kind: Arc<str>, backend: BackendName) -> Self {
+        Self {
+            id,
+            origin,
+            key,
+            kind,
+            backend,
+            state: State::Received,
+            due_at: None,
+            attempts: Attempts::default(),
+            generation: 0,
+            sent: OperationSet::default(),
+            created: false,
+            ticket: None,
+            work_order: None,
+            work_order_record: None,
+            failed: None,
+            reason: None,
+        }
+    }
+}

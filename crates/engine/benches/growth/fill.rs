@@ -175,18 +175,7 @@ impl Desk<'_> {
     }
 
     fn nothing(&self) -> Writes {
-        Writes {
-            lane: self.grant.lane,
-            fence: self.grant.fence,
-            settles: Vec::new(),
-            rows: Vec::new(),
-            intents: Vec::new(),
-            known: Vec::new(),
-            forgotten: Vec::new(),
-            audits: Vec::new(),
-            problems: Vec::new(),
-            endings: Vec::new(),
-        }
+        Writes::nothing(self.grant.lane, self.grant.fence)
     }
 }
 

@@ -15,7 +15,7 @@ use ticketbridge_core::ticket::{
 use ticketbridge_core::time::Wall;
 use ticketbridge_engine::explain::{Source, Story, explain, text};
 use ticketbridge_store::exchanges::{
-    About, Bounds, EventKind, ExchangeBodies, ExchangeStore, NewExchange, NewPlatformEvent, Subject,
+    About, Bounds, EventKind, ExchangeBodies, ExchangeStore, NewExchange, PlatformEvent, Subject,
 };
 use ticketbridge_store::{LaneAnswer, LaneGrant, MemoryStore, Store};
 use uuid::Uuid;
@@ -123,7 +123,7 @@ impl World {
         if operation == Operation::AddNote {
             row.ticket = Some(TicketReference { number: String::from("T00000001"), record: None });
         }
-        let mut writes = nothing(&grant);
+        let mut writes = Writes::nothing(grant.lane, grant.fence);
         writes.rows.push(RowUpdate { expected: view.row.state, row: row.clone(), trail: Some(batch) });
         writes.intents.push(Intent {
             batch,
@@ -150,7 +150,7 @@ impl World {
         let Sent { batch, grant, row: before } = sent;
         let mut row = before.clone();
         change(&mut row);
-        let mut writes = nothing(&grant);
+        let mut writes = Writes::nothing(grant.lane, grant.fence);
         let results = vec![ItemResult { ticket: row.id, outcome, by, next: row.state }];
         writes.settles.push(Settle { batch, results, remaining: Vec::new(), at: at(time) });
         writes.rows.push(RowUpdate { expected: before.state, row, trail: None });
@@ -182,7 +182,7 @@ impl World {
     }
 
     pub(crate) fn event(&mut self, kind: EventKind, about: &str, time: i64, why: &str) {
-        let event = NewPlatformEvent { at: at(time), until: None, kind, about: about.to_owned(), text: why.to_owned() };
+        let event = PlatformEvent { at: at(time), until: None, kind, about: about.to_owned(), text: why.to_owned() };
         self.exchanges.add_events(&[event]).unwrap();
     }
 
@@ -192,7 +192,7 @@ impl World {
         let grant = self.lane(&view.platform).await;
         let mut row = view.row.clone();
         change(&mut row);
-        let mut writes = nothing(&grant);
+        let mut writes = Writes::nothing(grant.lane, grant.fence);
         writes.rows.push(RowUpdate { expected: view.row.state, row, trail: None });
         assert_eq!(self.store.apply(writes).await.unwrap(), Receipt::Done);
     }
@@ -222,21 +222,6 @@ pub(crate) fn go_on(row: &mut TicketRow, operation: Operation, ids: RemoteIds) {
             row.state = State::LinkingWorkOrder;
         }
         Operation::AddNote | Operation::LinkWorkOrder => row.state = State::Completed,
-    }
-}
-
-fn nothing(grant: &LaneGrant) -> Writes {
-    Writes {
-        lane: grant.lane,
-        fence: grant.fence,
-        settles: Vec::new(),
-        rows: Vec::new(),
-        intents: Vec::new(),
-        known: Vec::new(),
-        forgotten: Vec::new(),
-        audits: Vec::new(),
-        problems: Vec::new(),
-        endings: Vec::new(),
     }
 }
 

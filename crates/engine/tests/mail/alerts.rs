@@ -121,18 +121,7 @@ impl World {
         let taken = self.store.take_lane(&platform, 0, Uuid::from_u128(1), Duration::from_hours(1)).await.unwrap();
         let LaneAnswer::Taken(grant) = taken else { panic!("the lane is ours") };
         let open = self.store.open_tickets(grant.lane, after, 1_000).await.unwrap();
-        let mut writes = Writes {
-            lane: grant.lane,
-            fence: grant.fence,
-            settles: Vec::new(),
-            rows: Vec::new(),
-            intents: Vec::new(),
-            known: Vec::new(),
-            forgotten: Vec::new(),
-            audits: Vec::new(),
-            problems: Vec::new(),
-            endings: Vec::new(),
-        };
+        let mut writes = Writes::nothing(grant.lane, grant.fence);
         fill(&mut writes, open.into_iter().map(|open| open.row).collect());
         assert_eq!(self.store.apply(writes).await.unwrap(), Receipt::Done);
     }

@@ -197,18 +197,7 @@ impl Place {
         let open = store.open_tickets(grant.lane, TicketId(0), 5_000).await.unwrap();
         let rows: Vec<_> = open.into_iter().map(|ticket| ticket.row).collect();
         let batch = BatchId::new(grant.lane, grant.next_sequence);
-        let empty = Writes {
-            lane: grant.lane,
-            fence: grant.fence,
-            settles: Vec::new(),
-            rows: Vec::new(),
-            intents: Vec::new(),
-            known: Vec::new(),
-            forgotten: Vec::new(),
-            audits: Vec::new(),
-            problems: Vec::new(),
-            endings: Vec::new(),
-        };
+        let empty = Writes::nothing(grant.lane, grant.fence);
         let mut sending = empty.clone();
         sending.intents.push(Intent {
             batch,

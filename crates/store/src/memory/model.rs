@@ -8,7 +8,7 @@ use ticketbridge_core::delivery::{
     Writes,
 };
 use ticketbridge_core::ticket::{
-    Attempts, BackendName, DedupeKey, IntakeOutcome, NewTicket, OperationSet, PlatformName, State, TicketId, TicketRow,
+    BackendName, DedupeKey, IntakeOutcome, NewTicket, PlatformName, State, TicketId, TicketRow,
 };
 use ticketbridge_core::time::Wall;
 use uuid::Uuid;
@@ -103,24 +103,7 @@ impl Model {
         }
         let lane = self.lane_id(&new.platform, lane_index(&item.key, self.lanes_per_platform));
         let id = TicketId(self.last_ticket().0 + 1);
-        let row = TicketRow {
-            id,
-            origin: new.origin,
-            key: item.key,
-            kind: item.kind,
-            backend: new.backend,
-            state: State::Received,
-            due_at: None,
-            attempts: Attempts::default(),
-            generation: 0,
-            sent: OperationSet::default(),
-            created: false,
-            ticket: None,
-            work_order: None,
-            work_order_record: None,
-            failed: None,
-            reason: None,
-        };
+        let row = TicketRow::received(id, new.origin, item.key, item.kind, new.backend);
         let body = TicketBody { id, message_id: item.message_id, body: item.body, received_at: new.received_at };
         let updated_at = new.received_at;
         let ticket = Ticket { row, lane, body, body_hash: item.body_hash, trail: Vec::new(), updated_at };

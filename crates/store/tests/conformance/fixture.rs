@@ -107,7 +107,7 @@ impl<'a> Holder<'a> {
     }
 
     pub(crate) fn nothing(&self) -> Writes {
-        nothing(self.lane(), self.fence())
+        Writes::nothing(self.lane(), self.fence())
     }
 
     pub(crate) async fn rows(&self) -> Vec<TicketRow> {
@@ -160,21 +160,6 @@ impl<'a> Holder<'a> {
     pub(crate) async fn complete(&mut self, row: &TicketRow, at: i64) {
         let (batch, rows) = self.send(Operation::AddNote, std::slice::from_ref(row), at).await;
         self.done(self.applied(batch, &rows, State::Completed, at)).await;
-    }
-}
-
-pub(crate) fn nothing(lane: LaneId, fence: Fence) -> Writes {
-    Writes {
-        lane,
-        fence,
-        settles: Vec::new(),
-        rows: Vec::new(),
-        intents: Vec::new(),
-        known: Vec::new(),
-        forgotten: Vec::new(),
-        audits: Vec::new(),
-        problems: Vec::new(),
-        endings: Vec::new(),
     }
 }
 

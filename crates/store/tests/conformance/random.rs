@@ -20,7 +20,7 @@ use ticketbridge_store::{
 use uuid::Uuid;
 
 use crate::access::token;
-use crate::fixture::{LONG, answered, everything, intent, key, memory, new_ticket, nothing, refused, sending, sqlite};
+use crate::fixture::{LONG, answered, everything, intent, key, memory, new_ticket, refused, sending, sqlite};
 use crate::journal::replays;
 use crate::workflow::record;
 
@@ -159,7 +159,7 @@ impl Walk {
             }
         }
         let operation = Operation::ALL[operation];
-        let mut writes = nothing(lane, fence);
+        let mut writes = Writes::nothing(lane, fence);
         if !rows.is_empty() {
             let batch = self.next_batch(lane);
             writes.rows = rows.iter().map(|row| sending(row, operation, batch)).collect();
@@ -181,7 +181,7 @@ impl Walk {
         let (lane, fence) = self.lane(place.0);
         let open: Vec<_> = self.unsettled.values().filter(|(of, _)| *of == lane).map(|(_, batch)| batch).collect();
         let batch = (*open.get(usize::from(place.1) % open.len().max(1))?).clone();
-        let mut writes = nothing(lane, fence);
+        let mut writes = Writes::nothing(lane, fence);
         let mut settle = Settle { batch: batch.id, results: Vec::new(), remaining: Vec::new(), at: Wall(self.now) };
         for (number, item) in batch.items.iter().enumerate() {
             let row = store.tickets_by_id(lane, &[*item]).await.unwrap().pop().map(|ticket| ticket.row);
@@ -339,7 +339,7 @@ impl Walk {
             panic!("not a note")
         };
         let (lane, fence) = self.lane(*lane);
-        let mut writes = nothing(lane, fence);
+        let mut writes = Writes::nothing(lane, fence);
         match action {
             Action::Ledger { key: number, forget: true, .. } => writes.forgotten = vec![key(&key_of(*number))],
             Action::Ledger { key: number, .. } => {

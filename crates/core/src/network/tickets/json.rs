@@ -152,6 +152,11 @@ pub struct MessageIdentity {
     pub number: u64,
 }
 
+impl Ticket {
+    /// `schema` of this form.
+    pub const SCHEMA: &'static str = "ticket/1";
+}
+
 impl TicketDraft {
     /// The message: the draft with its identity, cut to its last [`MAX_INCIDENTS`] incidents.
     pub fn into_ticket(self, identity: MessageIdentity) -> Ticket {
@@ -159,7 +164,7 @@ impl TicketDraft {
         let mut incidents = self.incidents;
         incidents.drain(..incidents.len().saturating_sub(MAX_INCIDENTS));
         Ticket {
-            schema: "ticket/1".into(),
+            schema: Ticket::SCHEMA.into(),
             message_id: identity.message_id.to_string(),
             ticket_id: format!("WM-{date}-{:06}", identity.number),
             kind: self.kind,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ticketbridge_core::delivery::Receipt;
+use ticketbridge_core::delivery::{Receipt, Writes};
 use ticketbridge_store::{LaneAnswer, OpenMode, SqliteOptions, SqliteStore, Store};
 
 use super::{fails, filled, open};
@@ -78,7 +78,7 @@ async fn a_restart_takes_over_a_dead_holders_lane_at_once() {
     let store = open(&path).store;
     let holder = Holder::of(&*store, 1).await;
     assert!(holder.fence() > dead.fence, "even for the same holder");
-    let late = crate::fixture::nothing(dead.lane, dead.fence);
+    let late = Writes::nothing(dead.lane, dead.fence);
     assert_eq!(store.apply(late).await.unwrap(), Receipt::LostFence);
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use ticketbridge_core::delivery::BatchId;
+use ticketbridge_core::delivery::{BatchId, Writes};
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::IntakeOutcome;
 use ticketbridge_store::{Act, Change, OpenMode, SqliteStore, Store};
 
 use super::{filled, open};
-use crate::fixture::{Holder, everything, intent, new_ticket, nothing};
+use crate::fixture::{Holder, everything, intent, new_ticket};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixteen_callers_at_once_are_all_served() {
@@ -62,7 +62,7 @@ async fn a_job_that_fails_does_not_fail_its_group() {
         .collect();
     let bad = tokio::spawn({
         let store = Arc::clone(&store);
-        let mut writes = nothing(lane, fence);
+        let mut writes = Writes::nothing(lane, fence);
         writes.known = vec![ticketbridge_core::delivery::KnownTicket {
             key: crate::fixture::key("SNR|never"),
             reference: ticketbridge_core::ticket::TicketReference { number: String::from("T"), record: None },
