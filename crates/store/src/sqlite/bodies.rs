@@ -1,7 +1,7 @@
 //! Bodies read lately: each request for a ticket asks for its body, some of them within milliseconds.
 //!
-//! Never out of date: a body is written once, and row numbers never come twice. At most [`BYTES`] are kept; the first
-//! that came go first.
+//! Never out of date: a body is written once, row numbers never come twice, and only the process that serves purges. At
+//! most [`BYTES`] are kept; the first that came go first.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -18,6 +18,8 @@ pub(super) struct Bodies {
     by_id: HashMap<TicketId, TicketBody>,
     order: VecDeque<TicketId>,
     bytes: usize,
+    /// How often all was forgotten.
+    cleared: u64,
 }
 
 impl Bodies {
@@ -26,8 +28,16 @@ impl Bodies {
         ids.iter().map(|id| self.by_id.get(id).cloned()).collect()
     }
 
-    /// Keeps what was read.
-    pub(super) fn keep(&mut self, bodies: &[TicketBody]) {
+    /// How often all was forgotten until now: noted before bodies are read, for [`Bodies::keep`].
+    pub(super) fn cleared(&self) -> u64 {
+        self.cleared
+    }
+
+    /// Keeps what was read, unless all was forgotten since `cleared` was noted: then some of it may be deleted.
+    pub(super) fn keep(&mut self, bodies: &[TicketBody], cleared: u64) {
+        if self.cleared != cleared {
+            return;
+        }
         for body in bodies {
             if self.by_id.insert(body.id, body.clone()).is_none() {
                 self.order.push_back(body.id);
@@ -43,7 +53,7 @@ impl Bodies {
 
     /// Forgets all: some may be deleted.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { cleared: self.cleared + 1, ..Self::default() };
     }
 }
 
@@ -67,19 +77,31 @@ mod tests {
     #[test]
     fn all_are_there_or_none_and_the_oldest_make_room() {
         let mut bodies = Bodies::default();
-        bodies.keep(&[body(1, 10), body(2, 10)]);
+        bodies.keep(&[body(1, 10), body(2, 10)], 0);
         assert_eq!(bodies.all(&[TicketId(2), TicketId(1)]), Some(vec![body(2, 10), body(1, 10)]));
         assert_eq!(bodies.all(&[TicketId(1), TicketId(3)]), None);
-        bodies.keep(&[body(1, 10)]);
+        bodies.keep(&[body(1, 10)], 0);
         assert_eq!((bodies.order.len(), bodies.bytes), (2, 24), "kept once");
         for id in 3..=100 {
-            bodies.keep(&[body(id, BYTES / 10)]);
+            bodies.keep(&[body(id, BYTES / 10)], 0);
         }
         assert!(bodies.bytes <= BYTES && bodies.by_id.len() == 9 && bodies.order.len() == 9);
         assert!(bodies.all(&[TicketId(100), TicketId(92)]).is_some() && bodies.all(&[TicketId(91)]).is_none());
-        bodies.keep(&[body(101, 2 * BYTES)]);
+        bodies.keep(&[body(101, 2 * BYTES)], 0);
         assert_eq!((bodies.by_id.len(), bodies.bytes), (0, 0), "one that is too large is not kept at all");
+        bodies.keep(&[body(102, 1)], 0);
         bodies.clear();
-        assert_eq!(bodies.all(&[]), Some(Vec::new()));
+        assert_eq!((bodies.all(&[TicketId(102)]), bodies.bytes), (None, 0));
+    }
+
+    #[test]
+    fn what_was_read_before_all_was_forgotten_is_not_kept() {
+        let mut bodies = Bodies::default();
+        let before = bodies.cleared();
+        bodies.clear();
+        bodies.keep(&[body(1, 1)], before);
+        assert_eq!(bodies.all(&[TicketId(1)]), None);
+        bodies.keep(&[body(1, 1)], bodies.cleared());
+        assert_eq!(bodies.all(&[TicketId(1)]), Some(vec![body(1, 1)]));
     }
 }

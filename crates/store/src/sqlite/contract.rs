@@ -83,12 +83,16 @@ impl Store for SqliteStore {
     }
 
     async fn bodies(&self, ids: &[TicketId]) -> Result<Vec<TicketBody>, StoreError> {
-        if let Some(bodies) = self.bodies.lock().unwrap_or_else(PoisonError::into_inner).all(ids) {
-            return Ok(bodies);
-        }
+        let cleared = {
+            let kept = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(bodies) = kept.all(ids) {
+                return Ok(bodies);
+            }
+            kept.cleared()
+        };
         let ids = ids.to_vec();
         let bodies = self.read(move |store| lanes::bodies(store, &ids)).await?;
-        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).keep(&bodies);
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).keep(&bodies, cleared);
         Ok(bodies)
     }
 
@@ -213,7 +217,9 @@ impl Store for SqliteStore {
 
     async fn purge(&self, before: Wall, limit: usize) -> Result<usize, StoreError> {
         let purged = self.purge_some(before, limit).await?;
-        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if purged > 0 {
+            self.bodies.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         Ok(purged)
     }
 }

@@ -37,7 +37,10 @@ async fn only_old_and_finished_rows_go(store: &dyn Store) {
     store.receive(vec![new_ticket(4, "m4", "SNR|4"), new_ticket(5, "m5", "SNR|5")]).await.unwrap();
     let dismiss = Act::Dismiss { reason: String::new() };
     store.act(OriginId(Uuid::from_u128(4)), dismiss, "ana", Wall(5)).await.unwrap();
+    let ids: Vec<_> = everything(store).await.iter().map(|view| view.row.id).collect();
+    store.bodies(&ids).await.unwrap();
     assert_eq!(store.purge(Wall(20), 100).await.unwrap(), 2);
+    assert!(store.bodies(&ids).await.is_err(), "bodies of purged rows are gone, also for one who read them before");
     assert_eq!(origins(store).await, [5, 3, 2]);
     assert_eq!(store.purge(Wall(20), 100).await.unwrap(), 0);
 }
