@@ -9,6 +9,7 @@
 //! read as far as its syntax only: levels, numbers and escapes in it are not judged.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -120,14 +121,18 @@ impl<'a> Draft<'a> {
             Self::Object(members) => members.iter().try_for_each(|(_, draft)| take(draft)),
             Self::Value(Value::Array(items)) => items.iter().try_for_each(|item| take(&Draft::Value(item))),
             Self::Value(Value::Object(members)) => members.values().try_for_each(|item| take(&Draft::Value(item))),
-            Self::Members(members) => members.iter().try_for_each(|(_, value)| take(&Draft::Json(value.get()))),
+            Self::Members(members) => {
+                let members = in_order(members.iter().map(|(name, value)| (name.as_ref(), *value)));
+                members.into_values().try_for_each(|value| take(&Draft::Json(value.get())))
+            }
             Self::Json(text) if text.starts_with('[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(text).map_err(unreadable)?;
                 items.into_iter().try_for_each(|item| take(&opened(item.get())?))
             }
             Self::Json(text) if text.starts_with('{') => {
                 let members = members(text).map_err(unreadable)?;
-                members.into_iter().try_for_each(|(_, value)| take(&Draft::Json(value.get())))
+                let members = in_order(members.iter().map(|(name, value)| (name.as_ref(), *value)));
+                members.into_values().try_for_each(|value| take(&Draft::Json(value.get())))
             }
             other => Err(RunFault(format!("cannot use {} as iterable (array or object)", other.kind()))),
         }
@@ -210,6 +215,11 @@ fn write_object<'d>(members: impl Iterator<Item = (&'d str, Draft<'d>)>, out: &m
     }
     out.push(b'}');
     Ok(())
+}
+
+/// Members as the built object has them: by name, and of several of one name the last.
+fn in_order<'m>(members: impl Iterator<Item = (&'m str, &'m RawValue)>) -> BTreeMap<&'m str, &'m RawValue> {
+    members.collect()
 }
 
 fn read(text: &str) -> Result<Value, RunFault> {

@@ -330,6 +330,21 @@ fn the_built_in_requests_build_no_ticket() {
 }
 
 #[test]
+fn members_of_a_draft_are_those_of_the_object_in_their_order() {
+    let object = r#"{"b":1,"a":2,"a":{"c":1,"c":3}}"#;
+    let above = format!("{{\"x\":{object}}}");
+    for (filter, text) in [(".[]", object), (".x[]", above.as_str()), (".a.c", object), (".x.a.c", &above)] {
+        let filter = Filter::compile(filter).unwrap();
+        let value: Value = serde_json::from_str(text).unwrap();
+        for draft in [Draft::stored(text).unwrap(), Draft::Json(text)] {
+            assert_eq!(filter.run_draft(&draft, 8).unwrap(), filter.run(&value, 8).unwrap());
+            let written = |written: Result<Vec<u8>, RunFault>| written.map(String::from_utf8).ok();
+            assert_eq!(written(filter.write_draft(&draft)), written(filter.write(&value)));
+        }
+    }
+}
+
+#[test]
 fn what_is_no_json_is_no_draft() {
     for text in ["", "{", "{\"a\":}", "{} x", "[1", "nul", "{\"a\":1,}"] {
         assert!(Draft::stored(text).is_err(), "{text}");
