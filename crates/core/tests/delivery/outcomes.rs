@@ -383,3 +383,18 @@ fn an_item_that_cannot_be_encoded_is_an_error_and_its_neighbours_go() {
     world.finish(60 * SECOND);
     assert_eq!(world.state(id), State::Completed);
 }
+
+#[test]
+fn a_request_that_cannot_be_built_at_all_makes_its_rows_wait() {
+    let mut world = World::new(22);
+    let id = receive(&mut world, "north", 20);
+    world.encodes_nothing = true;
+    world.run_for(30 * SECOND);
+    let row = world.row(id);
+    assert!(row.state.is_open() && row.due_at.is_some(), "{row:?}");
+    assert_eq!(row.reason.as_deref(), Some("its request can't be built: a field is too long"));
+    assert_eq!(world.reported(|report| matches!(report, Report::CommitFailed { .. })), 0);
+    world.encodes_nothing = false;
+    world.finish(300 * SECOND);
+    assert_eq!(world.remote('A').tickets.len(), 20);
+}

@@ -109,7 +109,7 @@ enum Request {
 /// A cheap handle to a running service.
 #[derive(Clone)]
 pub struct DeliveryHandle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     requests: mpsc::Sender<Request>,
 }
 

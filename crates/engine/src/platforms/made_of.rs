@@ -60,7 +60,7 @@ fn references(settings: &PlatformSettings) -> Vec<Option<&SecretReference>> {
 }
 
 /// What stands in the connector file; nothing for one that cannot be read, which loading it says.
-fn connector_file(platform: &Platform) -> String {
+pub(crate) fn connector_file(platform: &Platform) -> String {
     let PlatformSettings::Connector(settings) = &platform.settings else { return String::new() };
     read_source(&settings.file.to_string()).unwrap_or_default()
 }

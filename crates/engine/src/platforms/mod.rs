@@ -17,10 +17,12 @@ use ticketbridge_config::Config;
 use ticketbridge_config::sections::Platform as PlatformConfig;
 use ticketbridge_config::sections::platforms::PlatformSettings;
 use ticketbridge_core::ticket::PlatformName;
+#[cfg(test)]
+use ticketbridge_platforms::Platform;
 use ticketbridge_platforms::http::ExchangeObserver;
 
 pub use handle::PlatformHandle;
-pub(crate) use made_of::MadeOf;
+pub(crate) use made_of::{MadeOf, connector_file};
 
 /// All platforms of a configuration.
 pub struct PlatformSet {
@@ -70,6 +72,15 @@ impl PlatformSet {
             loaded: loaded.map(|(name, loaded)| (name.clone(), loaded.clone())).collect(),
             made_of: made_of.map(|(name, made_of)| (name.clone(), *made_of)).collect(),
         }
+    }
+
+    /// These platforms, each behind what a test makes of it.
+    #[cfg(test)]
+    pub(crate) fn behind(mut self, wrap: impl Fn(Arc<dyn Platform>) -> Arc<dyn Platform>) -> Self {
+        for handle in self.loaded.values_mut().flatten() {
+            handle.platform = wrap(Arc::clone(&handle.platform));
+        }
+        self
     }
 
     /// What a platform was made of.
