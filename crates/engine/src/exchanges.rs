@@ -1,17 +1,18 @@
 //! Keeping what is exchanged with platforms, and how they were, for people: `explain`, the *Stream Viewer*.
 //!
 //! Guarantees:
-//! * **Nobody waits for it and nothing fails by it.** [`ExchangeObserver::observe`] puts the record into a bounded queue
-//!   and returns; bodies are shared, not copied. One thread masks and writes. A file that cannot be used is said once a
+//! * **Nobody waits for it and nothing fails by it.** [`ExchangeObserver::observe`] puts the record into a queue with
+//!   bounded room for records and returns; bodies are shared, not copied. One thread masks and writes. A file that cannot be used is said once a
 //!   minute and tried again.
-//! * **What is missing is said.** Exchanges that find the queue full, or a disk that takes none, are counted
+//! * **What is missing is said.** Exchanges that find no room in the queue, or a disk that takes none, are counted
 //!   (`ticketbridge_exchanges_dropped_total`) and leave an event with their number and time.
 //! * **No secret and, where the platform is about people, no personal data**: only masked text comes out of a record.
 //! * **Failures are told in full.** What got no answer, a status of 400 or more, an answer with a refusal inside, and
 //!   look-ups after an unclear answer keep their bodies, up to [`FAILED_SHARE`] times the budget. Others do so as long as
 //!   `retention.exchanges_rate` bytes per second are not used up; above it only their heads are kept.
 //!
-//! Limits: 4,096 records or 32 MiB of bodies wait to be written; 256 bodies (32 MiB) are held back for the case that a
+//! Limits: 4,096 records or 32 MiB of bodies wait to be written. What happened to platforms, refusals and new limits
+//! always find room: they are small, and come at most as often as requests are answered; 256 bodies (32 MiB) are held back for the case that a
 //! refusal is found in them; up to a second's budget at once.
 //!
 //! Cost, measured by `what_it_costs` in `tests/exchanges.rs` with 600 exchanges per second of 80 kB each way, the traffic of
@@ -24,7 +25,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -34,16 +35,14 @@ use ticketbridge_core::ticket::BackendName;
 use ticketbridge_core::time::Wall;
 use ticketbridge_platforms::http::{ExchangeObserver, ExchangeRecord};
 use ticketbridge_store::StoreError;
-use ticketbridge_store::exchanges::{Bounds, EventKind, ExchangeReader, NewPlatformEvent};
+use ticketbridge_store::exchanges::{Bounds, EventKind, ExchangeReader, PlatformEvent};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::events::Events;
 
 pub use budget::FAILED_SHARE;
-pub use view::{
-    ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeQuery, ExchangeView, exchange, exchanges, pretty,
-};
+pub use view::{ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeView, exchange, exchanges, pretty};
 
 /// Records that wait to be written.
 const QUEUE: usize = 4_096;
@@ -75,7 +74,7 @@ pub struct Exchanges(Option<Arc<Recorder>>);
 struct Recorder {
     path: PathBuf,
     clock: Clock,
-    inbox: SyncSender<Message>,
+    inbox: Sender<Message>,
     pressure: Arc<Pressure>,
     /// Which backends were on when they were last looked at.
     processing: Mutex<BTreeMap<BackendName, bool>>,
@@ -84,6 +83,8 @@ struct Recorder {
 /// How full the queue is, and what did not fit.
 #[derive(Default)]
 struct Pressure {
+    /// Records that wait.
+    records: AtomicUsize,
     /// Bytes of bodies that wait.
     waiting: AtomicUsize,
     /// Records that were dropped and not told yet.
@@ -95,7 +96,7 @@ struct Pressure {
 enum Message {
     Exchange { at: Wall, record: Box<ExchangeRecord> },
     Refused(BatchId),
-    Event(NewPlatformEvent),
+    Event(PlatformEvent),
     Limits(Limits),
     Flush(oneshot::Sender<()>),
 }
@@ -108,7 +109,7 @@ impl Exchanges {
 
     /// Keeps exchanges in the file at `path`. Starts the thread; never fails.
     pub fn start(path: PathBuf, limits: Limits, clock: Clock) -> Self {
-        let (inbox, messages) = sync_channel(QUEUE);
+        let (inbox, messages) = channel();
         let pressure = Arc::new(Pressure::default());
         let writer = writer::Writer::new(path.clone(), limits, clock.clone(), Arc::clone(&pressure));
         let thread = std::thread::Builder::new().name(String::from("exchanges"));
@@ -188,7 +189,7 @@ impl Exchanges {
     pub async fn flush(&self) {
         let (written, wait) = oneshot::channel();
         self.send(Message::Flush(written));
-        // A writer that is stuck, or a full queue: what is there is read.
+        // A writer that is stuck: what is there is read.
         let _late = tokio::time::timeout(FLUSH, wait).await;
     }
 
@@ -207,25 +208,38 @@ impl Exchanges {
         let Some(recorder) = &self.0 else { return };
         let at = recorder.clock.now().wall;
         let until = length.map(|length| at.after(length));
-        self.send(Message::Event(NewPlatformEvent { at, until, kind, about: about.to_owned(), text }));
+        self.send(Message::Event(PlatformEvent { at, until, kind, about: about.to_owned(), text }));
     }
 
     fn send(&self, message: Message) {
         let Some(recorder) = &self.0 else { return };
-        let size = match &message {
-            Message::Exchange { record, .. } => record.bodies.size(),
-            _ => 0,
-        };
-        let pressure = &recorder.pressure;
-        let waiting = pressure.waiting.fetch_add(size, Ordering::Relaxed);
-        let has_room = size == 0 || waiting.saturating_add(size) <= MAX_WAITING;
-        let refused = if has_room { recorder.inbox.try_send(message).err() } else { Some(TrySendError::Full(message)) };
-        if let Some(TrySendError::Full(message) | TrySendError::Disconnected(message)) = refused {
-            pressure.waiting.fetch_sub(size, Ordering::Relaxed);
-            if matches!(message, Message::Exchange { .. }) {
-                pressure.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        if let Message::Exchange { record, .. } = &message
+            && !recorder.pressure.takes(record.bodies.size())
+        {
+            return;
         }
+        // Without its thread, which ends last, nobody would read it.
+        let _gone = recorder.inbox.send(message);
+    }
+}
+
+impl Pressure {
+    /// Makes room for a record with so many bytes of bodies; or counts it as dropped.
+    fn takes(&self, size: usize) -> bool {
+        let records = self.records.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.waiting.fetch_add(size, Ordering::Relaxed);
+        let has_room = records < QUEUE && (size == 0 || waiting.saturating_add(size) <= MAX_WAITING);
+        if !has_room {
+            self.taken(size);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    /// A record with so many bytes of bodies waits no longer.
+    fn taken(&self, size: usize) {
+        self.records.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.fetch_sub(size, Ordering::Relaxed);
     }
 }
 
@@ -256,5 +270,48 @@ impl ExchangeObserver for Both {
     fn observe(&self, record: ExchangeRecord) {
         self.0.observe(record.clone());
         self.1.observe(record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use ticketbridge_core::ticket::PlatformName;
+    use ticketbridge_platforms::http::{Bodies, Capture, Purpose, Redactor};
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_drops_exchanges_and_nothing_else() {
+        let (inbox, messages) = channel();
+        let pressure = Arc::new(Pressure::default());
+        let (path, clock) = (PathBuf::new(), Clock::start());
+        let recorder = Recorder { path, clock, inbox, pressure: Arc::clone(&pressure), processing: Mutex::default() };
+        let exchanges = Exchanges(Some(Arc::new(recorder)));
+        let body = Bytes::from_static(b"body");
+        for _ in 0..QUEUE + 3 {
+            exchanges.observe(ExchangeRecord {
+                platform: String::from("sfyc"),
+                purpose: Purpose::Other,
+                method: String::from("GET"),
+                target: String::from("/"),
+                status: Some(200),
+                latency: Duration::ZERO,
+                bodies: Bodies::new(body.clone(), body.clone(), Redactor::default(), Capture::Whole),
+                fault: String::new(),
+            });
+        }
+        exchanges.report(&Report::BreakerClosed { platform: PlatformName::new("sfyc") });
+        exchanges.refused(BatchId(7));
+        let bounds = Bounds { age: Duration::from_hours(1), size: 1 << 20 };
+        exchanges.set_limits(Limits { bounds, rate: 1 });
+        assert_eq!(pressure.dropped.load(Ordering::Relaxed), 3);
+        let all: Vec<Message> = messages.try_iter().collect();
+        let (records, others) = all.split_at(QUEUE);
+        assert!(records.iter().all(|message| matches!(message, Message::Exchange { .. })));
+        let [Message::Event(event), Message::Refused(BatchId(7)), Message::Limits(_)] = others else {
+            panic!("{} others came through", others.len())
+        };
+        assert_eq!(event.kind, EventKind::BreakerClosed);
     }
 }

@@ -24,7 +24,7 @@ use ticketbridge_core::time::Wall;
 use ticketbridge_store::exchanges::{About, EventKind, Exchange, ExchangeId, ExchangeReader, PlatformEvent, Subject};
 use ticketbridge_store::{Store, StoreError, TicketView};
 
-use crate::exchanges::{ExchangeDetail, Exchanges, pretty, read_at};
+use crate::exchanges::{ExchangeDetail, Exchanges, FAILED_SHARE, read_at};
 use crate::view::{Moment, TicketSummary, TimelineEntry, moments};
 
 pub use came_from::{CameFrom, Evidence as NetworkEvidence, RunView};
@@ -205,7 +205,8 @@ fn read_evidence(reader: &ExchangeReader, view: &TicketView, moments: &[Moment])
     for moment in moments {
         if let TimelineEntry::Request { batch, operation, .. } = &moment.entry {
             let found = reader.of_batch(ticketbridge_core::delivery::BatchId(*batch))?;
-            let details = found.into_iter().map(|exchange| Ok((exchange.clone(), detail(reader, exchange)?)));
+            let details =
+                found.into_iter().map(|exchange| Ok((exchange.clone(), ExchangeDetail::read(reader, exchange)?)));
             requests.push(details.collect::<Result<Vec<_>, StoreError>>()?);
             if matches!(operation, Operation::CreateTicket | Operation::AddNote) {
                 let last = reader.of_retrievals(view.platform.as_str(), before, moment.at, 1)?.pop();
@@ -242,12 +243,6 @@ fn read_evidence(reader: &ExchangeReader, view: &TicketView, moments: &[Moment])
     }
     let (since, events) = (Some(reader.since()?), reader.events()?);
     Ok(Evidence { since, events, requests, look_ups, compared, fault: None })
-}
-
-fn detail(reader: &ExchangeReader, exchange: Exchange) -> Result<ExchangeDetail, StoreError> {
-    let bodies = reader.bodies(exchange.id)?;
-    let (request, answer) = bodies.map(|bodies| (pretty(&bodies.request), pretty(&bodies.answer))).unzip();
-    Ok(ExchangeDetail { exchange: exchange.into(), request, answer })
 }
 
 /// What an answer shows of a ticket. One that was cut tells only what it still has.
@@ -307,12 +302,15 @@ fn not_kept(
     now: Wall,
 ) -> Option<String> {
     if !exchanges.is_empty() {
-        let heads = exchanges.iter().any(|(_, detail)| detail.request.is_none());
-        return heads.then(|| {
+        let heads = || exchanges.iter().filter(|(_, detail)| detail.request.is_none());
+        let why = if heads().any(|(exchange, _)| exchange.failed) {
+            format!("more failed per second than {FAILED_SHARE} times `retention.exchanges_rate` lets keep")
+        } else {
             String::from(
                 "more was exchanged per second than `retention.exchanges_rate` lets keep, and all of it went well",
             )
-        });
+        };
+        return heads().next().map(|_| why);
     }
     if let Some(fault) = fault {
         return Some(fault.to_owned());

@@ -44,6 +44,7 @@ pub use backends::{BackendChange, SettingFault, backend, backends, change_backen
 pub use errors::{
     ErrorGroup, ErrorGroups, MAX_ERRORS, PreviewedRequest, RedrivePreview, error_groups, preview_redrive, redrive_group,
 };
+pub(crate) use filter::check;
 pub use filter::{FilterFault, MAX_FILTER_TEXT, MAX_FILTER_VALUES, TicketQuery};
 pub use offloads::{
     BadFileName, CountersView, FileResult, FileView, MAX_FILE_NAME, OffloadReport, OffloadView, OffloadsView,

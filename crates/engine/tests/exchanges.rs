@@ -13,7 +13,7 @@ use ticketbridge_core::delivery::{BatchId, Report};
 use ticketbridge_core::effect::{Query, TicketLookUp};
 use ticketbridge_core::ticket::{DedupeKey, OriginId, PlatformName};
 use ticketbridge_engine::clock::Clock;
-use ticketbridge_engine::exchanges::{ExchangeQuery, Exchanges, Limits, exchange, exchanges};
+use ticketbridge_engine::exchanges::{Exchanges, Limits, exchange, exchanges};
 use ticketbridge_platforms::HttpCall;
 use ticketbridge_platforms::http::{
     Auth, Bodies, Capture, ClientSettings, ExchangeObserver, ExchangeRecord, HttpClient, Purpose, Redactor, Secret,
@@ -89,7 +89,7 @@ async fn neither_a_secret_nor_a_person_reaches_the_file() {
         let call = HttpCall { method: Method::POST, target, body: Some(Bytes::from(body.to_string())) };
         client.send(&call, SendOptions::within(Duration::from_secs(30))).await;
     }
-    let page = exchanges(&kept, ExchangeQuery::default(), 10, None).await.unwrap();
+    let page = exchanges(&kept, ExchangeFilter::default(), 10, None).await.unwrap();
     assert_eq!(page.items.len(), 2);
     for item in &page.items {
         assert!(item.failed && item.kept == Kept::Whole, "{item:?}");
@@ -162,6 +162,22 @@ async fn what_finds_no_room_is_counted_and_said_and_nobody_waits() {
 }
 
 #[tokio::test]
+async fn exchanges_that_are_in_the_file_are_never_told_as_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (kept, path) = start(folder.path(), 1 << 20);
+    kept.observe(record(Purpose::Write(BatchId(1)), Some(200), "body"));
+    kept.flush().await;
+    // What is in the file cannot be changed any more; what is new can be added.
+    let refusing = "CREATE TRIGGER refusing BEFORE UPDATE ON exchange BEGIN SELECT RAISE(ABORT, 'a test'); END";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(refusing).unwrap();
+    kept.refused(BatchId(1));
+    kept.observe(record(Purpose::Write(BatchId(2)), Some(200), "body"));
+    assert_eq!(all(&kept).await.len(), 2);
+    let events = kept.read(|reader| reader.unwrap().events()).await.unwrap();
+    assert!(events.iter().all(|event| event.kind != EventKind::ExchangesLost), "{events:?}");
+}
+
+#[tokio::test]
 async fn without_a_place_for_the_file_everything_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not").join("there.db");
@@ -170,13 +186,13 @@ async fn without_a_place_for_the_file_everything_goes_on() {
         kept.observe(record(Purpose::Other, Some(200), "body"));
     }
     kept.flush().await;
-    let page = exchanges(&kept, ExchangeQuery::default(), 10, None).await.unwrap();
+    let page = exchanges(&kept, ExchangeFilter::default(), 10, None).await.unwrap();
     assert_eq!(page.items, []);
     let off = Exchanges::off();
     off.observe(record(Purpose::Other, Some(200), "body"));
     assert!(off.observer().is_none());
     off.flush().await;
-    assert_eq!(exchanges(&off, ExchangeQuery::default(), 10, None).await.unwrap().items, []);
+    assert_eq!(exchanges(&off, ExchangeFilter::default(), 10, None).await.unwrap().items, []);
 }
 
 #[tokio::test]
@@ -186,14 +202,14 @@ async fn pages_of_the_stream_viewer_are_checked() {
     for _ in 0..5 {
         kept.observe(record(Purpose::Other, Some(200), "{\"a\":1}"));
     }
-    let first = exchanges(&kept, ExchangeQuery::default(), 3, None).await.unwrap();
-    let second = exchanges(&kept, ExchangeQuery::default(), 3, first.next.as_deref()).await.unwrap();
+    let first = exchanges(&kept, ExchangeFilter::default(), 3, None).await.unwrap();
+    let second = exchanges(&kept, ExchangeFilter::default(), 3, first.next.as_deref()).await.unwrap();
     assert_eq!((first.items.len(), second.items.len(), second.next), (3, 2, None));
     for (limit, cursor) in [(0, None), (501, None), (1, Some("nonsense")), (1, Some(""))] {
-        assert!(exchanges(&kept, ExchangeQuery::default(), limit, cursor).await.is_err(), "{limit} {cursor:?}");
+        assert!(exchanges(&kept, ExchangeFilter::default(), limit, cursor).await.is_err(), "{limit} {cursor:?}");
     }
-    for text in [String::new(), "x".repeat(201)] {
-        let query = ExchangeQuery { text: Some(text), ..ExchangeQuery::default() };
+    for text in [String::new(), String::from(" "), "x".repeat(201)] {
+        let query = ExchangeFilter { text: Some(text), ..ExchangeFilter::default() };
         assert!(exchanges(&kept, query, 10, None).await.is_err());
     }
 }

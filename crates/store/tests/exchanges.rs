@@ -12,7 +12,7 @@ use ticketbridge_core::ticket::OriginId;
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::exchanges::{
     About, Bounds, EventKind, ExchangeBodies, ExchangeFilter, ExchangeId, ExchangeReader, ExchangeStore, Kept,
-    NewExchange, NewPlatformEvent, Subject, path_beside,
+    NewExchange, PlatformEvent, Subject, path_beside,
 };
 use uuid::Uuid;
 
@@ -194,8 +194,7 @@ fn what_is_too_old_goes_and_no_number_comes_twice() {
             &(1..=20).map(|number| NewExchange { at: Wall(number * 1_000), ..exchange(number) }).collect::<Vec<_>>(),
         )
         .unwrap();
-    let event =
-        |at, kind| NewPlatformEvent { at: Wall(at), until: None, kind, about: String::new(), text: String::new() };
+    let event = |at, kind| PlatformEvent { at: Wall(at), until: None, kind, about: String::new(), text: String::new() };
     store.add_events(&[event(1_000, EventKind::Started), event(15_000, EventKind::Stopped)]).unwrap();
     store.purge(Wall(20_000)).unwrap();
     let reader = place.reader();
@@ -210,7 +209,7 @@ fn what_is_too_old_goes_and_no_number_comes_twice() {
 fn a_pause_within_a_pause_prolongs_it() {
     let place = Place::new();
     let mut store = place.open(BOUNDS);
-    let pause = |at: i64, until: i64, about: &str| NewPlatformEvent {
+    let pause = |at: i64, until: i64, about: &str| PlatformEvent {
         at: Wall(at),
         until: Some(Wall(until)),
         kind: EventKind::Paused,
@@ -234,8 +233,8 @@ fn a_pause_within_a_pause_prolongs_it() {
 fn events_are_bounded_by_number() {
     let place = Place::new();
     let mut store = place.open(BOUNDS);
-    let events: Vec<NewPlatformEvent> = (0..12_000)
-        .map(|at| NewPlatformEvent {
+    let events: Vec<PlatformEvent> = (0..12_000)
+        .map(|at| PlatformEvent {
             at: Wall(at),
             until: None,
             kind: EventKind::BreakerOpened,

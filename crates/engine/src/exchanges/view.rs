@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use ticketbridge_store::StoreError;
-use ticketbridge_store::exchanges::{About, Exchange, ExchangeFilter, ExchangeId, Kept};
+use ticketbridge_store::exchanges::{About, Exchange, ExchangeFilter, ExchangeId, ExchangeReader, Kept};
 
 use super::Exchanges;
-use crate::view::{FilterFault, MAX_FILTER_TEXT};
+use crate::view::{FilterFault, check};
 
 /// Indentation of a pretty body; deeper levels than this are not indented further.
 const DEEPEST: usize = 32;
@@ -71,6 +71,15 @@ pub struct ExchangeDetail {
     pub answer: Option<String>,
 }
 
+impl ExchangeDetail {
+    /// An exchange with what is kept of its bodies.
+    pub(crate) fn read(reader: &ExchangeReader, exchange: Exchange) -> Result<Self, StoreError> {
+        let bodies = reader.bodies(exchange.id)?;
+        let (request, answer) = bodies.map(|bodies| (pretty(&bodies.request), pretty(&bodies.answer))).unzip();
+        Ok(Self { exchange: exchange.into(), request, answer })
+    }
+}
+
 /// A page of exchanges, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExchangePage {
@@ -78,17 +87,6 @@ pub struct ExchangePage {
     pub items: Vec<ExchangeView>,
     /// Where the next page begins; null: this was the last one.
     pub next: Option<String>,
-}
-
-/// Which exchanges are wanted, as given in a query string.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExchangeQuery {
-    /// With this platform.
-    pub platform: Option<String>,
-    /// Only those that failed.
-    pub failed: bool,
-    /// With this text in method, address, fault or a kept body, ignoring ASCII case.
-    pub text: Option<String>,
 }
 
 /// Why a page cannot be had.
@@ -117,7 +115,7 @@ const MAX_PAGE: usize = 500;
 /// somebody pages neither repeat nor hide others.
 pub async fn exchanges(
     kept: &Exchanges,
-    query: ExchangeQuery,
+    filter: ExchangeFilter,
     limit: usize,
     cursor: Option<&str>,
 ) -> Result<ExchangePage, ExchangePageFault> {
@@ -125,15 +123,9 @@ pub async fn exchanges(
         return Err(ExchangePageFault::Limit(limit));
     }
     let before = cursor.map(|text| read_cursor(text).ok_or(ExchangePageFault::Cursor)).transpose()?;
-    for (name, text) in [("platform", &query.platform), ("text", &query.text)] {
-        match text.as_ref().map(|text| text.chars().count()) {
-            Some(0) => return Err(FilterFault::Empty(name).into()),
-            Some(length) if length > MAX_FILTER_TEXT => return Err(FilterFault::Long { name, length }.into()),
-            _ => {}
-        }
+    for (name, text) in [("platform", &filter.platform), ("text", &filter.text)] {
+        text.as_deref().map_or(Ok(()), |text| check(name, text))?;
     }
-    let ExchangeQuery { platform, failed, text } = query;
-    let filter = ExchangeFilter { platform, failed, text };
     let mut found = kept
         .read(move |reader| reader.map_or_else(|| Ok(Vec::new()), |reader| reader.page(&filter, before, limit + 1)))
         .await?;
@@ -148,9 +140,7 @@ pub async fn exchange(kept: &Exchanges, id: ExchangeId) -> Result<Option<Exchang
     kept.read(move |reader| {
         let Some(reader) = reader else { return Ok(None) };
         let Some(exchange) = reader.exchange(id)? else { return Ok(None) };
-        let bodies = reader.bodies(id)?;
-        let (request, answer) = bodies.map(|bodies| (pretty(&bodies.request), pretty(&bodies.answer))).unzip();
-        Ok(Some(ExchangeDetail { exchange: exchange.into(), request, answer }))
+        ExchangeDetail::read(reader, exchange).map(Some)
     })
     .await
 }

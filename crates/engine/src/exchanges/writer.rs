@@ -14,7 +14,7 @@ use ticketbridge_core::time::{Mono, Wall};
 use ticketbridge_platforms::http::{Bodies, ExchangeRecord, Purpose};
 use ticketbridge_store::StoreError;
 use ticketbridge_store::exchanges::{
-    About, EventKind, ExchangeBodies, ExchangeId, ExchangeStore, NewExchange, NewPlatformEvent, Subject,
+    About, EventKind, ExchangeBodies, ExchangeId, ExchangeStore, NewExchange, PlatformEvent, Subject,
 };
 use tokio::sync::oneshot;
 
@@ -46,6 +46,8 @@ pub(super) struct Writer {
     late_bytes: usize,
     /// When the last group was written: what was dropped since was dropped after it.
     written_at: Wall,
+    /// When it was last said that something could not be kept.
+    said_at: Option<Mono>,
 }
 
 /// What is written together.
@@ -53,7 +55,7 @@ pub(super) struct Writer {
 struct Group {
     exchanges: Vec<(Wall, ExchangeRecord)>,
     refused: BTreeSet<BatchId>,
-    events: Vec<NewPlatformEvent>,
+    events: Vec<PlatformEvent>,
     flushed: Vec<oneshot::Sender<()>>,
 }
 
@@ -71,6 +73,7 @@ impl Writer {
             late: VecDeque::new(),
             late_bytes: 0,
             written_at: now.wall,
+            said_at: None,
         }
     }
 
@@ -113,7 +116,7 @@ impl Writer {
     fn take(&mut self, message: Message, group: &mut Group) {
         match message {
             Message::Exchange { at, record } => {
-                self.pressure.waiting.fetch_sub(record.bodies.size(), Ordering::Relaxed);
+                self.pressure.taken(record.bodies.size());
                 group.exchanges.push((at, *record));
             }
             Message::Refused(batch) => {
@@ -143,14 +146,14 @@ impl Writer {
             let count = exchanges.len() as u64;
             if let Err(error) = self.write_exchanges(exchanges, &refused, now.mono) {
                 lost += count;
-                warn(&error);
+                self.warn(&error);
             }
         } else {
             lost += exchanges.len() as u64;
         }
         if lost > 0 {
             counter!("ticketbridge_exchanges_dropped_total").increment(lost);
-            events.push(NewPlatformEvent {
+            events.push(PlatformEvent {
                 at: self.written_at,
                 until: Some(now.wall),
                 kind: EventKind::ExchangesLost,
@@ -161,7 +164,7 @@ impl Writer {
         if let (Some(store), false) = (&mut self.store, events.is_empty())
             && let Err(error) = store.add_events(&events)
         {
-            warn(&error);
+            self.warn(&error);
         }
         self.written_at = now.wall;
         for written in flushed {
@@ -198,7 +201,11 @@ impl Writer {
                 self.hold_back(batch, id, bodies);
             }
         }
-        self.write_refused(refused, now)
+        if let Err(error) = self.write_refused(refused, now) {
+            // The exchanges of this group are in the file: none is lost.
+            self.warn(&error);
+        }
+        Ok(())
     }
 
     /// Bodies, or the mark of a failure, for earlier writes in whose answers something was refused.
@@ -279,20 +286,27 @@ impl Writer {
                     }
                     self.store = Some(opened.store);
                 }
-                Err(error) => warn(&error),
+                Err(error) => self.warn(&error),
             }
         }
         if let Some(store) = &mut self.store {
-            if let Err(error) = store.purge(now) {
-                warn(&error);
-            }
+            let purged = store.purge(now);
             gauge!("ticketbridge_exchanges_bytes").set(store.size() as f64);
+            if let Err(error) = purged {
+                self.warn(&error);
+            }
         }
     }
-}
 
-fn warn(error: &StoreError) {
-    tracing::warn!(error = %error, "Exchanges could not be kept; delivery goes on.");
+    /// Says that something could not be kept, once a minute.
+    fn warn(&mut self, error: &StoreError) {
+        let now = self.clock.now().mono;
+        if self.said_at.is_some_and(|at| now.since(at) < TIDY) {
+            return;
+        }
+        self.said_at = Some(now);
+        tracing::warn!(error = %error, "Exchanges could not be kept; delivery goes on.");
+    }
 }
 
 fn texts(bodies: &Bodies) -> ExchangeBodies {
@@ -333,4 +347,61 @@ fn about(purpose: &Purpose) -> (About, Option<BatchId>, Vec<Subject>) {
         }
     };
     (about, None, subjects.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use ticketbridge_store::exchanges::Bounds;
+    use tracing::span;
+
+    use super::*;
+
+    /// Counts what is said.
+    struct Counts(Arc<AtomicUsize>);
+
+    impl tracing::Subscriber for Counts {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            if *event.metadata().level() == tracing::Level::WARN {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    #[test]
+    fn that_nothing_can_be_written_is_said_once_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("exchanges.db");
+        let limits = Limits { bounds: Bounds { age: Duration::from_hours(1), size: 1 << 20 }, rate: 1 };
+        let mut writer = Writer::new(path.clone(), limits, Clock::start(), Arc::default());
+        writer.tidy();
+        let refusing = "CREATE TRIGGER refusing BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'a test'); END";
+        rusqlite::Connection::open(&path).unwrap().execute_batch(refusing).unwrap();
+        let said = Arc::new(AtomicUsize::new(0));
+        tracing::subscriber::with_default(Counts(Arc::clone(&said)), || {
+            for _ in 0..3 {
+                let (at, about, text) = (Wall(0), String::new(), String::new());
+                let event = PlatformEvent { at, until: None, kind: EventKind::Started, about, text };
+                writer.write(Group { events: vec![event], ..Group::default() });
+            }
+        });
+        assert_eq!(said.load(Ordering::Relaxed), 1);
+    }
 }

@@ -76,10 +76,12 @@ impl From<RunRecord> for RunView {
     }
 }
 
-/// Where a ticket came from, as its body says. A body that only looks like a workflow manager's is a sender's message.
+/// Where a ticket came from, as its body says. A body of any other form than a workflow manager's is a sender's message. A
+/// sender can write that form, too: `run` tells whether this store built it.
 pub(super) async fn came_from(store: &dyn Store, view: &TicketView) -> Result<CameFrom, StoreError> {
     let received_at = view.body.received_at;
-    let Ok(ticket) = serde_json::from_str::<Ticket>(&view.body.body) else {
+    let built = serde_json::from_str::<Ticket>(&view.body.body).ok().filter(|ticket| ticket.schema == Ticket::SCHEMA);
+    let Some(ticket) = built else {
         let message_id = view.body.message_id.clone();
         return Ok(CameFrom::Sender { message_id, received_at: received_at.to_rfc3339() });
     };

@@ -106,8 +106,8 @@ impl Interval {
 
     fn words(&self) -> String {
         match self.until {
-            Some(until) => format!("from {} until {}", clock(self.from), clock(until)),
-            None => format!("since {}", clock(self.from)),
+            Some(until) => format!("from {} until {}", self.from.to_rfc3339(), until.to_rfc3339()),
+            None => format!("since {}", self.from.to_rfc3339()),
         }
     }
 }
@@ -386,9 +386,4 @@ async fn before_it(store: &dyn Store, view: &TicketView) -> Result<Vec<(String, 
     let rows = store.tickets(&filter, Page { before: Some(view.row.id), limit: NEIGHBOURS }).await?;
     let same = rows.into_iter().filter(|other| other.platform == view.platform);
     Ok(same.map(|other| (other.row.origin.to_string(), other.row.state, other.updated_at)).collect())
-}
-
-/// An instant without its day's milliseconds, for texts.
-fn clock(at: Wall) -> String {
-    at.to_rfc3339()
 }

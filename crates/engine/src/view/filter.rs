@@ -98,7 +98,8 @@ pub(super) fn several<'a>(name: &'static str, values: &'a [String]) -> Result<&'
     Ok(values)
 }
 
-fn check(name: &'static str, text: &str) -> Result<(), FilterFault> {
+/// Whether a value of a filter can be used.
+pub(crate) fn check(name: &'static str, text: &str) -> Result<(), FilterFault> {
     match text.chars().count() {
         _ if text.trim().is_empty() => Err(FilterFault::Empty(name)),
         length if length > MAX_FILTER_TEXT => Err(FilterFault::Long { name, length }),

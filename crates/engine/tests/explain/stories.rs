@@ -186,9 +186,6 @@ async fn a_ticket_behind_another_of_its_key_and_one_that_is_held() {
 async fn what_is_not_kept_is_said_with_its_reason() {
     let mut world = World::new();
     let id = world.receive(&ticket("noc-1"), 0).await;
-    let old = world.receive(&ticket("noc-2"), 0).await;
-    let sent = world.send(old, Operation::CreateTicket, -120_000).await;
-    drop(sent);
     let sent = world.send(id, Operation::CreateTicket, 100).await;
     let not_kept = async |world: &World, id, time| {
         let story = serde_json::to_value(world.story(id, time).await).unwrap();
@@ -198,7 +195,7 @@ async fn what_is_not_kept_is_said_with_its_reason() {
     assert_eq!(not_kept(&world, id, 600).await, "not written yet");
     let ended = not_kept(&world, id, 60_000).await;
     assert!(ended.as_str().unwrap().contains("the service ended before"), "{ended}");
-    let lost = ticketbridge_store::exchanges::NewPlatformEvent {
+    let lost = ticketbridge_store::exchanges::PlatformEvent {
         at: at(50),
         until: Some(at(300)),
         kind: EventKind::ExchangesLost,
@@ -210,8 +207,17 @@ async fn what_is_not_kept_is_said_with_its_reason() {
     assert!(lost.as_str().unwrap().starts_with("17 exchanges of that time were dropped"), "{lost}");
     world.exchanged(NewExchange { bodies: None, ..write(sent.batch, 110, "", "") });
     let rate = not_kept(&world, id, 60_000).await;
-    assert!(rate.as_str().unwrap().contains("exchanges_rate"), "{rate}");
-    // An intent from before the file was made, if its outcome came before that, too.
+    assert!(rate.as_str().unwrap().contains("exchanges_rate` lets keep, and all of it went well"), "{rate}");
+    let failed = NewExchange { bodies: None, status: Some(500), failed: true, ..write(sent.batch, 120, "", "") };
+    world.exchanged(failed);
+    let failed = not_kept(&world, id, 60_000).await;
+    assert_eq!(failed, "more failed per second than 8 times `retention.exchanges_rate` lets keep");
+    let gone = world.receive(&ticket("noc-2"), 0).await;
+    let sent = world.send(gone, Operation::CreateTicket, 20).await;
+    let outcome = Outcome::Applied { ids: RemoteIds::default() };
+    world.settle(sent, outcome, Settled::Answer, 35, |row| row.state = State::CreatingWorkOrder).await;
+    let older = not_kept(&world, gone, 60_000).await;
+    assert_eq!(older, "older than `retention.exchanges` and `retention.exchanges_size` keep");
     let file = world.path.with_extension("none");
     let none = ticketbridge_engine::explain::Source::File(file.clone());
     let story =
@@ -271,4 +277,18 @@ async fn a_ticket_is_found_by_id_message_and_number_and_by_nothing_else() {
     world.applied(second, Operation::AddNote, 300).await;
     let Match::Several(found) = find(&*world.store, "T00000001").await.unwrap() else { panic!("two rows have it") };
     assert_eq!(found.iter().map(|ticket| ticket.id).collect::<Vec<_>>(), [second, first]);
+}
+
+#[tokio::test]
+async fn a_message_of_another_form_than_a_built_ticket_is_a_senders() {
+    let mut world = World::new();
+    let mut message = built("01JD0000000000000000000001");
+    let id = world.receive(&message, 0).await;
+    let came_from =
+        async |world: &World, id| serde_json::to_value(world.story(id, 60_000).await).unwrap()["came_from"].clone();
+    assert_eq!(came_from(&world, id).await["from"], "workflow");
+    message["schema"] = "x".into();
+    message["message_id"] = "01JD0000000000000000000002".into();
+    let id = world.receive(&message, 0).await;
+    assert_eq!(came_from(&world, id).await["from"], "sender");
 }

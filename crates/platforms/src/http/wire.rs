@@ -21,7 +21,7 @@ pub(super) struct Wire {
     pub(super) mask: Arc<Mask>,
 }
 
-/// What a record says about a request. No secret may be in it but in a raw body.
+/// What a record says about a request. A raw body and the target may hold secrets: `observe` masks them.
 pub(super) struct Shown {
     pub(super) purpose: Purpose,
     pub(super) method: String,

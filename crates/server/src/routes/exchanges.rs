@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use ticketbridge_engine::exchanges::{self, ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeQuery};
+use ticketbridge_engine::exchanges::{self, ExchangeDetail, ExchangePage, ExchangePageFault};
 use ticketbridge_engine::view::DEFAULT_PAGE;
-use ticketbridge_store::exchanges::ExchangeId;
+use ticketbridge_store::exchanges::{ExchangeFilter, ExchangeId};
 
 use super::Desk;
 use crate::extract::{Answer, NoParams, Params};
@@ -18,11 +18,11 @@ pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer
         Some("true") => true,
         Some(_) => return Err(Problem::bad_request("`failed` must be true or false")),
     };
-    let query = ExchangeQuery { platform: params.one("platform")?, failed, text: params.one("text")? };
+    let filter = ExchangeFilter { platform: params.one("platform")?, failed, text: params.one("text")? };
     let limit = params.number("limit")?.unwrap_or(DEFAULT_PAGE);
     let cursor = params.one("cursor")?;
     params.finish()?;
-    let page = exchanges::exchanges(desk.app.delivery.exchanges(), query, limit, cursor.as_deref()).await?;
+    let page = exchanges::exchanges(desk.app.delivery.exchanges(), filter, limit, cursor.as_deref()).await?;
     Ok(Json(page))
 }
 

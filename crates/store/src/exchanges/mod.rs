@@ -17,9 +17,7 @@ mod write;
 use std::path::{Path, PathBuf};
 
 pub use read::{ExchangeFilter, ExchangeReader, MAX_EXCHANGES};
-pub use record::{
-    About, EventKind, Exchange, ExchangeBodies, ExchangeId, Kept, NewExchange, NewPlatformEvent, PlatformEvent, Subject,
-};
+pub use record::{About, EventKind, Exchange, ExchangeBodies, ExchangeId, Kept, NewExchange, PlatformEvent, Subject};
 pub use write::{Bounds, ExchangeStore, MAX_EVENTS, Opened};
 
 /// The file of exchanges that belongs to the main SQLite file `database`: `ticketbridge.db` →

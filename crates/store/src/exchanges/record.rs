@@ -196,22 +196,7 @@ impl EventKind {
     }
 }
 
-/// A platform event to be kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewPlatformEvent {
-    /// When.
-    pub at: Wall,
-    /// Its end, where it is known from the start.
-    pub until: Option<Wall>,
-    /// What.
-    pub kind: EventKind,
-    /// The platform or backend; empty: the service as a whole.
-    pub about: String,
-    /// Why, for people.
-    pub text: String,
-}
-
-/// A platform event as it is kept.
+/// A platform event: to be kept, or as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformEvent {
     /// When.

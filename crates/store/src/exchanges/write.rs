@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use ticketbridge_core::time::Wall;
 
 use super::database::{self, Unusable, WAL_ROOM};
-use super::record::{EventKind, ExchangeBodies, ExchangeId, Kept, NewExchange, NewPlatformEvent};
+use super::record::{EventKind, ExchangeBodies, ExchangeId, Kept, NewExchange, PlatformEvent};
 use crate::StoreError;
 
 /// Platform events kept; older ones make room.
@@ -114,7 +114,7 @@ impl ExchangeStore {
         })
     }
 
-    /// Marks an exchange, whose bodies are kept, as one in whose answer something was refused.
+    /// Marks an exchange as one in whose answer something was refused; its bodies stay as they are, kept or not.
     pub fn mark_failed(&mut self, id: ExchangeId) -> Result<(), StoreError> {
         self.write("written", |transaction| {
             transaction.prepare_cached("UPDATE exchange SET failed = 1 WHERE id = ?1")?.execute([id.0])?;
@@ -123,7 +123,7 @@ impl ExchangeStore {
     }
 
     /// Keeps platform events. A pause that begins before the last one of its platform has ended prolongs that.
-    pub fn add_events(&mut self, events: &[NewPlatformEvent]) -> Result<(), StoreError> {
+    pub fn add_events(&mut self, events: &[PlatformEvent]) -> Result<(), StoreError> {
         self.write("written", |transaction| {
             for event in events {
                 if event.kind != EventKind::Paused || !prolong(transaction, event)? {
@@ -274,7 +274,7 @@ fn insert_bodies(transaction: &Transaction<'_>, id: ExchangeId, bodies: &Exchang
 }
 
 /// Moves the end of the pause that is in force when this one begins. False: none is.
-fn prolong(transaction: &Transaction<'_>, event: &NewPlatformEvent) -> rusqlite::Result<bool> {
+fn prolong(transaction: &Transaction<'_>, event: &PlatformEvent) -> rusqlite::Result<bool> {
     let changed = transaction
         .prepare_cached(
             "UPDATE event SET until = max(until, ?1) WHERE kind = ?2 AND about = ?3 AND until >= ?4 \
