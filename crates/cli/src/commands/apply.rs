@@ -93,10 +93,12 @@ fn show(applied: &Applied) {
         );
     }
     if applied.interrupted {
-        output::talk("Interrupted: what was in flight is settled or looked up by the next `serve` or `apply`.");
+        output::talk(
+            "Interrupted: what was in flight is settled, or looked up by the next `serve`; what was not begun can be applied again.",
+        );
     }
     if applied.tickets.iter().any(|ticket| ticket.fate == Fate::Refused) {
-        output::talk("What was refused is as it was; `ticketbridge plan` shows what would be done now.");
+        output::talk("What was refused was left alone; `ticketbridge plan` shows what would be done now.");
     }
 }
 

@@ -322,6 +322,8 @@ async fn an_interrupted_application_settles_what_is_in_flight_and_the_next_one_g
     // What was begun is under way: a service's business. The rest is still as planned.
     let applied = apply(&place, &planned, &["--with-processing-off"]).await;
     assert!(matches!(applied.code, 0 | 3), "{applied:#?}");
+    let left = place.good(&["tickets", "list", "--state", "Received", "--json"]).await.json();
+    assert_eq!(left["items"], json!([]), "what was not begun is applied");
     place.good(&["backends", "set", "be-1", "processing=true"]).await;
     let bridge = Bridge::start(&place).await;
     bridge.completed(60).await;
@@ -397,4 +399,24 @@ async fn what_is_under_way_or_failed_is_listed_and_what_waits_behind_it_is_not_a
     let unclear = planned["tickets"][1]["id"].as_str().expect("an id");
     let shown = place.good(&["tickets", "show", unclear, "--json"]).await.json();
     assert_eq!(shown["state"], "CreatingTicket", "{shown:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_that_ended_in_error_is_one_in_error_also_when_the_plan_is_applied_again() {
+    let sandbox = sandbox(1).await;
+    let place = Place::on(&sandbox, Settings::default());
+    receive(&place, &tickets("PL", 2)).await;
+    let poison = Knob::PoisonItem {
+        text: String::from("PL-0002"),
+        code: String::from("INVALID_FIELD"),
+        message: String::from("not like this"),
+        retryable: false,
+    };
+    faults(&sandbox, [Rule::from(poison)]);
+    let (planned, _) = plan(&place).await;
+    for first in ["applied", "applied_before"] {
+        let applied = apply(&place, &planned, &["--with-processing-off"]).await;
+        assert_eq!(applied.code, 4, "{applied:#?}");
+        assert_eq!(fates(&applied), [pair("SNR|PL-0001", first), pair("SNR|PL-0002", "error")], "{applied:#?}");
+    }
 }

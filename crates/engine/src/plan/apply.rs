@@ -19,7 +19,7 @@ use ticketbridge_store::{Store, StoreError, TicketView};
 
 use super::collect::{Candidate, is_fresh};
 use super::keep::{self, KeptPlan, KeptTicket};
-use super::requests::{self, Outgoing};
+use super::requests;
 use super::settings::{digest_name, digests, is_active};
 use super::tell::outgoing_of;
 use super::{Intended, PlanError};
@@ -57,7 +57,7 @@ pub enum Fate {
     Applied,
     /// It was Completed before, as planned.
     AppliedBefore,
-    /// It is not what was planned any more; nothing was sent for it, or what was sent had no effect.
+    /// It is not what was planned any more; this run left nothing of it on the platform.
     Refused,
     /// It is not done: it waits for an operator, for another ticket, or was interrupted.
     Waiting,
@@ -225,7 +225,6 @@ struct Judge<'a> {
     digests: BTreeMap<String, String>,
     /// Platforms that could not be prepared, and why.
     unprepared: BTreeMap<PlatformName, String>,
-    bodies: BTreeMap<TicketId, Arc<str>>,
     /// The plan's tickets by row, and by id.
     rows: BTreeMap<TicketId, OriginId>,
     by_id: BTreeMap<OriginId, &'a KeptTicket>,
@@ -246,17 +245,10 @@ impl<'a> Judge<'a> {
                 unprepared.insert(name.clone(), why);
             }
         }
-        let mut ids = Vec::with_capacity(plan.tickets.len());
-        for ticket in &plan.tickets {
-            if options.store.ticket(ticket.id).await?.is_some() {
-                ids.push(ticket.row);
-            }
-        }
         Ok(Self {
             settings,
             digests,
             unprepared,
-            bodies: requests::bodies(&*options.store, &ids).await?,
             rows: plan.tickets.iter().map(|ticket| (ticket.row, ticket.id)).collect(),
             by_id: plan.tickets.iter().map(|ticket| (ticket.id, ticket)).collect(),
             options,
@@ -288,6 +280,9 @@ impl<'a> Judge<'a> {
             let fate = if kept { Fate::AppliedBefore } else { Fate::Refused };
             return Ok(Err((fate, format!("Completed: {}", done(row)))));
         }
+        if row.state == State::Error {
+            return Ok(Err((Fate::Error, format!("Error{}", reason(row)))));
+        }
         if let Some(why) = Self::changed(ticket, &view).or_else(|| self.unable(ticket, &view)) {
             return refused(why);
         }
@@ -304,7 +299,7 @@ impl<'a> Judge<'a> {
     /// What somebody changed of the ticket itself.
     fn changed(ticket: &KeptTicket, view: &TicketView) -> Option<String> {
         let row = &view.row;
-        let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = reason(row);
         if !row.state.is_open() {
             return Some(format!("{}{reason}", row.state));
         }
@@ -365,9 +360,7 @@ impl<'a> Judge<'a> {
     fn body_changed(&self, ticket: &KeptTicket, view: TicketView) -> Option<String> {
         let planned = ticket.body_hash.as_ref()?;
         let platform = self.options.platforms.usable(&view.platform).ok()?;
-        let candidate = Candidate { row: view.row, platform: view.platform, body: None };
-        let outgoing = outgoing_of(&candidate, &ticket.intended)?;
-        let outgoing = Outgoing { body: Arc::clone(self.bodies.get(&ticket.row)?), ..outgoing };
+        let outgoing = outgoing_of(&Candidate::of(view), &ticket.intended)?;
         match requests::hash_alone(&self.options.config, &platform, &outgoing) {
             Ok(hash) if hash == *planned => None,
             Ok(_) => Some(String::from("the body of its request is another one now")),
@@ -396,7 +389,7 @@ fn fate(
     let Some(row) = view.map(|view| &view.row) else {
         return (Fate::Refused, String::from("it went from the store meanwhile"));
     };
-    let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let reason = reason(row);
     match (row.state, standing) {
         (State::Completed, _) => (Fate::Applied, format!("Completed: {}", done(row))),
         (State::Error, _) => (Fate::Error, format!("Error{reason}")),
@@ -408,10 +401,16 @@ fn fate(
         }
         (state, Some(Standing::Waiting(Some(reason)))) => (Fate::Waiting, format!("{state}: {reason}")),
         (state, _) if interrupted => {
-            (Fate::Waiting, format!("{state}: interrupted{reason}; `serve` or `apply` goes on"))
+            let who = if is_fresh(row) { "`serve` or `apply` goes on" } else { "`serve` goes on" };
+            (Fate::Waiting, format!("{state}: interrupted{reason}; {who}"))
         }
         (state, _) => (Fate::Waiting, format!("{state}{reason}")),
     }
+}
+
+/// Why a row is as it is, behind its state.
+fn reason(row: &TicketRow) -> String {
+    row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
 }
 
 /// What a Completed row did.

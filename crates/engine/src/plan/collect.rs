@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ticketbridge_core::delivery::KnownTicket;
-use ticketbridge_core::effect::Operation;
 use ticketbridge_core::network::tickets::{MessageIdentity, TicketDraft};
 use ticketbridge_core::ticket::{
-    Attempts, DedupeKey, OperationSet, OriginId, PlatformName, State, TicketId, TicketRow, parse_intake,
+    DedupeKey, OperationSet, OriginId, PlatformName, State, TicketId, TicketRow, parse_intake,
 };
-use ticketbridge_store::{MAX_PAGE, Page, Store, StoreError, TicketFilter};
+use ticketbridge_store::{MAX_PAGE, Page, Store, StoreError, TicketFilter, TicketView};
 use uuid::Uuid;
 
 use super::{MAX_TICKETS, PlanError, PlanOptions};
@@ -26,8 +25,22 @@ const KEYS: usize = 500;
 pub(super) struct Candidate {
     pub(super) row: TicketRow,
     pub(super) platform: PlatformName,
-    /// Of a ticket that is not in the store.
-    pub(super) body: Option<Arc<str>>,
+    /// Empty where nothing is going to be sent.
+    pub(super) body: Arc<str>,
+    /// It is not in the store: files of a folder would make it.
+    pub(super) of_folder: bool,
+}
+
+impl Candidate {
+    /// One of the store.
+    pub(super) fn of(view: TicketView) -> Self {
+        Self { row: view.row, platform: view.platform, body: view.body.body, of_folder: false }
+    }
+
+    /// One of the store that is only listed.
+    fn listed(view: TicketView) -> Self {
+        Self { body: Arc::from(""), ..Self::of(view) }
+    }
 }
 
 /// All that a plan is about.
@@ -51,7 +64,7 @@ pub(super) struct Collected {
 /// Whether nothing was ever sent for a row.
 pub(super) fn is_fresh(row: &TicketRow) -> bool {
     let waits = matches!(row.state, State::Received | State::Matching);
-    waits && !row.created && row.ticket.is_none() && Operation::ALL.iter().all(|one| !row.sent.contains(*one))
+    waits && !row.created && row.ticket.is_none() && row.sent == OperationSet::default()
 }
 
 /// Reads the store, and evaluates the folder.
@@ -66,12 +79,22 @@ pub(super) async fn collect(options: &PlanOptions) -> Result<Collected, PlanErro
     let rows = collected.candidates.iter().chain(&collected.under_way);
     let keys: BTreeSet<DedupeKey> = rows.map(|candidate| candidate.row.key.clone()).collect();
     collected.ledger = ledger(store, keys).await?;
+    collected.known = canaries(store).await?;
+    Ok(collected)
+}
+
+/// The tickets of rows that were Completed, per platform, those of the newest rows first.
+async fn canaries(store: &dyn Store) -> Result<BTreeMap<PlatformName, Vec<KnownTicket>>, StoreError> {
     let done = TicketFilter { states: vec![State::Completed], ..TicketFilter::default() };
     let done = store.tickets(&done, Page { before: None, limit: COMPLETED_LOOKED_AT }).await?;
-    for ((platform, _), known) in ledger(store, done.into_iter().map(|view| view.row.key).collect()).await? {
-        collected.known.entry(platform).or_default().push(known);
+    let mut ledger = ledger(store, done.iter().map(|view| view.row.key.clone()).collect()).await?;
+    let mut canaries: BTreeMap<PlatformName, Vec<KnownTicket>> = BTreeMap::new();
+    for view in done {
+        if let Some(known) = ledger.remove(&(view.platform.clone(), view.row.key)) {
+            canaries.entry(view.platform).or_default().push(known);
+        }
     }
-    Ok(collected)
+    Ok(canaries)
 }
 
 async fn open_rows(store: &dyn Store, collected: &mut Collected) -> Result<(), StoreError> {
@@ -83,13 +106,12 @@ async fn open_rows(store: &dyn Store, collected: &mut Collected) -> Result<(), S
         let Some(last) = views.last().map(|view| view.row.id) else { break };
         page.before = Some(last);
         for view in views {
-            let candidate = Candidate { row: view.row, platform: view.platform, body: None };
-            if !is_fresh(&candidate.row) {
-                collected.under_way.push(candidate);
+            if !is_fresh(&view.row) {
+                collected.under_way.push(Candidate::listed(view));
                 continue;
             }
             // From the newest to the oldest: what is beyond the limit are the newest.
-            fresh.push_front(candidate);
+            fresh.push_front(Candidate::of(view));
             if fresh.len() > MAX_TICKETS {
                 fresh.pop_back();
                 collected.left_out += 1;
@@ -109,9 +131,7 @@ async fn rows_in_error(store: &dyn Store, collected: &mut Collected) -> Result<(
         let all: u64 = counts.iter().filter(|((_, state), _)| *state == State::Error).map(|(_, count)| count).sum();
         collected.left_out += all.saturating_sub(MAX_PAGE as u64);
     }
-    let candidate =
-        |view: ticketbridge_store::TicketView| Candidate { row: view.row, platform: view.platform, body: None };
-    collected.in_error = views.into_iter().rev().map(candidate).collect();
+    collected.in_error = views.into_iter().rev().map(Candidate::listed).collect();
     Ok(())
 }
 
@@ -137,26 +157,11 @@ async fn of_folder(options: &PlanOptions, collected: &mut Collected) -> Result<(
     // Behind everything that is in the store: they would come in later.
     let last = options.store.last_ticket().await?.0;
     for ((item, number), backend) in items.into_iter().zip(assigned) {
-        let row = TicketRow {
-            id: TicketId(last.saturating_add(number as i64)),
-            origin: OriginId(Uuid::from_u128(u128::from(number))),
-            key: item.key,
-            kind: item.kind,
-            backend: backend.name.clone(),
-            state: State::Received,
-            due_at: None,
-            attempts: Attempts::default(),
-            generation: 0,
-            sent: OperationSet::default(),
-            created: false,
-            ticket: None,
-            work_order: None,
-            work_order_record: None,
-            failed: None,
-            reason: None,
-        };
-        let (platform, body) = (backend.tickets.clone(), Some(item.body));
-        collected.candidates.push(Candidate { row, platform, body });
+        let id = TicketId(last.saturating_add(number as i64));
+        let origin = OriginId(Uuid::from_u128(u128::from(number)));
+        let row = TicketRow::received(id, origin, item.key, item.kind, backend.name.clone());
+        let platform = backend.tickets.clone();
+        collected.candidates.push(Candidate { row, platform, body: item.body, of_folder: true });
     }
     Ok(())
 }
@@ -178,4 +183,48 @@ async fn ledger(
         ledger.extend(known.into_iter().map(|(platform, known)| ((platform, known.key.clone()), known)));
     }
     Ok(ledger)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ticketbridge_core::delivery::{Receipt, RowUpdate, Writes};
+    use ticketbridge_core::ticket::{BackendName, NewTicket, TicketReference};
+    use ticketbridge_core::time::Wall;
+    use ticketbridge_store::{LaneAnswer, MemoryStore};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn canaries_are_those_of_the_newest_rows_first() {
+        let store = MemoryStore::new(1);
+        let platform = PlatformName::new("sfyc");
+        let keys = ["SNR|B", "SNR|A", "SNR|C"];
+        for (key, number) in keys.into_iter().zip(1_u128..) {
+            let ticket = serde_json::json!({"message_id": key, "kind": "SNR", "dedupe_key": key});
+            let new = NewTicket {
+                item: parse_intake(&ticket).unwrap(),
+                origin: OriginId(Uuid::from_u128(number)),
+                backend: BackendName::new("be-1"),
+                platform: platform.clone(),
+                received_at: Wall(0),
+            };
+            store.receive(vec![new]).await.unwrap();
+        }
+        let taken = store.take_lane(&platform, 0, Uuid::from_u128(9), Duration::from_hours(1)).await.unwrap();
+        let LaneAnswer::Taken(grant) = taken else { panic!("the lane is held") };
+        let mut writes = Writes::nothing(grant.lane, grant.fence);
+        for open in store.open_tickets(grant.lane, TicketId(0), 10).await.unwrap() {
+            let (key, origin, expected) = (open.row.key.clone(), Some(open.row.origin), open.row.state);
+            let reference = TicketReference { number: format!("T-{key}"), record: None };
+            writes.known.push(KnownTicket { key, reference, origin });
+            let row = TicketRow { state: State::Completed, ..open.row };
+            writes.rows.push(RowUpdate { expected, row, trail: None });
+        }
+        assert_eq!(store.apply(writes).await.unwrap(), Receipt::Done);
+        let found = canaries(&store).await.unwrap();
+        let numbers: Vec<&str> = found[&platform].iter().map(|known| known.reference.number.as_str()).collect();
+        assert_eq!(numbers, ["T-SNR|C", "T-SNR|A", "T-SNR|B"]);
+    }
 }

@@ -11,10 +11,12 @@
 //! * A retrieval that fails is told as that; its tickets are never planned as creates.
 //! * Its hash is one over what it says of the tickets, the requests' bodies and the settings behind them, not over time:
 //!   the same plan has the same hash.
-//! * Applying sends for tickets of the plan only, and only while decision, target, body and settings are those of the plan.
+//! * Applying sends for tickets of the plan only, and only while the decision is that of the plan; body and settings are
+//!   compared once, at the start.
 //!
 //! # Limits
-//! 10,000 tickets in a plan, the oldest first; 1,000 tickets in Error are listed; the last 10 plans are kept.
+//! 10,000 tickets that nothing was sent for, the oldest first; all that are under way; 1,000 in Error; the last 10 plans
+//! are kept.
 
 mod apply;
 mod collect;
@@ -42,7 +44,7 @@ use crate::workflow::WorkflowError;
 
 pub use apply::{Applied, AppliedTicket, ApplyOptions, Fate, apply};
 
-/// Most tickets of one plan.
+/// Most tickets of one plan that nothing was sent for.
 pub const MAX_TICKETS: usize = 10_000;
 
 /// Why there is no plan, or why it was not applied.

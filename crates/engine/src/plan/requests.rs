@@ -8,14 +8,10 @@ use ticketbridge_core::delivery::Settings;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, PlatformName, TicketId, TicketRow};
 use ticketbridge_platforms::{EncodeFault, HttpCall, Item};
-use ticketbridge_store::{Store, StoreError};
 
 use super::{PlannedRequest, hex};
 use crate::delivery::item;
 use crate::platforms::{PlatformHandle, PlatformSet};
-
-/// Bodies read from the store at once.
-const BODIES: usize = 200;
 
 /// One row that is to be sent, with its target in it.
 pub(super) struct Outgoing {
@@ -29,15 +25,6 @@ impl Outgoing {
     fn item(&self, config: &ticketbridge_config::Config) -> Item {
         item(config, self.operation, &self.platform, &self.row, &self.body)
     }
-}
-
-/// The bodies of stored rows.
-pub(super) async fn bodies(store: &dyn Store, ids: &[TicketId]) -> Result<BTreeMap<TicketId, Arc<str>>, StoreError> {
-    let mut bodies = BTreeMap::new();
-    for some in ids.chunks(BODIES) {
-        bodies.extend(store.bodies(some).await?.into_iter().map(|body| (body.id, body.body)));
-    }
-    Ok(bodies)
 }
 
 /// SHA-256 of the request with one row alone; or why it cannot be built.

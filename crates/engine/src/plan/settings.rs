@@ -6,14 +6,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::BackendState;
-use ticketbridge_config::sections::platforms::PlatformSettings;
 use ticketbridge_core::delivery::Settings;
 use ticketbridge_core::ticket::BackendName;
-use ticketbridge_platforms::connector::read_source;
 use ticketbridge_store::StoreError;
 
 use super::{PlanOptions, hex};
 use crate::delivery::delivery_settings;
+use crate::platforms::connector_file;
 
 /// The settings in force, but with processing on for every active backend: a plan says what happens once it is. And the
 /// backends for which it is off.
@@ -48,10 +47,7 @@ pub(super) fn digests(
 ) -> BTreeMap<String, String> {
     let platform = |name| {
         let platform = config.platforms.get(name)?;
-        let file = match &platform.settings {
-            PlatformSettings::Connector(of) => read_source(&of.file.to_string()).ok(),
-            _ => None,
-        };
+        let file = Some(connector_file(platform)).filter(|file| !file.is_empty());
         Some(json!([platform, file]))
     };
     let of_backend = |name: &BackendName| {

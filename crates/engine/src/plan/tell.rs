@@ -55,7 +55,7 @@ pub(super) async fn tell(
     for candidate in &collected.candidates {
         told.insert(candidate.row.id, teller.candidate(candidate, collected).await?);
     }
-    let (requests, mut applicable) = teller.encode(collected, &mut told).await?;
+    let (requests, mut applicable) = teller.encode(collected, &mut told);
     teller.wait_behind(collected, &mut told, &mut applicable);
     for candidate in &collected.under_way {
         told.insert(candidate.row.id, Teller::told_under_way(candidate));
@@ -73,7 +73,7 @@ impl Teller<'_> {
     fn base(candidate: &Candidate, verdict: Verdict, why: String) -> PlannedTicket {
         let row = &candidate.row;
         PlannedTicket {
-            id: candidate.body.is_none().then_some(row.origin),
+            id: (!candidate.of_folder).then_some(row.origin),
             dedupe_key: row.key.clone(),
             kind: row.kind.to_string(),
             backend: row.backend.clone(),
@@ -198,18 +198,14 @@ impl Teller<'_> {
     }
 
     /// Encodes what is created and noted. What cannot be encoded is blocked.
-    async fn encode(
+    fn encode(
         &self,
         collected: &Collected,
         told: &mut BTreeMap<TicketId, PlannedTicket>,
-    ) -> Result<(Vec<PlannedRequest>, Vec<KeptTicket>), PlanError> {
-        let stored: Vec<TicketId> =
-            collected.candidates.iter().filter(|one| one.body.is_none()).map(|one| one.row.id).collect();
-        let bodies = requests::bodies(&*self.options.store, &stored).await?;
+    ) -> (Vec<PlannedRequest>, Vec<KeptTicket>) {
         let (mut outgoing, mut applicable) = (Vec::new(), Vec::new());
         for candidate in &collected.candidates {
             let Some(planned) = told.get_mut(&candidate.row.id) else { continue };
-            let body = candidate.body.as_ref().or_else(|| bodies.get(&candidate.row.id));
             let target = planned.ticket.as_ref().map(|seen| (seen.number.clone(), seen.record.clone()));
             let intended = match (planned.verdict, target) {
                 (Verdict::Create, _) => Intended::Create,
@@ -217,8 +213,7 @@ impl Teller<'_> {
                 (Verdict::Own, Some((number, record))) => Intended::Own { number, record },
                 _ => continue,
             };
-            if let (Some(one), Some(body)) = (outgoing_of(candidate, &intended), body) {
-                let one = Outgoing { body: Arc::clone(body), ..one };
+            if let Some(one) = outgoing_of(candidate, &intended) {
                 match self.hash_alone(&one) {
                     Ok(hash) => planned.body_hash = Some(hash),
                     Err(why) => {
@@ -239,7 +234,7 @@ impl Teller<'_> {
                 planned.request = Some(place);
             }
         }
-        Ok((requests, applicable))
+        (requests, applicable)
     }
 
     fn hash_alone(&self, outgoing: &Outgoing) -> Result<String, String> {
@@ -308,8 +303,9 @@ impl Teller<'_> {
     /// What concerns more than one ticket.
     fn remarks(&self, collected: &Collected, tickets: &[PlannedTicket]) -> Vec<String> {
         let mut remarks = collected.problems.clone();
-        let going =
-            |ticket: &&PlannedTicket| matches!(ticket.verdict, Verdict::Create | Verdict::Note | Verdict::After);
+        let going = |ticket: &&PlannedTicket| {
+            matches!(ticket.verdict, Verdict::Create | Verdict::Note | Verdict::Own | Verdict::After)
+        };
         let backends: BTreeSet<_> = tickets.iter().filter(going).map(|ticket| &ticket.backend).collect();
         for backend in &self.options.config.backends {
             let on = self.settings.backends.get(&backend.name).filter(|_| backends.contains(&backend.name));
@@ -360,7 +356,7 @@ fn seen(
     }
 }
 
-/// A row with its target in it, as its request needs it; without its body. `None`: it sends nothing at first.
+/// A row with its target in it, as its request needs it. `None`: it sends nothing at first.
 pub(super) fn outgoing_of(candidate: &Candidate, intended: &Intended) -> Option<Outgoing> {
     let mut row = candidate.row.clone();
     let operation = match intended {
@@ -371,13 +367,13 @@ pub(super) fn outgoing_of(candidate: &Candidate, intended: &Intended) -> Option<
         }
         Intended::Own { .. } | Intended::After { .. } => return None,
     };
-    Some(Outgoing { row, platform: candidate.platform.clone(), operation, body: Arc::from("") })
+    Some(Outgoing { row, platform: candidate.platform.clone(), operation, body: Arc::clone(&candidate.body) })
 }
 
 /// What is kept of a ticket; nothing of one that is not in the store.
 fn kept(candidate: &Candidate, intended: Intended, body_hash: Option<String>) -> Option<KeptTicket> {
     let row = &candidate.row;
-    candidate.body.is_none().then(|| KeptTicket {
+    (!candidate.of_folder).then(|| KeptTicket {
         id: row.origin,
         row: row.id,
         key: row.key.clone(),
@@ -386,4 +382,63 @@ fn kept(candidate: &Candidate, intended: Intended, body_hash: Option<String>) ->
         intended,
         body_hash,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketbridge_config::Config;
+    use ticketbridge_core::ticket::{DedupeKey, PlatformName, TicketRow};
+    use ticketbridge_store::MemoryStore;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::delivery::delivery_settings;
+    use crate::platforms::PlatformSet;
+
+    const CONFIG: &str = r#"
+        [platforms.sfyc]
+        type = "connector"
+        file = "builtin:sfyc"
+        host = "127.0.0.1"
+        auth = "none"
+        [[backends]]
+        name = "be-1"
+        tickets = "sfyc"
+        work_orders = "sfyc"
+    "#;
+
+    #[tokio::test]
+    async fn a_ticket_that_goes_on_with_its_own_is_told_that_processing_is_off() {
+        let config = Config::parse(CONFIG, "test", std::iter::empty()).unwrap().config;
+        let options = PlanOptions {
+            store: Arc::new(MemoryStore::new(1)),
+            platforms: Arc::new(PlatformSet::load(&config, &|_| None, None)),
+            config: Arc::new(config),
+            clock: Clock::start(),
+            data: None,
+        };
+        let settings = delivery_settings(&options.config, &options.platforms, &*options.store).await.unwrap();
+        let backend = BackendName::new("be-1");
+        let (origin, key) = (OriginId(Uuid::from_u128(1)), DedupeKey::new("SNR|A").unwrap());
+        let row = TicketRow::received(TicketId(1), origin, key, "SNR".into(), backend.clone());
+        let platform = PlatformName::new("sfyc");
+        let candidate = Candidate { row, platform, body: Arc::from("{}"), of_folder: false };
+        let teller = Teller {
+            options: &options,
+            settings: &settings,
+            off: &BTreeSet::from([backend]),
+            rehearsal: &Rehearsal::default(),
+            origins: BTreeMap::new(),
+            under_way: BTreeSet::new(),
+        };
+        for verdict in [Verdict::Create, Verdict::Note, Verdict::Own, Verdict::After] {
+            let remarks = teller.remarks(&Collected::default(), &[Teller::base(&candidate, verdict, String::new())]);
+            assert!(
+                remarks.iter().any(|text| text.contains("processing of `be-1` is off")),
+                "{verdict:?}: {remarks:?}"
+            );
+        }
+        let blocked = Teller::base(&candidate, Verdict::Blocked, String::new());
+        assert_eq!(teller.remarks(&Collected::default(), &[blocked]), Vec::<String>::new());
+    }
 }
