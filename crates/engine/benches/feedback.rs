@@ -10,6 +10,9 @@
 //! Printed: changes per second, CPU seconds of the client process, its peak memory, and the ratio to the floor. Nothing
 //! is asserted: timing decides no test.
 
+#[path = "common/process.rs"]
+mod process;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write as _};
@@ -20,6 +23,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Query, State};
 use bytes::Bytes;
+use process::{Span, child, say};
 use serde::{Deserialize, Serialize};
 use ticketbridge_config::Config;
 use ticketbridge_engine::clock::Clock;
@@ -52,10 +56,8 @@ fn main() -> Result<(), Failure> {
 #[derive(Debug, Serialize, Deserialize)]
 struct Figures {
     changes: u64,
-    seconds: f64,
-    cpu_seconds: f64,
-    peak_mib: f64,
     text: String,
+    cost: process::Figures,
 }
 
 /// Runs all ways one after the other, each in its own process.
@@ -74,18 +76,15 @@ fn compare(changes: usize, page: usize) -> Result<(), Failure> {
     println!("{:<10}{:>14}{:>12}{:>12}{:>12}{:>12}", "way", "changes/s", "seconds", "CPU s", "peak MiB", "floor x");
     let mut floor = None;
     for way in ["floor", "store", "through"] {
-        let output =
-            Command::new(&program).args(["measure", way, pages, box_office]).stderr(Stdio::inherit()).output()?;
-        let figures: Figures = serde_json::from_slice(&output.stdout)?;
-        let floor = *floor.get_or_insert(figures.seconds);
+        let Figures { changes, text, cost } = serde_json::from_slice(&child(&["measure", way, pages, box_office])?)?;
+        let floor = *floor.get_or_insert(cost.seconds);
         println!(
-            "{way:<10}{:>14.0}{:>12.2}{:>12.2}{:>12.1}{:>12.2}   {}",
-            figures.changes as f64 / figures.seconds,
-            figures.seconds,
-            figures.cpu_seconds,
-            figures.peak_mib,
-            figures.seconds / floor,
-            figures.text,
+            "{way:<10}{:>14.0}{:>12.2}{:>12.2}{:>12.1}{:>12.2}   {text}",
+            changes as f64 / cost.seconds,
+            cost.seconds,
+            cost.cpu_seconds,
+            cost.peak_mib,
+            cost.seconds / floor,
         );
     }
     drop(server.stdin.take());
@@ -154,22 +153,17 @@ async fn get(client: &reqwest::Client, base: &str, key: &str, page: usize) -> Re
     Ok(client.get(url).header("X-Tixngo-Key", KEY).send().await?.error_for_status()?.bytes().await?)
 }
 
-#[expect(clippy::print_stdout, reason = "tells its parent the figures")]
 async fn measure(way: &str, pages: &str, box_office: &str) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("bench.db");
-    let clock = Clock::start();
-    let began = clock.now().mono;
+    let span = Span::begin()?;
     let (changes, text) = match way {
         "floor" => (floor(pages, &path).await?, String::new()),
         "store" => product(pages, "http://127.0.0.1:9/s360/api/v1", &path).await?,
         "through" => product(pages, box_office, &path).await?,
         other => return Err(format!("no way `{other}`").into()),
     };
-    let seconds = clock.now().mono.since(began).as_secs_f64();
-    let figures = Figures { changes, seconds, cpu_seconds: cpu_seconds()?, peak_mib: peak_mib()?, text };
-    println!("{}", serde_json::to_string(&figures)?);
-    Ok(())
+    say(&Figures { changes, text, cost: span.end()? })
 }
 
 /// The bare loop.
@@ -276,18 +270,4 @@ async fn product(pages: &str, box_office: &str, path: &Path) -> Result<(u64, Str
         counters.rows_inserted,
     );
     Ok((counters.received, text))
-}
-
-fn cpu_seconds() -> Result<f64, Failure> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').ok_or("no name in the process's figures")?.1;
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks / 100.0)
-}
-
-fn peak_mib() -> Result<f64, Failure> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak in the process's figures")?;
-    let kib: f64 = line.split_whitespace().next().ok_or("no figure")?.parse()?;
-    Ok(kib / 1024.0)
 }

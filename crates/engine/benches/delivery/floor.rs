@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::process::{Figures, Span};
-use crate::{BATCH, Failure, Load, ticket};
+use crate::product::{BATCH, Load};
+use crate::{Failure, ticket};
 
 /// Commits per ticket that the lifecycle needs: intent; outcome with the next intent, twice; outcome.
 const COMMITS: usize = 4;

@@ -17,15 +17,16 @@
 //! floor (`rows` + `requests`). Nothing is asserted: timing decides no test. Doubles would be printed as such.
 
 mod floor;
+#[path = "../common/process.rs"]
 mod process;
 mod product;
 mod stub;
 mod ticket;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use process::Figures;
+use process::{Figures, child, say};
+use product::{BATCH, Load};
 use stub::{Platform, Seen};
 
 /// The product's own allocator.
@@ -33,17 +34,6 @@ use stub::{Platform, Seen};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Tickets in one request.
-const BATCH: usize = 100;
-
-/// What is measured.
-#[derive(Debug, Clone, Copy)]
-struct Load {
-    tickets: usize,
-    latency_ms: u64,
-    in_flight: usize,
-}
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -113,29 +103,18 @@ fn compare(load: Load) -> Result<(), Failure> {
 
 /// One way, on a store and a platform of its own.
 fn run(way: &str, load: Load) -> Result<(Figures, Seen), Failure> {
-    let program = std::env::current_exe()?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().to_str().ok_or("the temporary folder has no readable name")?;
     let tickets = load.tickets.to_string();
     if way == "delivery" {
-        let filled = Command::new(&program).args(["fill", &tickets, path]).status()?;
-        if !filled.success() {
-            return Err("the store could not be filled".into());
-        }
+        child(&["fill", &tickets, path])?;
     }
-    let platform = Platform::start(&program, load.latency_ms)?;
-    let measured = Command::new(&program)
-        .args(["measure", way, &tickets, &load.in_flight.to_string(), &platform.address, path])
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !measured.status.success() {
-        return Err(format!("`{way}` failed").into());
-    }
+    let platform = Platform::start(&std::env::current_exe()?, load.latency_ms)?;
+    let measured = child(&["measure", way, &tickets, &load.in_flight.to_string(), &platform.address, path])?;
     let seen = platform.end()?;
-    Ok((serde_json::from_slice(&measured.stdout)?, seen))
+    Ok((serde_json::from_slice(&measured)?, seen))
 }
 
-#[expect(clippy::print_stdout, reason = "tells its parent the figures")]
 fn measure(way: &str, load: Load, platform: &str, folder: &Path) -> Result<(), Failure> {
     let figures = match way {
         "rows" => floor::rows(load, folder)?,
@@ -144,6 +123,5 @@ fn measure(way: &str, load: Load, platform: &str, folder: &Path) -> Result<(), F
         "received" => product::received(load, platform, folder)?,
         other => return Err(format!("no way `{other}`").into()),
     };
-    println!("{}", serde_json::to_string(&figures)?);
-    Ok(())
+    say(&figures)
 }

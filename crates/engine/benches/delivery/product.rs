@@ -16,12 +16,23 @@ use ticketbridge_engine::service::{Service, ServiceOptions};
 use ticketbridge_store::{OpenMode, SqliteStore, Store};
 
 use crate::process::{Figures, Span};
-use crate::{BATCH, Failure, Load, ticket};
+use crate::{Failure, ticket};
+
+/// Tickets in one request.
+pub(crate) const BATCH: usize = 100;
 
 /// Tickets in one intake call.
 const CALL: usize = 500;
 /// How often it is looked whether all is done; what this adds to the time is at most that.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) tickets: usize,
+    pub(crate) latency_ms: u64,
+    pub(crate) in_flight: usize,
+}
 
 /// Receives tickets into a new store: they are durable, and nothing was done for them yet.
 pub(crate) fn fill(tickets: usize, folder: &Path) -> Result<(), Failure> {

@@ -9,7 +9,7 @@
 //!
 //! Printed in milliseconds where nothing else is said. Nothing is asserted: timing decides no test.
 
-#[path = "../delivery/process.rs"]
+#[path = "../common/process.rs"]
 mod process;
 #[path = "../delivery/product.rs"]
 #[expect(dead_code, reason = "only a part of what the delivery bench measures")]
@@ -25,10 +25,10 @@ mod reads;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use fill::Fill;
-use process::Figures;
+use process::{Figures, child, say};
+use product::Load;
 use stub::Platform;
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_engine::clock::Clock;
@@ -40,8 +40,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Tickets in one request.
-const BATCH: usize = 100;
 /// Tickets of a delivery.
 const TICKETS: usize = 20_000;
 /// Requests in flight at most.
@@ -50,13 +48,6 @@ const IN_FLIGHT: usize = 32;
 const PLATFORM: &str = "sfyc";
 
 /// What is delivered.
-#[derive(Debug, Clone, Copy)]
-struct Load {
-    tickets: usize,
-    latency_ms: u64,
-    in_flight: usize,
-}
-
 const LOAD: Load = Load { tickets: TICKETS, latency_ms: 0, in_flight: IN_FLIGHT };
 
 fn main() -> Result<(), Failure> {
@@ -75,13 +66,6 @@ fn main() -> Result<(), Failure> {
         [of, rounds, folder] => compare(&sizes(of)?, rounds.parse()?, Some(Path::new(folder))),
         _ => Err("usage: cargo bench -p ticketbridge-engine --bench growth [-- SIZES [ROUNDS [FOLDER]]]".into()),
     }
-}
-
-/// Tells the parent.
-#[expect(clippy::print_stdout, reason = "tells its parent the figures")]
-fn say(figures: &impl serde::Serialize) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(figures)?);
-    Ok(())
 }
 
 fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -108,15 +92,6 @@ fn receive(folder: &Path) -> Result<(), Failure> {
         Ok(())
     })?;
     product::fill(TICKETS, folder)
-}
-
-/// Runs this program again for one measurement.
-fn child(words: &[&str]) -> Result<Vec<u8>, Failure> {
-    let output = Command::new(std::env::current_exe()?).args(words).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(format!("`{}` failed", words.join(" ")).into());
-    }
-    Ok(output.stdout)
 }
 
 /// A store with `count` finished tickets.

@@ -16,7 +16,7 @@ use crate::{Failure, PLATFORM};
 const TIMES: usize = 5;
 /// Rows of a page.
 const PAGE: usize = 100;
-/// Rows that are purged.
+/// Rows that are old enough to go, about: the filler ends them in groups of 6,400.
 const PURGED: i64 = 10_000;
 /// Rows of one purging transaction, as in the service.
 const PURGE_STEP: usize = 500;

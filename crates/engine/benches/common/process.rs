@@ -1,4 +1,6 @@
-//! What a process cost.
+//! What a process cost, and how a bench runs itself again: each measurement has a process of its own.
+
+use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::time::Mono;
@@ -6,7 +8,7 @@ use ticketbridge_engine::clock::Clock;
 
 use crate::Failure;
 
-/// What one way cost.
+/// What a measured span cost.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) seconds: f64,
@@ -34,6 +36,22 @@ impl Span {
         let seconds = self.clock.now().mono.since(self.began).as_secs_f64();
         Ok(Figures { seconds, cpu_seconds: cpu_seconds()? - self.cpu, peak_mib: peak_mib()? })
     }
+}
+
+/// Runs this program again with these words, and answers what it printed. A child that fails is a failure.
+pub(crate) fn child(words: &[&str]) -> Result<Vec<u8>, Failure> {
+    let output = Command::new(std::env::current_exe()?).args(words).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("`{}` failed", words.join(" ")).into());
+    }
+    Ok(output.stdout)
+}
+
+/// Tells the parent, as JSON.
+#[expect(clippy::print_stdout, reason = "tells its parent the figures")]
+pub(crate) fn say(figures: &impl Serialize) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(figures)?);
+    Ok(())
 }
 
 /// CPU seconds of all threads of this process so far, in hundredths.
