@@ -51,14 +51,49 @@ fn points(values: &[f64], most: f64) -> String {
     values.iter().enumerate().map(place).collect::<Vec<_>>().join(" ")
 }
 
+/// A line of a few values without axes, beside a figure. What is missing is left out.
+pub(crate) fn sparkline(name: &str, values: &[Option<f64>]) -> Markup {
+    let (least, most) = values
+        .iter()
+        .flatten()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)));
+    let range = (most - least).max(0.001);
+    let (width, height) = (120.0, 26.0);
+    let step = width / (values.len().max(2) - 1) as f64;
+    let place = |index: usize, value: f64| {
+        format!("{:.1},{:.1}", step * index as f64, height - 2.0 - (height - 4.0) * (value - least) / range)
+    };
+    let mut runs: Vec<Vec<String>> = vec![Vec::new()];
+    for (index, value) in values.iter().enumerate() {
+        match (value, runs.last_mut()) {
+            (Some(value), Some(run)) => run.push(place(index, *value)),
+            (_, Some(run)) if run.is_empty() => {}
+            _ => runs.push(Vec::new()),
+        }
+    }
+    html! {
+        svg.spark viewBox={ "0 0 " (width) " " (height) } preserveAspectRatio="none" role="img" aria-label=(name) {
+            @for run in runs.iter().filter(|run| !run.is_empty()) { polyline.line points=(run.join(" ")) {} }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::points;
+    use super::{points, sparkline};
 
     #[test]
     fn values_are_spread_over_the_width_and_scaled_to_the_greatest() {
         assert_eq!(points(&[0.0, 2.0], 2.0), "46.0,142.0 560.0,8.0");
         assert_eq!(points(&[5.0], 2.0), "46.0,8.0", "never outside");
         assert_eq!(points(&[], 2.0), "");
+    }
+
+    #[test]
+    fn what_is_missing_leaves_a_gap() {
+        let drawn = sparkline("x", &[Some(1.0), None, Some(3.0), Some(2.0)]).into_string();
+        assert_eq!(drawn.matches("<polyline").count(), 2, "{drawn}");
+        assert!(!sparkline("x", &[None, None]).into_string().contains("polyline"));
+        assert!(!sparkline("x", &[]).into_string().contains("inf"));
     }
 }

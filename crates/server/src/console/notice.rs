@@ -28,6 +28,7 @@ notices! {
     Retried "retried" "The ticket is tried again." "El ticket se reintenta.";
     Redriven "redriven" "The tickets are tried again." "Los tickets se reintentan.";
     Changed "changed" "The settings were changed." "Los ajustes fueron cambiados.";
+    Offloaded "offloaded" "What was there was looked into." "Se miró lo que había.";
     Dismissed "dismissed" "The ticket was dismissed." "El ticket fue descartado.";
 }
 

@@ -1,6 +1,7 @@
 //! What pages are put together from. Whatever is shown passes through `maud`, which escapes it.
 
 use maud::{Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use ticketbridge_config::sections::Role;
 use ticketbridge_core::mobile::RunResult;
 use ticketbridge_core::ticket::State;
@@ -138,6 +139,11 @@ pub(crate) fn dialog(language: Language) -> Markup {
             }
         }
     }
+}
+
+/// A text as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// A path with a query of these pairs; those with an empty value are left out.

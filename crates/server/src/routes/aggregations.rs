@@ -25,7 +25,7 @@ pub(super) async fn rows(
     Path(name): Path<String>,
     Query(query): Query<AggregationQuery>,
 ) -> Answer<AggregationPage> {
-    Ok(Json(view::aggregation(&desk.app, table(&name)?, &query).await?))
+    Ok(Json(view::aggregation(&desk.app, table_named(&name)?, &query).await?))
 }
 
 /// `GET /api/v1/aggregations/{name}/{group}`: one group and its channels.
@@ -34,16 +34,20 @@ pub(super) async fn group(
     Path((name, group)): Path<(String, String)>,
     Query(query): Query<ChannelQuery>,
 ) -> Answer<GroupDetail> {
-    let name = table(&name)?;
+    let name = table_named(&name)?;
     let found = view::group(&desk.app, name, &group, &query).await?;
-    found.map(Json).ok_or_else(|| {
-        let shown: String = group.chars().take(64).collect();
-        let what = "List the rows with `GET /api/v1/aggregations/NAME`.";
-        Problem::new(StatusCode::NOT_FOUND, format!("the table {name} has no row `{shown}`"), what)
-    })
+    found.map(Json).ok_or_else(|| no_such_group(name, &group))
 }
 
-fn table(name: &str) -> Result<Aggregation, Problem> {
+/// 404 for a row.
+pub(crate) fn no_such_group(name: Aggregation, group: &str) -> Problem {
+    let shown: String = group.chars().take(64).collect();
+    let what = "List the rows with `GET /api/v1/aggregations/NAME`.";
+    Problem::new(StatusCode::NOT_FOUND, format!("the table {name} has no row `{shown}`"), what)
+}
+
+/// The table of this name.
+pub(crate) fn table_named(name: &str) -> Result<Aggregation, Problem> {
     name.parse().map_err(|_| {
         let shown: String = name.chars().take(64).collect();
         let what = "The tables are snr_upstream, us_service_group and ds_service_group.";

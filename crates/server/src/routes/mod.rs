@@ -35,6 +35,8 @@ use ticketbridge_engine::view::Actor;
 use ticketbridge_store::hexadecimal;
 use tokio::sync::{Semaphore, watch};
 
+pub(crate) use self::aggregations::{no_such_group, table_named};
+pub(crate) use self::offloads::{file_kind, offload_now};
 pub(crate) use self::tickets::ticket_id;
 use crate::access::{Access, AccessInForce, Caller};
 use crate::console;

@@ -61,8 +61,13 @@ pub(super) async fn now(
 ) -> Result<Response, Problem> {
     let kind = file_kind(&kind)?;
     no_body(request, "an *Offload now* takes the files that are configured; upload others without `/now`").await?;
-    let slot = slot(&desk)?;
-    let app = desk.app.clone();
+    offload_now(&desk, kind, &caller).await
+}
+
+/// Takes in what is there of a kind.
+pub(crate) async fn offload_now(desk: &Desk, kind: FileKind, caller: &Arc<Caller>) -> Result<Response, Problem> {
+    let slot = slot(desk)?;
+    let (app, caller) = (desk.app.clone(), Arc::clone(caller));
     taken(slot, async move { view::offload_now(&app, kind, &caller.name).await }).await
 }
 
@@ -131,7 +136,8 @@ fn slot(desk: &Desk) -> Result<OwnedSemaphorePermit, Problem> {
     desk.loads.clone().try_acquire_owned().map_err(|_| Problem::too_many_loads())
 }
 
-fn file_kind(text: &str) -> Result<FileKind, Problem> {
+/// The kind of files of this name.
+pub(crate) fn file_kind(text: &str) -> Result<FileKind, Problem> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
         let what = "See the kinds with `GET /api/v1/offloads`.";

@@ -89,6 +89,38 @@ document.addEventListener("click", (event) => {
   sortRows(table);
 });
 
+// A form with `data-upload` sends its file to the API and shows how far it is; a file may also be dropped on it.
+for (const form of document.querySelectorAll("form[data-upload]")) {
+  const progress = form.querySelector("progress"), output = form.querySelector("output"), input = form.elements.file;
+  form.addEventListener("dragover", (event) => { event.preventDefault(); form.classList.add("over"); });
+  form.addEventListener("dragleave", () => form.classList.remove("over"));
+  form.addEventListener("drop", (event) => {
+    event.preventDefault();
+    form.classList.remove("over");
+    if (event.dataTransfer.files.length) input.files = event.dataTransfer.files;
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const file = input.files[0];
+    if (!file) return;
+    const request = new XMLHttpRequest();
+    request.open("POST", `${form.dataset.upload}${form.elements.kind.value}?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("Content-Type", "text/csv");
+    request.setRequestHeader("X-Ticketbridge-Seal", body.dataset.seal);
+    progress.hidden = false;
+    request.upload.onprogress = (step) => { progress.value = step.total ? 100 * step.loaded / step.total : 0; };
+    request.onloadend = () => {
+      progress.hidden = true;
+      let answer = {};
+      try { answer = JSON.parse(request.responseText); } catch { /* said below */ }
+      const told = answer.files?.map((one) => `${one.name}: ${one.outcome}${one.why ? `. ${one.why}` : ""}`).join("\n");
+      output.textContent = request.status >= 200 && request.status < 300
+        ? told || form.dataset.done : `${form.dataset.failed}: ${answer.detail || request.status || ""} ${answer.what_to_do || ""}`;
+    };
+    request.send(file);
+  });
+}
+
 // What was done is said once: a reload of the page does not say it again.
 if (document.querySelector("[data-notice]")) {
   const here = new URL(location.href);

@@ -1,7 +1,9 @@
 //! The pages, one file each. A page reads its input, asks `engine::view`, and lays the answer out; it decides nothing.
 
+mod aggregations;
 mod backends;
 mod errors;
+mod offloads;
 mod overview;
 mod ticket;
 mod tickets;
@@ -15,11 +17,17 @@ use crate::routes::Office;
 pub(super) fn router() -> Router<Office> {
     Router::new()
         .route("/", get(overview::show))
+        .route("/aggregations", get(aggregations::list))
+        .route("/aggregations/{name}", get(aggregations::rows))
+        .route("/aggregations/{name}/{group}", get(aggregations::group))
         .route("/backends", get(backends::list))
         .route("/backends/{name}", post(backends::change))
         .route("/errors", get(errors::list))
         .route("/errors/{group}", get(errors::show))
         .route("/errors/{group}/redrive", post(errors::redrive))
+        .route("/offloads", get(offloads::list))
+        .route("/offloads/{kind}/now", post(offloads::now))
+        .route("/offloads/topology/{act}", post(offloads::settle))
         .route("/tickets", get(tickets::list))
         .route("/tickets.csv", get(tickets::export))
         .route("/tickets/{id}", get(ticket::show))
