@@ -6,7 +6,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::http::{HeaderValue, Method};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use ticketbridge_config::Config;
@@ -19,8 +20,10 @@ use ticketbridge_engine::view::token_hash;
 use ticketbridge_store::{StoreError, TokenHash};
 
 use crate::bind::ServerError;
-use crate::limits::{Rate, caller_rate, stranger_rate};
-use crate::tokens::{Snapshot, StoredTokens};
+use crate::console::visitor::cookie;
+use crate::limits::{Rate, caller_rate, noted_failure_rate, stranger_rate};
+use crate::session::{COOKIE, SessionId, Sessions};
+use crate::tokens::StoredTokens;
 
 /// Name in the audit of who calls while there are no tokens.
 const ANYBODY: &str = "api";
@@ -31,10 +34,12 @@ pub(crate) struct Caller {
     pub(crate) name: String,
     /// What it may do.
     pub(crate) role: Role,
-    /// How often it may call.
-    pub(crate) rate: Rate,
+    /// How often it may call; all sessions of a token share one.
+    pub(crate) rate: Arc<Rate>,
     /// Whether it is everybody who reaches the address, for want of tokens.
     pub(crate) is_anybody: bool,
+    /// The session it calls in; `None`: by the token itself, or as anybody.
+    pub(crate) session: Option<SessionId>,
 }
 
 /// All who may call.
@@ -43,12 +48,16 @@ pub(crate) struct Access {
     configured: Vec<(TokenHash, Arc<Caller>)>,
     /// Those of the store.
     stored: Arc<StoredTokens>,
+    /// Browsers that are logged in.
+    pub(crate) sessions: Arc<Sessions>,
     /// Everybody who reaches the loopback address, while there is no token at all.
     anybody: Arc<Caller>,
     /// Whether only this machine reaches the server.
     is_local: bool,
     /// How often somebody without a valid token may try.
     pub(crate) strangers: Rate,
+    /// How often a login that failed leaves a line in the audit.
+    pub(crate) noted_failures: Rate,
 }
 
 /// Who may call, as a reload leaves it. Cheap to clone; all clones are one.
@@ -83,9 +92,10 @@ impl AccessInForce {
 
 impl Part for AccessInForce {
     fn prepare(&self, config: &Config, environment: &Environment) -> Result<Change, String> {
-        let stored = Arc::clone(&self.now().stored);
-        let access =
-            Access::new(&config.server, environment, self.listens, stored).map_err(|error| error.to_string())?;
+        let before = self.now();
+        let access = Access::new(&config.server, environment, self.listens).map_err(|error| error.to_string())?;
+        let (stored, sessions) = (Arc::clone(&before.stored), Arc::clone(&before.sessions));
+        let access = Access { stored, sessions, ..access };
         if !access.is_local && access.configured.is_empty() && access.stored.last().is_empty() {
             return Err(ServerError::Exposed(self.listens).to_string());
         }
@@ -103,6 +113,8 @@ pub(crate) enum Stranger {
     NoToken,
     /// A token that is not one of ours.
     WrongToken,
+    /// A session that has ended, or never was one.
+    NoSession,
     /// The tokens of the store cannot be read.
     Store(StoreError),
 }
@@ -113,7 +125,6 @@ impl Access {
         server: &Server,
         environment: &Environment,
         listens: SocketAddr,
-        stored: Arc<StoredTokens>,
     ) -> Result<Self, ServerError> {
         let mut configured: Vec<(TokenHash, Arc<Caller>)> = Vec::with_capacity(server.tokens.len());
         for token in &server.tokens {
@@ -126,7 +137,15 @@ impl Access {
             configured.push((hash, Arc::new(Caller::new(&token.name, token.role))));
         }
         let anybody = Arc::new(Caller { is_anybody: true, ..Caller::new(ANYBODY, Role::Admin) });
-        Ok(Self { configured, stored, anybody, is_local: listens.ip().is_loopback(), strangers: stranger_rate() })
+        Ok(Self {
+            configured,
+            stored: Arc::default(),
+            sessions: Arc::default(),
+            anybody,
+            is_local: listens.ip().is_loopback(),
+            strangers: stranger_rate(),
+            noted_failures: noted_failure_rate(),
+        })
     }
 
     /// Whether everybody who reaches the address may call: only on loopback, and only while there has never been a token,
@@ -141,18 +160,33 @@ impl Access {
         Ok(self.is_local || !self.configured.is_empty() || of_store().await?)
     }
 
-    /// Who sends this `Authorization` header.
-    pub(crate) async fn caller(&self, app: &App, authorization: Option<&HeaderValue>) -> Result<Arc<Caller>, Stranger> {
+    /// Who sends a request with these headers to this path. A token in `Authorization` comes before a cookie, and a cookie
+    /// counts only where a browser goes.
+    pub(crate) async fn caller(&self, app: &App, headers: &HeaderMap, path: &str) -> Result<Arc<Caller>, Stranger> {
         if self.is_open(app).await.map_err(Stranger::Store)? {
             return Ok(Arc::clone(&self.anybody));
         }
-        let token = authorization.and_then(|value| bearer(value.as_bytes())).ok_or(Stranger::NoToken)?;
-        let hash = token_hash(token);
-        if let Some(caller) = self.configured(&hash) {
-            return Ok(caller);
+        if let Some(authorization) = headers.get(AUTHORIZATION) {
+            let token = bearer(authorization.as_bytes()).ok_or(Stranger::NoToken)?;
+            let found = self.by_hash(app, &token_hash(token)).await.map_err(Stranger::Store)?;
+            return found.ok_or(Stranger::WrongToken);
         }
-        let stored: Arc<Snapshot> = self.stored.now(app).await.map_err(Stranger::Store)?;
-        stored.caller(&hash, app, app.clock.now().wall).ok_or(Stranger::WrongToken)
+        let cookie = cookie(headers, COOKIE).filter(|_| is_for_browsers(path)).ok_or(Stranger::NoToken)?;
+        let id = SessionId::of(cookie);
+        let token = self.sessions.token(id, app.clock.now().mono).ok_or(Stranger::NoSession)?;
+        if let Some(caller) = self.by_hash(app, &token).await.map_err(Stranger::Store)? {
+            return Ok(Arc::new(caller.within(id)));
+        }
+        self.sessions.end(id);
+        Err(Stranger::NoSession)
+    }
+
+    /// Who calls by the token with this hash, if it is valid now.
+    pub(crate) async fn by_hash(&self, app: &App, hash: &TokenHash) -> Result<Option<Arc<Caller>>, StoreError> {
+        if let Some(caller) = self.configured(hash) {
+            return Ok(Some(caller));
+        }
+        Ok(self.stored.now(app).await?.caller(hash, app, app.clock.now().wall))
     }
 
     /// Who calls by a token of the configuration. All are compared, whichever is the right one.
@@ -170,13 +204,31 @@ impl Access {
 impl Caller {
     /// With a rate limit of its own.
     pub(crate) fn new(name: &str, role: Role) -> Self {
-        Self { name: name.to_owned(), role, rate: caller_rate(), is_anybody: false }
+        Self { name: name.to_owned(), role, rate: Arc::new(caller_rate()), is_anybody: false, session: None }
     }
 
-    /// The role that a request with this method needs.
-    pub(crate) fn needed(method: &Method) -> Role {
-        if matches!(*method, Method::GET | Method::HEAD) { Role::Viewer } else { Role::Operator }
+    /// This caller in a session.
+    fn within(&self, session: SessionId) -> Self {
+        Self {
+            name: self.name.clone(),
+            role: self.role,
+            rate: Arc::clone(&self.rate),
+            is_anybody: self.is_anybody,
+            session: Some(session),
+        }
     }
+
+    /// The role that a request needs at least. What changes nothing but the visitor's own browser, everybody may.
+    pub(crate) fn needed(method: &Method, path: &str) -> Role {
+        let looks = matches!(*method, Method::GET | Method::HEAD);
+        let own_browser = matches!(path, "/logout" | "/console/language");
+        if looks || own_browser { Role::Viewer } else { Role::Operator }
+    }
+}
+
+/// Where a session's cookie counts.
+fn is_for_browsers(path: &str) -> bool {
+    matches!(path, "/" | "/console" | "/logout" | "/openapi.json") || path.starts_with("/console/") || path.starts_with("/api/v1/")
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
@@ -189,7 +241,6 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::{Access, AccessInForce, bearer};
     use crate::bind::ServerError;
-    use std::sync::Arc;
     use ticketbridge_config::Config;
     use ticketbridge_config::sections::{ApiToken, Role, Server};
     use ticketbridge_engine::reload::Part as _;
@@ -197,7 +248,7 @@ mod tests {
 
     fn made(server: &Server, listens: &str) -> Result<Access, ServerError> {
         let environment = |name: &str| name.strip_prefix("T_").map(|value| format!("secret-{value}"));
-        Access::new(server, &environment, listens.parse().unwrap(), Arc::default())
+        Access::new(server, &environment, listens.parse().unwrap())
     }
 
     fn access(tokens: &[(&str, Role, &str)]) -> Result<Access, ServerError> {

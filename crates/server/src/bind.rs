@@ -91,7 +91,7 @@ impl Server {
         let app = live.app();
         let config = &app.config.server;
         let wanted = config.listen;
-        let access = Access::new(config, environment, wanted, Arc::default())?;
+        let access = Access::new(config, environment, wanted)?;
         if !access.has_callers(&app).await? {
             return Err(ServerError::Exposed(wanted));
         }

@@ -1,34 +1,42 @@
-//! What every request passes, in this order: whose browser, who calls, how often, what the caller may do, how long.
+//! What every request passes, in this order: whose browser, who calls, how often, what the caller may do, with which seal,
+//! how long.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
+use axum::extract::{FromRef, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use subtle::ConstantTimeEq;
 
 use crate::access::{Caller, Stranger};
+use crate::console;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::problem::Problem;
-use crate::routes::Desk;
+use crate::routes::{Desk, Office};
 use crate::telemetry::Answered;
 
+/// Header that carries the seal of a session where there is no form.
+const SEAL: &str = "x-ticketbridge-seal";
+
 /// Passes a request on, or answers why not.
-pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(office): State<Office>, request: Request, next: Next) -> Response {
+    let desk = Desk::from_ref(&office);
     let began = desk.app.clock.now().mono;
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let (parts, body) = request.into_parts();
-    let checked = check(&desk, &parts).await;
-    let mut request = Request::from_parts(parts, body);
+    let checked = check(&office, &desk, &parts).await;
     let caller = checked.as_ref().ok().cloned().flatten();
     let mut response = match checked {
-        Err(problem) => problem.into_response(),
+        Err(refusal) => refusal.answer(&parts),
         Ok(caller) => {
+            let mut request = Request::from_parts(parts, body);
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
             }
@@ -54,42 +62,93 @@ async fn in_time(answer: impl Future<Output = Response>) -> Response {
     })
 }
 
-/// Routes that need no token: they tell no more than whether the service lives, and what error codes mean.
+/// Routes that need no token: they tell no more than whether the service lives, what error codes mean, and how a login
+/// looks.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz") || path.starts_with("/errors/")
+    matches!(path, "/healthz" | "/readyz" | "/login")
+        || path.starts_with("/errors/")
+        || path.starts_with("/console/assets/")
+}
+
+/// Why a request goes no further.
+enum Refusal {
+    /// It is told why.
+    Told(Problem),
+    /// A page that somebody wants to see who is not logged in.
+    LogIn,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Told(problem)
+    }
+}
+
+impl Refusal {
+    /// What the caller gets: a browser gets pages.
+    fn answer(self, request: &Parts) -> Response {
+        let path = request.uri.path();
+        match self {
+            Self::LogIn => {
+                let here = request.uri.path_and_query().map_or(path, |here| here.as_str());
+                Redirect::to(&format!("/login?to={}", utf8_percent_encode(here, NON_ALPHANUMERIC))).into_response()
+            }
+            Self::Told(problem) if is_page(path) => console::shown(&problem, &request.headers),
+            Self::Told(problem) => problem.into_response(),
+        }
+    }
+}
+
+/// Whether people look at it.
+fn is_page(path: &str) -> bool {
+    matches!(path, "/" | "/console" | "/login" | "/logout") || path.starts_with("/console/")
 }
 
 /// The caller; `None`: on a public route, where it does not matter.
-async fn check(desk: &Desk, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
-    let (method, headers) = (&request.method, &request.headers);
+async fn check(office: &Office, desk: &Desk, request: &Parts) -> Result<Option<Arc<Caller>>, Refusal> {
+    let (method, headers, path) = (&request.method, &request.headers, request.uri.path());
+    let looks = matches!(*method, Method::GET | Method::HEAD);
     // If the store cannot be read, nobody is let in for want of tokens either.
     if !names_loopback(headers) && desk.access.is_open(&desk.app).await.unwrap_or(false) {
         // Without tokens the address is the only protection. A page that lets its own name point at it must not get in.
         let what = "Call it as 127.0.0.1 or localhost, or make a token with `ticketbridge token create`.";
-        return Err(Problem::forbidden("the `Host` header is not that of this machine, and there are no tokens", what));
+        let detail = "the `Host` header is not that of this machine, and there are no tokens";
+        return Err(Problem::forbidden(detail, what).into());
     }
-    if !matches!(*method, Method::GET | Method::HEAD) && is_foreign(headers) {
+    if !looks && is_foreign(headers) {
         let what = "Call the API from a program, or from a page of this server.";
-        return Err(Problem::forbidden("a page of another site may not change anything here", what));
+        return Err(Problem::forbidden("a page of another site may not change anything here", what).into());
     }
-    if is_public(request.uri.path()) {
+    if is_public(path) {
         return Ok(None);
     }
-    let caller = match desk.access.caller(&desk.app, headers.get(AUTHORIZATION)).await {
+    let caller = match desk.access.caller(&desk.app, headers, path).await {
         Ok(caller) => caller,
-        Err(Stranger::Store(error)) => return Err(error.into()),
-        Err(_) if desk.access.strangers.check().is_err() => return Err(Problem::too_many_requests()),
-        Err(Stranger::NoToken) => return Err(Problem::unauthorized("the request carries no bearer token")),
-        Err(Stranger::WrongToken) => return Err(Problem::unauthorized("the token is not valid")),
+        Err(Stranger::Store(error)) => return Err(Problem::from(error).into()),
+        Err(_) if desk.access.strangers.check().is_err() => return Err(Problem::too_many_requests().into()),
+        Err(Stranger::NoToken | Stranger::NoSession) if looks && is_page(path) => return Err(Refusal::LogIn),
+        Err(Stranger::NoToken) => return Err(Problem::unauthorized("the request carries no bearer token").into()),
+        Err(Stranger::NoSession) => return Err(Problem::unauthorized("the session has ended; log in again").into()),
+        Err(Stranger::WrongToken) => return Err(Problem::unauthorized("the token is not valid").into()),
     };
     if caller.rate.check().is_err() {
-        return Err(Problem::too_many_requests());
+        return Err(Problem::too_many_requests().into());
     }
-    if caller.role < Caller::needed(method) {
+    if caller.role < Caller::needed(method, path) {
         let detail = format!("the token `{}` may only look", caller.name);
-        return Err(Problem::forbidden(detail, "Use a token with the role operator or admin."));
+        return Err(Problem::forbidden(detail, "Use a token with the role operator or admin.").into());
+    }
+    // A form of the console carries the seal in its body, and is checked there.
+    if caller.session.is_some() && !looks && !is_page(path) && !bears_seal(headers, &office.seal(&caller)) {
+        let detail = format!("a change by a logged-in browser carries the session's seal in the header `{SEAL}`");
+        return Err(Problem::forbidden(detail, "Reload the page; a program sends a bearer token instead.").into());
     }
     Ok(Some(caller))
+}
+
+/// Whether a request carries the seal of its session, which another site can neither read nor guess.
+fn bears_seal(headers: &HeaderMap, seal: &str) -> bool {
+    headers.get(SEAL).is_some_and(|given| given.as_bytes().ct_eq(seal.as_bytes()).into())
 }
 
 /// Whether the request is addressed to this very machine (or, as HTTP/1.0 allows, to nobody).

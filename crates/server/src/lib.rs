@@ -1,8 +1,8 @@
 //! The HTTP server: the API under `/api/v1`, health, metrics, and the error pages that problems refer to.
 //!
-//! Rooms: `bind` (start, stop) · `connections` (sockets) · `guard` (what every request passes) · `access` (who calls) · `tokens` (those of
-//! the store) · `extract` (bodies, checked) · `query` (parameters, checked) · `problem` (errors on the wire) · `routes` (one file per
-//! subject) · `metrics` and `telemetry`.
+//! Rooms: `bind` (start, stop) · `connections` (sockets) · `guard` (what every request passes) · `access` (who calls) ·
+//! `tokens` (those of the store) · `session` (browsers that are logged in) · `extract` (bodies, checked) · `query`
+//! (parameters, checked) · `problem` (errors on the wire) · `routes` (one file per subject) · `metrics` and `telemetry`.
 //!
 //! Guarantees: without tokens only loopback is served; with tokens every route but health and the error pages needs
 //! one; an error is always an RFC 9457 problem document; an intake is answered only when it is durable.
@@ -22,6 +22,7 @@ mod metrics;
 mod problem;
 mod query;
 mod routes;
+mod session;
 mod telemetry;
 mod tokens;
 

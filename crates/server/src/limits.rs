@@ -44,12 +44,20 @@ pub const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
 /// Refused logins per second, all strangers together: slows down who guesses tokens, without touching who has one.
 const REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
 
+/// Failed logins per minute that leave a line in the audit, all strangers together: who guesses must not fill it.
+const NOTED_FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).unwrap();
+
 /// A rate limit (generic cell rate algorithm).
 pub(crate) type Rate = DefaultDirectRateLimiter;
 
 /// The rate limit of one caller.
 pub(crate) fn caller_rate() -> Rate {
     RateLimiter::direct(Quota::per_second(REQUESTS_PER_SECOND))
+}
+
+/// The rate limit of the audit's lines about failed logins.
+pub(crate) fn noted_failure_rate() -> Rate {
+    RateLimiter::direct(Quota::per_minute(NOTED_FAILURES_PER_MINUTE))
 }
 
 /// The rate limit of those who have no valid token.

@@ -18,6 +18,7 @@ pub(crate) mod visitor;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, SET_COOKIE};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -40,6 +41,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// All pages.
 pub(crate) fn router() -> Router<Office> {
     Router::new()
+        .merge(pages::login::router())
         .route("/", get(|| async { Redirect::to("/console") }))
         .nest(
             "/console",
@@ -58,11 +60,21 @@ async fn finish(request: Request, next: Next) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = problem_page(&problem, language);
     }
+    dressed(response)
+}
+
+/// What the browser may do with a page.
+fn dressed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY"));
     response
+}
+
+/// A problem as a page for whoever sent these headers, with the headers of a page.
+pub(crate) fn shown(problem: &Problem, headers: &HeaderMap) -> Response {
+    dressed(problem_page(problem, Language::of(headers)))
 }
 
 /// A problem as a page. Its words are those of the API, in English.

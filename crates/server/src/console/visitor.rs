@@ -55,7 +55,7 @@ impl FromRequestParts<Office> for Visitor {
         let caller = caller.ok_or_else(|| Problem::unauthorized("nobody is signed in"))?;
         let seal = office.seal(&caller);
         let here = parts.uri.path_and_query().map_or("/console", |here| here.as_str()).to_owned();
-        let is_signed_in = !caller.is_anybody;
+        let is_signed_in = caller.session.is_some();
         Ok(Self { desk, caller, language: Language::of(&parts.headers), here, seal, is_signed_in })
     }
 }

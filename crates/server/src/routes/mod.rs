@@ -76,9 +76,10 @@ impl Office {
 }
 
 impl Office {
-    /// What a form of this caller must carry. It holds until the server ends.
+    /// What a form of this caller must carry: another for each session. It holds until the session or the server ends.
     pub(crate) fn seal(&self, caller: &Caller) -> String {
-        hexadecimal(&Sha256::new_with_prefix(self.secret).chain_update(&caller.name).finalize())
+        let session = caller.session.map_or([0; 32], |session| *session.bytes());
+        hexadecimal(&Sha256::new_with_prefix(self.secret).chain_update(session).chain_update(&caller.name).finalize())
     }
 }
 

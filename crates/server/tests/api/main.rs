@@ -14,5 +14,6 @@ mod listing;
 mod network;
 mod place;
 mod problems;
+mod session;
 mod stopping;
 mod tokens;

@@ -3,6 +3,7 @@
 mod aggregations;
 mod backends;
 mod errors;
+pub(super) mod login;
 mod offloads;
 mod overview;
 mod ticket;
