@@ -95,7 +95,6 @@ timeouts = { connect = "5 seconds", reqest = "60s" }
     case("no secret for the way of authentication", &good.replace("token = ", "auth = \"basic\"\npassword = "), &[]);
     case("a password in an address", "[store]\nurl = \"postgres://tb:geheim@db/tb\"\n", &[]);
     case("an unknown store", "[store]\nurl = \"ticketbridge.db\"\n", &[]);
-    case("listening to everybody without a token", "[server]\nlisten = \"0.0.0.0:8080\"\n", &[]);
     case("a host name to listen on", "[server]\nlisten = \"localhost:8080\"\n", &[]);
     case("a schedule with four fields", "[workflow]\nschedule = \"*/15 * * *\"\n", &[]);
     case("a setting of the rules with a typo", "[workflow]\nwindow_hours = 24\n", &[]);

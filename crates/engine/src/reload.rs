@@ -310,13 +310,25 @@ fn changed(app: &App, config: &Config, newer: &PlatformSet) -> BTreeMap<Platform
     changed
 }
 
-/// Hashes of the values behind references; what cannot be had has none.
+/// Where the files of TLS are named.
+const TLS_FILES: &str = "server.tls.";
+
+/// Hashes of the values behind references, and of the files of TLS; what cannot be had has none.
 fn secrets(config: &Config, environment: &Environment) -> BTreeMap<String, [u8; 32]> {
     let hash = |reference: &SecretReference| {
         let value = reference.resolve(environment).ok()?;
         Some(Sha256::digest(value.expose_secret().as_bytes()).into())
     };
-    config.secret_references().into_iter().filter_map(|(key, reference)| Some((key, hash(&reference)?))).collect()
+    let mut hashes: BTreeMap<_, _> =
+        config.secret_references().into_iter().filter_map(|(key, reference)| Some((key, hash(&reference)?))).collect();
+    if let Some(tls) = &config.server.tls {
+        for (key, path) in [("certificate", &tls.certificate), ("key", &tls.key)] {
+            if let Ok(content) = std::fs::read(path) {
+                hashes.insert(format!("{TLS_FILES}{key}"), Sha256::digest(content).into());
+            }
+        }
+    }
+    hashes
 }
 
 /// Every setting that is not the same in two files, in the order of the keys.
@@ -347,7 +359,8 @@ fn shown(before: &State, file: &Config, app: &App, newer: &Newer) -> Vec<ShownCh
         }
     }
     for key in before.secrets.keys().filter(|key| before.secrets.get(*key) != newer.secrets.get(*key)) {
-        behind(key.clone(), "the value of the secret");
+        let is_file = key.starts_with(TLS_FILES);
+        behind(key.clone(), if is_file { "the contents of the file" } else { "the value of the secret" });
     }
     changes.sort_by(|one, other| one.key.cmp(&other.key));
     changes

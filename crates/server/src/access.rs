@@ -22,7 +22,7 @@ use ticketbridge_store::{StoreError, TokenHash};
 use crate::bind::ServerError;
 use crate::console::visitor::cookie;
 use crate::limits::{Rate, caller_rate, noted_failure_rate, stranger_rate};
-use crate::session::{COOKIE, SessionId, Sessions};
+use crate::session::{COOKIE, SECURE_COOKIE, SessionId, Sessions};
 use crate::tokens::StoredTokens;
 
 /// Name in the audit of who calls while there are no tokens.
@@ -54,6 +54,8 @@ pub(crate) struct Access {
     anybody: Arc<Caller>,
     /// Whether only this machine reaches the server.
     is_local: bool,
+    /// Whether the server speaks TLS itself.
+    is_tls: bool,
     /// How often somebody without a valid token may try.
     pub(crate) strangers: Rate,
     /// How often a login that failed leaves a line in the audit.
@@ -143,6 +145,7 @@ impl Access {
             sessions: Arc::default(),
             anybody,
             is_local: listens.ip().is_loopback(),
+            is_tls: server.tls.is_some(),
             strangers: stranger_rate(),
             noted_failures: noted_failure_rate(),
         })
@@ -152,6 +155,21 @@ impl Access {
     /// in the configuration in force or in the store.
     pub(crate) async fn is_open(&self, app: &App) -> Result<bool, StoreError> {
         Ok(self.is_local && self.configured.is_empty() && self.stored.now(app).await?.is_empty())
+    }
+
+    /// Name of a session's cookie. Under TLS the browser itself sees to it that only this very host sets it, over TLS.
+    pub(crate) fn cookie(&self) -> &'static str {
+        if self.is_tls { SECURE_COOKIE } else { COOKIE }
+    }
+
+    /// Whether browsers are told to come by TLS only: not on loopback, where other programs may speak plain HTTP.
+    pub(crate) fn wants_only_tls(&self) -> bool {
+        self.is_tls && !self.is_local
+    }
+
+    /// What stands behind the cookie, besides what always does.
+    pub(crate) fn cookie_attribute(&self) -> &'static str {
+        if self.is_tls { "; Secure" } else { "" }
     }
 
     /// Whether anybody at all can call.
@@ -171,7 +189,7 @@ impl Access {
             let found = self.by_hash(app, &token_hash(token)).await.map_err(Stranger::Store)?;
             return found.ok_or(Stranger::WrongToken);
         }
-        let cookie = cookie(headers, COOKIE).filter(|_| is_for_browsers(path)).ok_or(Stranger::NoToken)?;
+        let cookie = cookie(headers, self.cookie()).filter(|_| is_for_browsers(path)).ok_or(Stranger::NoToken)?;
         let id = SessionId::of(cookie);
         let token = self.sessions.token(id, app.clock.now().mono).ok_or(Stranger::NoSession)?;
         if let Some(caller) = self.by_hash(app, &token).await.map_err(Stranger::Store)? {

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::access::{Access, AccessInForce};
 use crate::connections;
 use crate::routes::{self, Office};
+use crate::tls::{TlsFault, TlsInForce};
 
 /// How often recorded latencies are folded, so that they do not pile up while nobody scrapes, and beyond loopback the
 /// store's tokens are looked at.
@@ -30,6 +31,9 @@ pub enum ServerError {
         "TB0001: `server.listen` is {0}, which others can reach, and there is no valid token; make one with `ticketbridge token create NAME --role admin`, or listen on 127.0.0.1"
     )]
     Exposed(SocketAddr),
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// The tokens cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,6 +80,7 @@ pub struct BoundServer {
     stop: watch::Sender<bool>,
     access: AccessInForce,
     live: Live,
+    tls: TlsInForce,
 }
 
 impl Server {
@@ -95,8 +100,9 @@ impl Server {
         if !access.has_callers(&app).await? {
             return Err(ServerError::Exposed(wanted));
         }
-        if !wanted.ip().is_loopback() {
-            tracing::warn!(address = %wanted, "The server speaks plain HTTP; put a proxy with TLS in front of it.");
+        let tls = TlsInForce::new(config.tls.as_ref())?;
+        if !wanted.ip().is_loopback() && config.tls.is_none() {
+            tracing::warn!(address = %wanted, "The server speaks plain HTTP; put a proxy with TLS in front of it, or set `server.tls`.");
         }
         let failed = |source| ServerError::Listen { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
@@ -104,9 +110,10 @@ impl Server {
         let grace = config.shutdown_grace.get();
         let access = AccessInForce::new(access, address);
         live.take_part(Arc::new(access.clone()));
+        live.take_part(Arc::new(tls.clone()));
         let (stop, stopped) = watch::channel(false);
         let router = routes::router(Office::new(live.clone(), access.clone(), metrics.clone(), stopped));
-        Ok(BoundServer { address, listener, router, metrics, grace, stop, access, live })
+        Ok(BoundServer { address, listener, router, metrics, grace, stop, access, live, tls })
     }
 }
 
@@ -114,7 +121,7 @@ impl BoundServer {
     /// Serves until `shutdown`, then accepts nothing new and answers what is on its way, for at most
     /// `server.shutdown_grace`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { address, listener, router, metrics, grace, stop, access, live } = self;
+        let Self { address, listener, router, metrics, grace, stop, access, live, tls } = self;
         tracing::info!(%address, "The server listens.");
         let stopped = stop.subscribe();
         let upkeep = async {
@@ -132,7 +139,7 @@ impl BoundServer {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = connections::serve(listener, router, stopped, grace) => {}
+            () = connections::serve(listener, tls, router, stopped, grace) => {}
             () = stopping => {}
             () = upkeep => {}
         }

@@ -10,17 +10,26 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::limits::{HEAD_TIMEOUT, MAX_CONNECTIONS};
+use crate::tls::{TlsInForce, shake_hands};
 
 /// How long to wait when the system gives out no further connection, for want of file handles for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stopped` turns true, then answers what is on its way for at most `grace`.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>, grace: Duration) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: TlsInForce,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+    grace: Duration,
+) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -30,7 +39,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopped: wa
             accepted = accept(&listener, &slots) => accepted,
         };
         if let Some((stream, slot)) = accepted {
-            connections.spawn(connection(stream, router.clone(), stopped.clone(), slot));
+            connections.spawn(connection(stream, tls.acceptor(), router.clone(), stopped.clone(), slot));
         }
         while connections.try_join_next().is_some() {}
     }
@@ -56,6 +65,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpSt
 
 async fn connection(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     router: Router,
     mut stopped: watch::Receiver<bool>,
     _slot: OwnedSemaphorePermit,
@@ -64,6 +74,22 @@ async fn connection(
         tracing::debug!(%error, "A connection was gone before it was served.");
         return;
     }
+    let Some(tls) = tls else { return talk(stream, router, stopped).await };
+    let shaken = tokio::select! {
+        shaken = shake_hands(&tls, stream) => shaken,
+        () = until(&mut stopped) => return,
+    };
+    match shaken {
+        Ok(stream) => talk(stream, router, stopped).await,
+        Err(error) => tracing::debug!(%error, "A TLS handshake failed."),
+    }
+}
+
+/// Answers requests until the caller goes, or the server stops.
+async fn talk<S>(stream: S, router: Router, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -8,8 +8,8 @@
 //! one; an error is always an RFC 9457 problem document; an intake is answered only when it is durable.
 //!
 //! Limits: [`MAX_CONNECTIONS`] connections, [`MAX_UPLOADS`] request bodies at once, each of `server.max_body_size`;
-//! [`REQUEST_TIMEOUT`] per request; [`REQUESTS_PER_SECOND`] per caller; 1,000 rows per page. No TLS: beyond loopback,
-//! put a proxy that speaks it in front.
+//! [`REQUEST_TIMEOUT`] per request; [`REQUESTS_PER_SECOND`] per caller; 1,000 rows per page. `tls` from two files, or
+//! plain HTTP, which beyond loopback needs a proxy with TLS in front.
 
 mod access;
 mod bind;
@@ -24,6 +24,7 @@ mod query;
 mod routes;
 mod session;
 mod telemetry;
+mod tls;
 mod tokens;
 
 pub use bind::{BoundServer, Server, ServerError};
@@ -31,3 +32,4 @@ pub use limits::{
     MAX_CONNECTIONS, MAX_LISTENERS, MAX_OFFLOAD_UPLOAD, MAX_REDRIVE, MAX_UPLOADS, REQUEST_TIMEOUT, REQUESTS_PER_SECOND,
 };
 pub use metrics::{MetricsError, install_metrics};
+pub use tls::TlsFault;

@@ -18,6 +18,8 @@ use ticketbridge_store::TokenHash;
 
 /// Name of the cookie.
 pub(crate) const COOKIE: &str = "ticketbridge_session";
+/// Its name under TLS.
+pub(crate) const SECURE_COOKIE: &str = "__Host-ticketbridge_session";
 /// Most sessions of one token at once.
 pub(crate) const MAX_PER_TOKEN: usize = 32;
 /// Longest time between two requests of a session.

@@ -40,8 +40,9 @@ pub(crate) async fn run(path: Option<&Path>, arguments: arguments::Serve) -> Res
         .await
         .map_err(|error| Failure::new(error.to_string()))?;
     let address = server.address;
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
     let hangups = tokio::spawn(reload_on_hangup(live)?);
-    output::talk(&format!("ticketbridge serves on http://{address}; Ctrl-C ends it"));
+    output::talk(&format!("ticketbridge serves on {scheme}://{address}; Ctrl-C ends it"));
     notify::tell(notify::State::Ready);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut wait = stopped.clone();

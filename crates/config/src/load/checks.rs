@@ -133,16 +133,6 @@ impl Checker<'_> {
     }
 
     fn server(&mut self, config: &Config) {
-        let listen = config.server.listen;
-        if !listen.ip().is_loopback() && config.server.tokens.is_empty() {
-            self.refuse(
-                "server.listen",
-                format!(
-                    "`{listen}` can be reached from other machines, and nobody needs a token; add `[[server.tokens]]` \
-                     with name, role and token, or listen on 127.0.0.1"
-                ),
-            );
-        }
         let mut names = BTreeSet::new();
         for token in &config.server.tokens {
             if !names.insert(&token.name) {

@@ -20,7 +20,7 @@ pub use mail::{Mail, MailSecurity};
 pub use offload::Offload;
 pub use platforms::{Platform, PlatformKind};
 pub use retention::Retention;
-pub use server::{ApiToken, Role, Server};
+pub use server::{ApiToken, Role, Server, Tls};
 pub use store::{Store, StoreUrl};
 pub use telemetry::Telemetry;
 pub use workflow::{Start, Workflow};

@@ -1,6 +1,7 @@
 //! `[server]`: the address people and machines talk to.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::de::Error;
@@ -20,9 +21,21 @@ pub struct Server {
     pub max_body_size: Size,
     /// How long a stop waits for requests to platforms that are in flight.
     pub shutdown_grace: Span,
+    /// Certificate and key; without them the server speaks plain HTTP.
+    pub tls: Option<Tls>,
     /// Who may call, besides the tokens of the store. While there are none at all: everybody who reaches the loopback
     /// address.
     pub tokens: Vec<ApiToken>,
+}
+
+/// `server.tls`: two files in PEM form, read at the start and with each reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The server's certificate, and behind it those of its issuers but for the root.
+    pub certificate: PathBuf,
+    /// Its private key, without a password.
+    pub key: PathBuf,
 }
 
 /// `[[server.tokens]]`: one caller.
@@ -71,6 +84,7 @@ impl Default for Server {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             max_body_size: Size::mebibytes(64),
             shutdown_grace: Span::seconds(25),
+            tls: None,
             tokens: Vec::new(),
         }
     }

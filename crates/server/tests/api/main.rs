@@ -16,4 +16,5 @@ mod place;
 mod problems;
 mod session;
 mod stopping;
+mod tls;
 mod tokens;

@@ -15,13 +15,14 @@ use serde::Deserialize;
 use ticketbridge_engine::view::token_hash;
 use ticketbridge_store::AuditEntry;
 
+use crate::access::Access;
 use crate::console::language::Language;
 use crate::console::visitor::{Fields, Sealed, Visitor};
 use crate::console::{layout, local};
 use crate::extract::form_bytes;
 use crate::problem::Problem;
 use crate::routes::{Desk, Office};
-use crate::session::{COOKIE, LONGEST};
+use crate::session::LONGEST;
 
 /// Who is named in the audit when a login failed.
 const NOBODY: &str = "-";
@@ -85,7 +86,7 @@ async fn log_in(State(desk): State<Desk>, request: Request) -> Result<Response, 
     let now = desk.app.clock.now();
     desk.app.store.record_audit(AuditEntry::new(now.wall, &caller.name, "login", "")).await?;
     let cookie = desk.access.sessions.begin(hash, now.mono);
-    Ok((set_cookie(&cookie, LONGEST.as_secs())?, Redirect::to(local(&to))).into_response())
+    Ok((set_cookie(&desk.access, &cookie, LONGEST.as_secs())?, Redirect::to(local(&to))).into_response())
 }
 
 /// `POST /logout`: ends the session.
@@ -93,7 +94,7 @@ async fn log_out(State(desk): State<Desk>, visitor: Visitor, _: Sealed<Nothing>)
     if let Some(session) = visitor.caller.session {
         desk.access.sessions.end(session);
     }
-    Ok((set_cookie("", 0)?, Redirect::to("/login")).into_response())
+    Ok((set_cookie(&desk.access, "", 0)?, Redirect::to("/login")).into_response())
 }
 
 /// A line of the audit, if there were not too many of late. A failure that cannot be written down is refused all the same.
@@ -107,8 +108,9 @@ async fn note_failure(desk: &Desk) {
     }
 }
 
-fn set_cookie(value: &str, seconds: u64) -> Result<[(axum::http::HeaderName, HeaderValue); 1], Problem> {
-    let text = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict");
+fn set_cookie(access: &Access, value: &str, seconds: u64) -> Result<[(axum::http::HeaderName, HeaderValue); 1], Problem> {
+    let (name, more) = (access.cookie(), access.cookie_attribute());
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{more}");
     let value = HeaderValue::from_str(&text).map_err(|_| Problem::bad_request("the session cannot be kept"))?;
     Ok([(SET_COOKIE, value)])
 }
