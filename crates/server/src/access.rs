@@ -123,11 +123,7 @@ pub(crate) enum Stranger {
 
 impl Access {
     /// Resolves the tokens of the configuration. `listens`: the address of the server.
-    pub(crate) fn new(
-        server: &Server,
-        environment: &Environment,
-        listens: SocketAddr,
-    ) -> Result<Self, ServerError> {
+    pub(crate) fn new(server: &Server, environment: &Environment, listens: SocketAddr) -> Result<Self, ServerError> {
         let mut configured: Vec<(TokenHash, Arc<Caller>)> = Vec::with_capacity(server.tokens.len());
         for token in &server.tokens {
             let failed = |source| ServerError::Token { name: token.name.clone(), source };
@@ -246,7 +242,9 @@ impl Caller {
 
 /// Where a session's cookie counts.
 fn is_for_browsers(path: &str) -> bool {
-    matches!(path, "/" | "/console" | "/logout" | "/openapi.json") || path.starts_with("/console/") || path.starts_with("/api/v1/")
+    matches!(path, "/" | "/console" | "/logout" | "/openapi.json")
+        || path.starts_with("/console/")
+        || path.starts_with("/api/v1/")
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {

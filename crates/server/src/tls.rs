@@ -104,10 +104,9 @@ fn load(tls: &Tls) -> Result<Arc<ServerConfig>, TlsFault> {
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(TlsFault::Unusable)?;
     let mut config = builder.with_no_client_auth().with_single_cert(chain, key).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => TlsFault::Apart {
-            certificate: tls.certificate.display().to_string(),
-            key: tls.key.display().to_string(),
-        },
+        rustls::Error::InconsistentKeys(_) => {
+            TlsFault::Apart { certificate: tls.certificate.display().to_string(), key: tls.key.display().to_string() }
+        }
         other => TlsFault::Unusable(other),
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -55,7 +55,7 @@ impl Listener {
                         other => panic!("{other}"),
                     }
                 }
-                self.text = rest.to_owned();
+                rest.clone_into(&mut self.text);
                 return Some(heard);
             }
             let chunk = tokio::time::timeout(LIMIT, self.response.chunk()).await.unwrap().unwrap();

@@ -7,6 +7,7 @@ mod acts;
 mod audit;
 mod backends;
 mod events;
+mod every_route;
 mod health;
 mod history;
 mod intake;

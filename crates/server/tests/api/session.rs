@@ -7,29 +7,29 @@ use ticketbridge_config::sections::Role;
 use ticketbridge_engine::view::{create_token, revoke_token};
 
 use crate::access::TOKENS;
-use crate::place::{CONFIG, Delivery, Place};
+use crate::place::{CONFIG, Delivery, Place, json_body, reply};
 
 /// A browser: follows nothing by itself, and keeps its cookie where the test sees it.
-struct Browser<'p> {
+pub(crate) struct Browser<'p> {
     place: &'p Place,
     client: Client,
     cookie: Option<String>,
 }
 
-struct Seen {
-    status: u16,
-    location: Option<String>,
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
     cookie: Option<String>,
     text: String,
 }
 
 impl<'p> Browser<'p> {
-    fn new(place: &'p Place) -> Self {
+    pub(crate) fn new(place: &'p Place) -> Self {
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { place, client, cookie: None }
     }
 
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.place.url));
         match &self.cookie {
             Some(cookie) => request.header("cookie", cookie),
@@ -37,7 +37,7 @@ impl<'p> Browser<'p> {
         }
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Seen {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Seen {
         let answer = request.send().await.unwrap();
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (location, cookie) = (header("location"), header("set-cookie"));
@@ -53,7 +53,7 @@ impl<'p> Browser<'p> {
         self.send(self.request(Method::POST, path).header(kind.0, kind.1).body(body.to_owned())).await
     }
 
-    async fn log_in(place: &'p Place, token: &str) -> Self {
+    pub(crate) async fn log_in(place: &'p Place, token: &str) -> Self {
         let mut browser = Self::new(place);
         let seen = browser.form("/login", &format!("token={token}&to=/console/tickets")).await;
         assert_eq!((seen.status, seen.location.as_deref()), (303, Some("/console/tickets")), "{}", seen.text);
@@ -63,7 +63,7 @@ impl<'p> Browser<'p> {
     }
 
     /// The seal that a page of this session carries.
-    async fn seal(&self) -> String {
+    pub(crate) async fn seal(&self) -> String {
         let page = self.get("/console").await;
         assert_eq!(page.status, 200, "{}", page.text);
         let seal = page.text.split_once("data-seal=\"").unwrap().1;
@@ -71,7 +71,7 @@ impl<'p> Browser<'p> {
     }
 
     async fn change(&self, seal: Option<&str>) -> u16 {
-        let mut request = self.request(Method::PATCH, "/api/v1/backends/be-1").json(&json!({"max_retries": 4}));
+        let mut request = json_body(self.request(Method::PATCH, "/api/v1/backends/be-1"), &json!({"max_retries": 4}));
         if let Some(seal) = seal {
             request = request.header("x-ticketbridge-seal", seal);
         }
@@ -88,7 +88,10 @@ async fn a_browser_logs_in_looks_and_logs_out() {
     let place = place().await;
     let stranger = Browser::new(&place);
     let sent = stranger.get("/console/tickets?state=Error").await;
-    assert_eq!((sent.status, sent.location.unwrap()), (303, String::from("/login?to=%2Fconsole%2Ftickets%3Fstate%3DError")));
+    assert_eq!(
+        (sent.status, sent.location.unwrap()),
+        (303, String::from("/login?to=%2Fconsole%2Ftickets%3Fstate%3DError"))
+    );
     let form = stranger.get("/login?to=%2Fconsole%2Ftickets").await;
     assert!(form.status == 200 && form.text.contains("type=\"password\""), "{}", form.text);
     assert!(form.text.contains("value=\"/console/tickets\""));
@@ -122,7 +125,8 @@ async fn a_browser_logs_in_looks_and_logs_out() {
 #[tokio::test]
 async fn a_change_by_a_cookie_needs_the_seal_of_its_own_session() {
     let place = place().await;
-    let (one, other) = (Browser::log_in(&place, "token-of-operator").await, Browser::log_in(&place, "token-of-operator").await);
+    let (one, other) =
+        (Browser::log_in(&place, "token-of-operator").await, Browser::log_in(&place, "token-of-operator").await);
     let (of_one, of_other) = (one.seal().await, other.seal().await);
     assert_ne!(of_one, of_other);
     assert_eq!(one.change(None).await, 403);
@@ -131,7 +135,7 @@ async fn a_change_by_a_cookie_needs_the_seal_of_its_own_session() {
     assert_eq!(one.change(Some(&of_one)).await, 200);
     let viewer = Browser::log_in(&place, "token-of-viewer").await;
     assert_eq!(viewer.change(Some(&viewer.seal().await)).await, 403, "a seal makes no operator");
-    let foreign = one.request(Method::PATCH, "/api/v1/backends/be-1").json(&json!({"max_retries": 4}));
+    let foreign = json_body(one.request(Method::PATCH, "/api/v1/backends/be-1"), &json!({"max_retries": 4}));
     let foreign = foreign.header("x-ticketbridge-seal", &of_one).header("origin", "http://evil.example");
     assert_eq!(one.send(foreign).await.status, 403);
 }
@@ -171,7 +175,7 @@ async fn nobody_is_sent_elsewhere_and_guessing_is_slowed_down_and_written_down()
     }
     assert_eq!(stranger.form("/login", "token=token-of-viewer").await.status, 303, "who has a token is not held off");
     let audit = place.request(Method::GET, "/api/v1/audit?limit=100").bearer_auth("token-of-admin");
-    let audit: serde_json::Value = audit.send().await.unwrap().json().await.unwrap();
+    let audit = reply(audit).await.ok();
     let count = |act: &str| audit["items"].as_array().unwrap().iter().filter(|line| line["act"] == act).count();
     assert_eq!(count("login"), 7);
     assert!((1..=20).contains(&count("login.failed")), "some are written down, not each");

@@ -64,7 +64,10 @@ async fn the_server_speaks_tls_and_nothing_else() {
 
     let stranger = certify(folder.path(), "other");
     assert!(client(&stranger).get(format!("{url}/healthz")).send().await.is_err(), "it is our certificate");
-    assert!(client(&certificate).get(format!("http://{address}/healthz")).send().await.is_err(), "nothing in plain text");
+    assert!(
+        client(&certificate).get(format!("http://{address}/healthz")).send().await.is_err(),
+        "nothing in plain text"
+    );
 }
 
 #[tokio::test]

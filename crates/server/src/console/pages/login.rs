@@ -6,8 +6,8 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use axum::http::StatusCode;
+use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
@@ -108,7 +108,11 @@ async fn note_failure(desk: &Desk) {
     }
 }
 
-fn set_cookie(access: &Access, value: &str, seconds: u64) -> Result<[(axum::http::HeaderName, HeaderValue); 1], Problem> {
+fn set_cookie(
+    access: &Access,
+    value: &str,
+    seconds: u64,
+) -> Result<[(axum::http::HeaderName, HeaderValue); 1], Problem> {
     let (name, more) = (access.cookie(), access.cookie_attribute());
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{more}");
     let value = HeaderValue::from_str(&text).map_err(|_| Problem::bad_request("the session cannot be kept"))?;
