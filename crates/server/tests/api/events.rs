@@ -55,7 +55,8 @@ impl Listener {
                         other => panic!("{other}"),
                     }
                 }
-                rest.clone_into(&mut self.text);
+                let rest = rest.to_owned();
+                self.text = rest;
                 return Some(heard);
             }
             let chunk = tokio::time::timeout(LIMIT, self.response.chunk()).await.unwrap().unwrap();
