@@ -42,7 +42,9 @@ use crate::clock::Clock;
 use crate::events::Events;
 
 pub use budget::FAILED_SHARE;
-pub use view::{ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeView, exchange, exchanges, pretty};
+pub use view::{
+    ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeView, exchange, exchange_details, exchanges, pretty,
+};
 
 /// Records that wait to be written.
 const QUEUE: usize = 4_096;

@@ -137,12 +137,21 @@ pub async fn exchanges(
 
 /// One exchange with its bodies; `None`: there is none of this number (any more).
 pub async fn exchange(kept: &Exchanges, id: ExchangeId) -> Result<Option<ExchangeDetail>, StoreError> {
+    kept.read(move |reader| reader.map_or(Ok(None), |reader| detail(reader, id))).await
+}
+
+/// The exchanges of a page with their bodies. Those that made room for newer ones meanwhile are missing.
+pub async fn exchange_details(kept: &Exchanges, page: &ExchangePage) -> Result<Vec<ExchangeDetail>, StoreError> {
+    let ids: Vec<ExchangeId> = page.items.iter().map(|exchange| exchange.id).collect();
     kept.read(move |reader| {
-        let Some(reader) = reader else { return Ok(None) };
-        let Some(exchange) = reader.exchange(id)? else { return Ok(None) };
-        ExchangeDetail::read(reader, exchange).map(Some)
+        let Some(reader) = reader else { return Ok(Vec::new()) };
+        ids.into_iter().filter_map(|id| detail(reader, id).transpose()).collect()
     })
     .await
+}
+
+fn detail(reader: &ExchangeReader, id: ExchangeId) -> Result<Option<ExchangeDetail>, StoreError> {
+    reader.exchange(id)?.map(|exchange| ExchangeDetail::read(reader, exchange)).transpose()
 }
 
 fn write_cursor(id: ExchangeId) -> String {

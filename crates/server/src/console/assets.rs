@@ -16,13 +16,16 @@ use crate::problem::Problem;
 pub(crate) const STYLE: &str = "console.css";
 /// The script.
 pub(crate) const SCRIPT: &str = "console.js";
+/// The script of the *Stream Viewer*.
+pub(crate) const STREAM_SCRIPT: &str = "stream.js";
 /// The icon.
 pub(crate) const ICON: &str = "icon.svg";
 
 /// Name, media type, content.
-const ALL: [(&str, &str, &str); 3] = [
+const ALL: [(&str, &str, &str); 4] = [
     (STYLE, "text/css; charset=utf-8", include_str!("assets/console.css")),
     (SCRIPT, "text/javascript; charset=utf-8", include_str!("assets/console.js")),
+    (STREAM_SCRIPT, "text/javascript; charset=utf-8", include_str!("assets/stream.js")),
     (ICON, "image/svg+xml", include_str!("assets/icon.svg")),
 ];
 

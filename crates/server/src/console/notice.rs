@@ -30,6 +30,13 @@ notices! {
     Changed "changed" "The settings were changed." "Los ajustes fueron cambiados.";
     Offloaded "offloaded" "What was there was looked into." "Se miró lo que había.";
     Dismissed "dismissed" "The ticket was dismissed." "El ticket fue descartado.";
+    RunStarted "run-started" "The run has started." "La ejecución comenzó.";
+    KeyRewound "key-rewound" "The key was set back." "La clave retrocedió.";
+    SkipAdded "skip-added" "The ticket is on the skip list." "El ticket está en la lista de omisión.";
+    SkipRemoved "skip-removed" "The ticket is off the skip list." "El ticket salió de la lista de omisión.";
+    FailedRetried "failed-retried" "The next run tries them again." "La próxima ejecución los reintenta.";
+    FailedDismissed "failed-dismissed" "They were dismissed." "Fueron descartados.";
+    NothingChanged "nothing-changed" "Nothing was changed." "No se cambió nada.";
 }
 
 impl Notice {

@@ -62,6 +62,11 @@ pub(crate) fn instant(at: &str) -> Markup {
     html! { time datetime=(at) title=(at) { (short) } }
 }
 
+/// An instant that may be missing.
+pub(crate) fn instant_or_none(at: Option<&str>) -> Markup {
+    html! { @match at { Some(at) => (instant(at)), None => span.none { "–" } } }
+}
+
 /// A value that may be missing.
 pub(crate) fn or_none(value: Option<&str>) -> Markup {
     html! { @match value { Some(value) => (value), None => span.none { "–" } } }

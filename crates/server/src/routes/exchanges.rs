@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use ticketbridge_engine::exchanges::{self, ExchangeDetail, ExchangePage, ExchangePageFault};
 use ticketbridge_engine::view::DEFAULT_PAGE;
-use ticketbridge_store::exchanges::{ExchangeFilter, ExchangeId};
+use ticketbridge_store::exchanges::{About, ExchangeFilter, ExchangeId};
 
 use super::Desk;
 use crate::extract::{Answer, NoParams, Params};
@@ -18,7 +18,9 @@ pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer
         Some("true") => true,
         Some(_) => return Err(Problem::bad_request("`failed` must be true or false")),
     };
-    let filter = ExchangeFilter { platform: params.one("platform")?, failed, text: params.one("text")? };
+    let purpose = params.one("purpose")?;
+    let about = purpose.as_deref().map(purpose_of).transpose()?;
+    let filter = ExchangeFilter { platform: params.one("platform")?, about, failed, text: params.one("text")? };
     let limit = params.number("limit")?.unwrap_or(DEFAULT_PAGE);
     let cursor = params.one("cursor")?;
     params.finish()?;
@@ -28,6 +30,11 @@ pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer
 
 /// `GET /api/v1/exchanges/{id}`: one with its bodies.
 pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>, _: NoParams) -> Answer<ExchangeDetail> {
+    Ok(Json(one(&desk, &id).await?))
+}
+
+/// The exchange of this number.
+pub(crate) async fn one(desk: &Desk, id: &str) -> Result<ExchangeDetail, Problem> {
     let none = || {
         let shown: String = id.chars().take(64).collect();
         let what = "List them with `GET /api/v1/exchanges`; old ones make room for new ones.";
@@ -35,7 +42,15 @@ pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>, _: No
     };
     let number = id.parse::<i64>().ok().filter(|number| number.to_string() == id && *number > 0).ok_or_else(none)?;
     let found = exchanges::exchange(desk.app.delivery.exchanges(), ExchangeId(number)).await?;
-    found.map(Json).ok_or_else(none)
+    found.ok_or_else(none)
+}
+
+/// What an exchange may be for.
+pub(crate) fn purpose_of(word: &str) -> Result<About, Problem> {
+    About::from_word(word).ok_or_else(|| {
+        let known = About::ALL.map(About::as_str).join(", ");
+        Problem::bad_request(format!("`purpose` must be one of {known}"))
+    })
 }
 
 impl From<ExchangePageFault> for Problem {

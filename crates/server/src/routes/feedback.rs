@@ -11,9 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use ticketbridge_core::mobile::{MAX_PAGE_BYTES, Page, RunResult};
-use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, Started, USUAL_PREVIEW_PAGES};
+use ticketbridge_core::mobile::{MAX_PAGE_BYTES, Page};
+use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, USUAL_PREVIEW_PAGES};
 use ticketbridge_engine::view::DEFAULT_PAGE;
 use ticketbridge_engine::view::mobile::{
     self, FailedView, FunctionView, KeyMoveView, KeyView, Listing, ReportView, RunView, SkipChange, SkipEntry, Window,
@@ -22,6 +21,7 @@ use ticketbridge_store::{RunId, Trigger};
 
 use super::Desk;
 use super::backends::Items;
+use super::feedback_acts::Acting;
 use crate::access::Caller;
 use crate::extract::{Answer, NoParams, Params, json_bytes, small_json};
 use crate::limits::WAIT;
@@ -118,9 +118,7 @@ pub(super) async fn run(
 ) -> Result<Response, Problem> {
     let wait = wait(&mut params)?;
     params.finish()?;
-    desk.app.feedback.function(&organizer)?;
-    desk.actor(&caller).asked("feedback.run", &organizer, json!({})).await?;
-    start(&desk, &organizer, RunRequest::by(Trigger::Manual), wait).await
+    start(Acting::new(&desk, &caller, &organizer), RunRequest::by(Trigger::Manual), wait).await
 }
 
 /// `POST …/replay[?wait=true]`: the body is a page.
@@ -140,8 +138,8 @@ pub(super) async fn replay(
         json_bytes(request, limit.min(MAX_PAGE_BYTES)).await?
     };
     let body = checked_page(body).await?;
-    desk.actor(&caller).asked("feedback.replay", &organizer, json!({"bytes": body.len()})).await?;
-    start(&desk, &organizer, RunRequest { file: Some(body), ..RunRequest::by(Trigger::Replay) }, wait).await
+    let request = RunRequest { file: Some(body), ..RunRequest::by(Trigger::Replay) };
+    start(Acting::new(&desk, &caller, &organizer), request, wait).await
 }
 
 /// A page that can be read; reading a large one takes too long for a thread that serves others.
@@ -161,11 +159,9 @@ fn wait(params: &mut Params) -> Result<bool, Problem> {
     }
 }
 
-async fn start(desk: &Desk, organizer: &str, request: RunRequest, wait: bool) -> Result<Response, Problem> {
-    let (run, ended) = match desk.app.feedback.start(organizer, request).await? {
-        Started::Begun { run, ended } => (run, ended),
-        Started::Refused(report) => return Err(refused(report.text.as_deref())),
-    };
+async fn start(acting: Acting<'_>, request: RunRequest, wait: bool) -> Result<Response, Problem> {
+    let organizer = acting.organizer;
+    let (run, ended) = acting.run(request).await?;
     if wait && let Ok(ended) = tokio::time::timeout(WAIT, ended).await {
         let report = ended.map_err(|_| Problem::run_lost())??;
         return Ok(Json(ReportView::from(report)).into_response());
@@ -181,18 +177,20 @@ pub(super) async fn show_run(
     Path((organizer, run)): Path<(String, String)>,
     _: NoParams,
 ) -> Answer<RunView> {
-    let missing = || Problem::not_found(format!("organizer `{organizer}` has no such run"));
-    let run = run.parse().map(RunId).map_err(|_| missing())?;
-    let found = mobile::run(&desk.app.feedback, &organizer, run).await?;
-    found.map(Json).ok_or_else(missing)
+    Ok(Json(one_run(&desk, &organizer, &run).await?))
 }
 
-fn refused(text: Option<&str>) -> Problem {
-    Problem::busy(text.unwrap_or("a run of this organizer is in progress"))
+/// The run of this number.
+pub(crate) async fn one_run(desk: &Desk, organizer: &str, run: &str) -> Result<RunView, Problem> {
+    desk.app.feedback.function(organizer)?;
+    let missing = || Problem::not_found(format!("organizer `{organizer}` has no such run"));
+    let run = run.parse().map(RunId).map_err(|_| missing())?;
+    let found = mobile::run(&desk.app.feedback, organizer, run).await?;
+    found.ok_or_else(missing)
 }
 
 /// A path's segment.
-fn encoded(text: &str) -> PercentEncode<'_> {
+pub(crate) fn encoded(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, RESERVED)
 }
 
@@ -221,26 +219,18 @@ pub(super) async fn rewind(
     request: Request,
 ) -> Result<Response, Problem> {
     let Rewind { to, preview, pages } = small_json(request).await?;
+    let acting = Acting::new(&desk, &caller, &organizer);
     if !preview {
         if pages.is_some() {
             return Err(Problem::bad_request("`pages` is for a preview; nothing was changed"));
         }
-        let at = desk.app.clock.now().wall;
-        let moved = mobile::rewind_key(&desk.app.feedback, &organizer, to, &caller.name, at).await?;
-        return Ok(Json(moved).into_response());
+        return Ok(Json(acting.rewind(to).await?).into_response());
     }
     let pages = pages.unwrap_or(USUAL_PREVIEW_PAGES);
     if !(1..=MAX_PREVIEW_PAGES).contains(&pages) {
         return Err(Problem::bad_request(format!("`pages` must be 1 to {MAX_PREVIEW_PAGES}")));
     }
-    // On its own, so that it gives its lease back even if the caller goes away.
-    let feedback = desk.app.feedback.clone();
-    let previewing = tokio::spawn(async move { feedback.preview_rewind(&organizer, to, pages).await });
-    let report = previewing.await.map_err(|_| Problem::run_lost())??;
-    match report.result {
-        RunResult::Refused => Err(refused(report.text.as_deref())),
-        _ => Ok(Json(ReportView::from(report)).into_response()),
-    }
+    Ok(Json(acting.preview_rewind(to, pages).await?).into_response())
 }
 
 /// `GET …/skip`: the list in force.
@@ -261,7 +251,7 @@ pub(super) async fn add_skip(
     request: Request,
 ) -> Answer<SkipChange> {
     let Entries { entries } = small_json(request).await?;
-    Ok(Json(mobile::change_skip_list(&desk.app.feedback, desk.actor(&caller), &organizer, &entries, &[]).await?))
+    Ok(Json(Acting::new(&desk, &caller, &organizer).change_skip_list(&entries, &[]).await?))
 }
 
 /// `DELETE …/skip {"entries"}`: removes.
@@ -273,7 +263,7 @@ pub(super) async fn remove_skip(
     request: Request,
 ) -> Answer<SkipChange> {
     let Entries { entries } = small_json(request).await?;
-    Ok(Json(mobile::change_skip_list(&desk.app.feedback, desk.actor(&caller), &organizer, &[], &entries).await?))
+    Ok(Json(Acting::new(&desk, &caller, &organizer).change_skip_list(&[], &entries).await?))
 }
 
 /// `GET …/failed`: the newest first.
@@ -301,7 +291,7 @@ pub(super) async fn retry(
         (None, true) => None,
         _ => return Err(Problem::bad_request("give `items`, or `all` with true, and not both; nothing was changed")),
     };
-    let changed = mobile::retry_failed(&desk.app.feedback, desk.actor(&caller), &organizer, items.as_deref()).await?;
+    let changed = Acting::new(&desk, &caller, &organizer).retry(items.as_deref()).await?;
     Ok(Json(Changed { changed }))
 }
 
@@ -314,8 +304,7 @@ pub(super) async fn dismiss(
     request: Request,
 ) -> Answer<Changed> {
     let Dismissal { items } = small_json(request).await?;
-    let changed =
-        mobile::dismiss_failed(&desk.app.feedback, desk.actor(&caller), &organizer, &mobile::item_ids(&items)?).await?;
+    let changed = Acting::new(&desk, &caller, &organizer).dismiss(&mobile::item_ids(&items)?).await?;
     Ok(Json(Changed { changed }))
 }
 

@@ -14,7 +14,7 @@ use ticketbridge_core::time::Wall;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::clock::Clock;
 use ticketbridge_engine::delivery::{DeliveryOptions, DeliveryService};
-use ticketbridge_engine::exchanges::Exchanges;
+use ticketbridge_engine::exchanges::{Exchanges, Limits};
 use ticketbridge_engine::feedback::Feedback;
 use ticketbridge_engine::platforms::PlatformSet;
 use ticketbridge_engine::traces::Traces;
@@ -122,7 +122,11 @@ async fn app(config: Config, folder: &TempDir, delivery: Delivery) -> App {
         suspect: false,
         recorder: None,
         traces: Traces::off(),
-        exchanges: Exchanges::off(),
+        exchanges: Exchanges::start(
+            folder.path().join("store.exchanges.db"),
+            Limits::from(&config.retention),
+            clock.clone(),
+        ),
     };
     let (service, handle) = DeliveryService::new(options).await.unwrap();
     if delivery == Delivery::Runs {

@@ -22,6 +22,8 @@ const HEAD: &str =
 pub struct ExchangeFilter {
     /// With this platform.
     pub platform: Option<String>,
+    /// For this.
+    pub about: Option<About>,
     /// Only those that failed.
     pub failed: bool,
     /// Method, address, fault or a kept body holds this text, ignoring ASCII case.
@@ -60,6 +62,10 @@ impl ExchangeReader {
         if let Some(platform) = &filter.platform {
             text.push_str(" AND platform = ?");
             values.push(platform.clone().into());
+        }
+        if let Some(about) = filter.about {
+            text.push_str(" AND about = ?");
+            values.push(about.number().into());
         }
         if filter.failed {
             text.push_str(" AND failed = 1");

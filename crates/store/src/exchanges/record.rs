@@ -33,8 +33,27 @@ pub enum About {
 }
 
 impl About {
-    const ALL: [Self; 7] =
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 7] =
         [Self::Other, Self::Write, Self::OpenTickets, Self::Tickets, Self::Notes, Self::WorkOrders, Self::Health];
+
+    /// Its word, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Other => "other",
+            Self::Write => "write",
+            Self::OpenTickets => "open_tickets",
+            Self::Tickets => "tickets",
+            Self::Notes => "notes",
+            Self::WorkOrders => "work_orders",
+            Self::Health => "health",
+        }
+    }
+
+    /// The one with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|about| about.as_str() == word)
+    }
 
     pub(super) fn number(self) -> i64 {
         self as i64

@@ -24,7 +24,7 @@ pub use key::{KeyMoveView, KeyView, key, key_history, rewind_key};
 pub use records::{
     ContactView, DistributionView, MobileTicketView, RecordQuery, box_contacts, box_distributions, mobile_tickets,
 };
-pub use runs::{FunctionView, LeaseHolder, ReportView, RunView, function, functions, run, runs};
+pub use runs::{CallView, FunctionView, LeaseHolder, ReportView, RunView, calls, function, functions, run, runs};
 
 /// Why nothing was answered or done.
 #[derive(Debug, thiserror::Error)]

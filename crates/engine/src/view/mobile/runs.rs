@@ -1,10 +1,10 @@
 //! Functions, what they are doing, and what their runs did.
 
 use serde::Serialize;
-use ticketbridge_core::mobile::{Counters, PaginationKey, RunError, RunResult};
+use ticketbridge_core::mobile::{Counters, PaginationKey, RunError, RunResult, WriteKind};
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_core::time::Wall;
-use ticketbridge_store::{FeedbackPage, FeedbackRun, FeedbackStore, MAX_PAGE, RunId, StoreError, Trigger};
+use ticketbridge_store::{CallRecord, FeedbackPage, FeedbackRun, FeedbackStore, MAX_PAGE, RunId, StoreError, Trigger};
 
 use super::{Listing, MobileFault, Window};
 use crate::feedback::{FailedTicket, Feedback, Function, Preview, RunReport};
@@ -107,6 +107,40 @@ pub struct ReportView {
     pub preview: Option<Preview>,
 }
 
+/// A write call of a run. Its body is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallView {
+    /// Its number.
+    pub call: i64,
+    /// The platform.
+    pub box_office: String,
+    /// What it does.
+    pub kind: WriteKind,
+    /// The items it is for, as `PAGE:POSITION`.
+    pub items: Vec<String>,
+    /// When it was sent.
+    pub sent_at: String,
+    /// What became of it; null: not known yet.
+    pub outcome: Option<String>,
+    /// When that was known.
+    pub outcome_at: Option<String>,
+}
+
+impl From<CallRecord> for CallView {
+    fn from(call: CallRecord) -> Self {
+        let (outcome, outcome_at) = call.outcome.map(|(text, at)| (text.into(), at.to_rfc3339())).unzip();
+        Self {
+            call: call.id.0,
+            box_office: call.box_office.into(),
+            kind: call.kind,
+            items: call.items.iter().map(|item| format!("{}:{}", item.page.0, item.position)).collect(),
+            sent_at: call.sent_at.to_rfc3339(),
+            outcome,
+            outcome_at,
+        }
+    }
+}
+
 impl From<FeedbackRun> for RunView {
     fn from(run: FeedbackRun) -> Self {
         let FeedbackRun { id, organizer, internal_name, trigger, began_at, end } = run;
@@ -176,6 +210,19 @@ pub async fn run(feedback: &Feedback, organizer: &str, run: RunId) -> Result<Opt
     let page = FeedbackPage { offset: 0, limit: MAX_PAGE };
     let runs = feedback.store().feedback_runs(Some(organizer), page).await?;
     Ok(runs.into_iter().find(|one| one.id == run).map(RunView::from))
+}
+
+/// Write calls of a run, the oldest first. All of the run are read for each part of them.
+pub async fn calls(
+    feedback: &Feedback,
+    organizer: &str,
+    run: RunId,
+    window: Window,
+) -> Result<Listing<CallView>, MobileFault> {
+    feedback.function(organizer)?;
+    let FeedbackPage { offset, limit } = window.checked()?;
+    let calls = feedback.store().run_calls(run).await?;
+    Ok(window.listing(calls.into_iter().skip(offset).take(limit).collect(), CallView::from))
 }
 
 async fn view(

@@ -183,6 +183,8 @@ if (types && live && "EventSource" in window) {
       readAnew();
     });
   }
+  // A page's own script asks for this when it lets a region go on.
+  document.addEventListener("ticketbridge:read", readAnew);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) readAnew(); });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -3,9 +3,11 @@
 mod aggregations;
 mod backends;
 mod errors;
+mod feedback;
 pub(super) mod login;
 mod offloads;
 mod overview;
+mod stream;
 mod ticket;
 mod tickets;
 
@@ -29,6 +31,10 @@ pub(super) fn router() -> Router<Office> {
         .route("/offloads", get(offloads::list))
         .route("/offloads/{kind}/now", post(offloads::now))
         .route("/offloads/topology/{act}", post(offloads::settle))
+        .nest("/feedback", feedback::router())
+        .route("/stream", get(stream::list))
+        .route("/stream/text", get(stream::save))
+        .route("/stream/{id}", get(stream::show))
         .route("/tickets", get(tickets::list))
         .route("/tickets.csv", get(tickets::export))
         .route("/tickets/{id}", get(ticket::show))
