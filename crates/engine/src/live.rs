@@ -73,6 +73,14 @@ impl Live {
     }
 }
 
+/// Waits until the handles are others.
+pub(crate) async fn changed(apps: &mut watch::Receiver<App>) {
+    if apps.changed().await.is_err() {
+        // The service is going down.
+        std::future::pending::<()>().await;
+    }
+}
+
 impl From<App> for Live {
     /// Handles that stay as they are.
     fn from(app: App) -> Self {

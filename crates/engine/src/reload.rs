@@ -121,23 +121,29 @@ pub(crate) struct Reloader {
     state: tokio::sync::Mutex<State>,
 }
 
+/// Hashes of the values behind references, by key; `None`: it cannot be had. In memory only: a short secret can be
+/// guessed from its hash.
+type Secrets = BTreeMap<String, Option<[u8; 32]>>;
+
 /// What was read last.
 struct State {
     /// The file in force, but for what only a restart changes.
     file: Config,
-    /// Hashes of the values behind its references. In memory only: a short secret can be guessed from its hash.
-    secrets: BTreeMap<String, [u8; 32]>,
+    /// What stands behind the references of the configuration in force.
+    secrets: Secrets,
     /// Handles of configurations before: while one is in use, a backend that it had may still be given a ticket.
     before: Vec<Weak<()>>,
 }
 
 impl Reloader {
+    /// For a service that was started with this file, and with what was left over of the one before.
     pub(crate) fn new(
         file: Config,
+        in_force: &Config,
         environment: Arc<Environment>,
         observer: Option<Arc<dyn ExchangeObserver>>,
     ) -> Self {
-        let secrets = secrets(&file, &*environment);
+        let secrets = secrets(in_force, &*environment);
         Self {
             environment,
             observer,
@@ -251,11 +257,8 @@ async fn reload_quietly(live: &Live) -> Result<Reloaded, ReloadFault> {
         app.delivery.exchanges().set_limits(Limits::from(&config.retention));
         app.events.publish(Event::Configuration {});
         say_goodbye(&app.platforms, &newer.platforms);
-        if let Err(error) = drop_outdated_overrides(&config, &*app.store, app.clock.now().wall).await {
-            tracing::warn!(%error, "Settings of before could not be forgotten; the file wins anyway.");
-        }
         (state.file, state.secrets) = (file, newer.secrets);
-        document::keep(&app, &state.file, &config).await;
+        keep_up(&app, &state.file, &config).await;
     }
     Ok(Reloaded {
         applied,
@@ -265,12 +268,20 @@ async fn reload_quietly(live: &Live) -> Result<Reloaded, ReloadFault> {
     })
 }
 
+/// What the store has of the configuration follows the one that now holds. A failure is told and changes nothing of that.
+async fn keep_up(app: &App, file: &Config, in_force: &Config) {
+    if let Err(error) = drop_outdated_overrides(in_force, &*app.store, app.clock.now().wall).await {
+        tracing::warn!(%error, "Settings of before could not be forgotten; the file wins anyway.");
+    }
+    document::keep(app, file, in_force).await;
+}
+
 /// What a newer configuration needs, loaded.
 struct Newer {
     platforms: Arc<PlatformSet>,
     feedback: Feedback,
     mail: Result<(), String>,
-    secrets: BTreeMap<String, [u8; 32]>,
+    secrets: Secrets,
 }
 
 /// Loads what a newer configuration needs; what is the same keeps what it has.
@@ -313,19 +324,18 @@ fn changed(app: &App, config: &Config, newer: &PlatformSet) -> BTreeMap<Platform
 /// Where the files of TLS are named.
 const TLS_FILES: &str = "server.tls.";
 
-/// Hashes of the values behind references, and of the files of TLS; what cannot be had has none.
-fn secrets(config: &Config, environment: &Environment) -> BTreeMap<String, [u8; 32]> {
+/// Hashes of the values behind references, and of the files of TLS; `None`: what cannot be had.
+fn secrets(config: &Config, environment: &Environment) -> Secrets {
     let hash = |reference: &SecretReference| {
         let value = reference.resolve(environment).ok()?;
         Some(Sha256::digest(value.expose_secret().as_bytes()).into())
     };
-    let mut hashes: BTreeMap<_, _> =
-        config.secret_references().into_iter().filter_map(|(key, reference)| Some((key, hash(&reference)?))).collect();
+    let mut hashes: Secrets =
+        config.secret_references().into_iter().map(|(key, reference)| (key, hash(&reference))).collect();
     if let Some(tls) = &config.server.tls {
         for (key, path) in [("certificate", &tls.certificate), ("key", &tls.key)] {
-            if let Ok(content) = std::fs::read(path) {
-                hashes.insert(format!("{TLS_FILES}{key}"), Sha256::digest(content).into());
-            }
+            let content = std::fs::read(path).ok().map(|content| Sha256::digest(content).into());
+            hashes.insert(format!("{TLS_FILES}{key}"), content);
         }
     }
     hashes
@@ -358,9 +368,12 @@ fn shown(before: &State, file: &Config, app: &App, newer: &Newer) -> Vec<ShownCh
             behind(format!("platforms.{name}.file"), "the contents of the connector file");
         }
     }
-    for key in before.secrets.keys().filter(|key| before.secrets.get(*key) != newer.secrets.get(*key)) {
-        let is_file = key.starts_with(TLS_FILES);
-        behind(key.clone(), if is_file { "the contents of the file" } else { "the value of the secret" });
+    // A reference that was not there before is a setting that changed; one that is gone, too, or left with its backend.
+    for (key, value) in &newer.secrets {
+        if before.secrets.get(key).is_some_and(|old| old != value) {
+            let is_file = key.starts_with(TLS_FILES);
+            behind(key.clone(), if is_file { "the contents of the file" } else { "the value of the secret" });
+        }
     }
     changes.sort_by(|one, other| one.key.cmp(&other.key));
     changes

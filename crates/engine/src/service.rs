@@ -34,7 +34,7 @@ use crate::feedback::{Feedback, follow_schedules};
 use crate::history::{History, history_loop};
 use crate::identity;
 use crate::intake::Intake;
-use crate::live::Live;
+use crate::live::{Live, changed};
 use crate::offload::{FileReport, Offload, OffloadSettings, PlantCache, Source as FileSource};
 use crate::open::{Opened, open, sqlite_path};
 use crate::platforms::{Environment, PlatformSet};
@@ -113,7 +113,7 @@ impl Service {
         let app = App::new(Arc::clone(&config), store, samples, clock, handle, platforms, feedback);
         keep_in_force(&app, &file, &config).await;
         told_good(app.clock.now().wall.0);
-        let reloader = Reloader::new((*file).clone(), environment, observer);
+        let reloader = Reloader::new((*file).clone(), &app.config, environment, observer);
         let live = Live::new(app.clone(), reloader);
         Ok((Self { live, delivery, exporter }, app))
     }
@@ -139,8 +139,7 @@ impl Service {
         loops.spawn(until(stopped.clone(), schedule_loop(live.subscribe())));
         loops.spawn(until(stopped.clone(), purge_loop(live.subscribe())));
         loops.spawn(until(stopped.clone(), drain_loop(live.clone())));
-        let newest = live.clone();
-        loops.spawn(until(stopped.clone(), alerts_loop(move || newest.app())));
+        loops.spawn(until(stopped.clone(), alerts_loop(live.subscribe())));
         loops.spawn(until(stopped.clone(), history_loop(live.clone())));
         loops.spawn(until(stopped, reassign_loop(live.clone())));
         let feedback = live.feedback();
@@ -338,14 +337,6 @@ async fn first_error(loops: &mut JoinSet<Option<StoreError>>) -> StoreError {
         }
     }
     std::future::pending().await
-}
-
-/// Waits until the configuration is another one.
-async fn changed(apps: &mut watch::Receiver<App>) {
-    if apps.changed().await.is_err() {
-        // The service is going down.
-        std::future::pending::<()>().await;
-    }
 }
 
 /// Looks at the sources again and again; a complete scan that brought news is followed by a run.

@@ -302,6 +302,8 @@ async fn a_backend_and_its_platform_that_are_taken_out_finish_their_tickets_even
         (config["backends"].as_array()?.len() == 1 && config["platforms"]["cherwell"].is_null()).then_some(())
     })
     .await;
+    let (status, answer) = post(&bridge).await;
+    assert_eq!((status, &answer["applied"], keys(&answer["changes"])), (200, &json!(false), vec![]), "{answer}");
     assert!(bridge.stop().await.success());
 }
 
@@ -310,12 +312,16 @@ async fn a_new_token_of_a_platform_is_taken_without_a_restart_and_a_bad_platform
     let sandbox = sandbox(1).await;
     let mut place = Place::on(&sandbox, Settings::default());
     let secret = place.folder().join("token");
-    std::fs::write(&secret, "wrong").expect("it is written");
     place.settings.token = format!("file:{}", secret.display());
     place.write_config();
     let bridge = Bridge::start(&place).await;
     bridge.send(&tickets("TOKEN", 3)).await;
     bridge.readiness("degraded").await;
+    // One that was missing is taken, too: first a wrong one.
+    std::fs::write(&secret, "wrong").expect("it is written");
+    let (status, answer) = post(&bridge).await;
+    assert_eq!((status, keys(&answer["changes"])), (200, vec!["platforms.sfyc.token"]), "{answer}");
+    assert_eq!(answer["applied"], true, "{answer}");
     std::fs::write(&secret, ticketbridge_sandbox::TOKEN).expect("it is written");
     let (status, answer) = post(&bridge).await;
     assert_eq!((status, keys(&answer["changes"])), (200, vec!["platforms.sfyc.token"]), "{answer}");

@@ -9,9 +9,9 @@ use ticketbridge_core::time::Wall;
 use super::cause::{Kind, Sighting};
 
 /// A cause that was not seen for so long is over; when it is back, people are told again.
-pub const OVER_AFTER: Duration = Duration::from_mins(15);
+const OVER_AFTER: Duration = Duration::from_mins(15);
 /// A cause that has new tickets is told of again after so long.
-pub const AGAIN_AFTER: Duration = Duration::from_hours(24);
+pub(super) const AGAIN_AFTER: Duration = Duration::from_hours(24);
 
 /// When a cause was told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

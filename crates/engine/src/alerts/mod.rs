@@ -24,8 +24,11 @@ use ticketbridge_config::Config;
 use ticketbridge_core::delivery::Status;
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{Store, StoreError};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::app::App;
+use crate::live::changed;
 use crate::mail::{MailError, Notify};
 
 use self::cause::Sighting;
@@ -33,7 +36,6 @@ pub(crate) use self::cause::{pattern, shown};
 pub(crate) use self::gather::platform_of;
 use self::memory::Memory;
 
-pub use self::memory::{AGAIN_AFTER, OVER_AFTER};
 pub use self::message::MAX_TOLD;
 
 /// Where it is kept what was told.
@@ -122,15 +124,27 @@ impl Alerts {
 }
 
 /// Looks again and again, each time at the handles as they are then. Answers an error after which nothing may be written.
-pub(crate) async fn alerts_loop(app: impl Fn() -> App) -> Option<StoreError> {
+pub(crate) async fn alerts_loop(mut apps: watch::Receiver<App>) -> Option<StoreError> {
     let mut alerts = None;
     loop {
-        let pause = app().config.mail.collect_for.get();
-        tokio::time::sleep(pause).await;
-        match look(&app(), &mut alerts).await {
+        collected(&mut apps).await;
+        let app = apps.borrow().clone();
+        match look(&app, &mut alerts).await {
             Ok(()) => {}
             Err(error) if error.is_fatal() => return Some(error),
             Err(error) => tracing::warn!(%error, "What people are to be told could not be read; it is tried again."),
+        }
+    }
+}
+
+/// Waits as long as news are collected, counted from now; another length holds at once.
+async fn collected(apps: &mut watch::Receiver<App>) {
+    let since = Instant::now();
+    loop {
+        let pause = apps.borrow_and_update().config.mail.collect_for.get();
+        tokio::select! {
+            () = tokio::time::sleep(pause.saturating_sub(since.elapsed())) => return,
+            () = changed(apps) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ticketbridge_core::ticket::BackendName;
 use ticketbridge_store::StoreError;
 
-use super::{document, draining, merge, say_goodbye};
+use super::{draining, keep_up, merge, say_goodbye};
 use crate::delivery::InForce;
 use crate::live::Live;
 
@@ -52,8 +52,7 @@ async fn look(live: &Live) -> Result<(), StoreError> {
     }
     live.publish(app.renewed(Arc::clone(&config), Arc::clone(&platforms), &app.feedback));
     say_goodbye(&app.platforms, &platforms);
-    crate::delivery::drop_outdated_overrides(&config, &*app.store, app.clock.now().wall).await?;
-    document::keep(&app, &state.file, &config).await;
+    keep_up(&app, &state.file, &config).await;
     for backend in go {
         tracing::info!(%backend, "Backend is no longer configured, and its tickets are done: it is gone.");
     }

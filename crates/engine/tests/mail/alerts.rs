@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use ticketbridge_config::Config;
+use ticketbridge_config::{Config, Loaded, Sources};
 use ticketbridge_core::delivery::{PlatformStatus, Problem, Receipt, RowUpdate, Status, Stop, Writes};
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{
@@ -323,6 +323,35 @@ async fn a_mail_that_failed_is_sent_again_later_and_later() {
     let mut alerts = world.alerts().await;
     assert_eq!(world.look(&mut alerts, 300, &status(well())).await, 1);
     assert_eq!(world.mails().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_time_to_collect_holds_at_once() {
+    let server = MailServer::start(Behaviour::default()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("[store]\nurl = 'sqlite://{}'", folder.path().join("store.db").display());
+    let with = |collect_for: &str| configuration(&server, &format!("collect_for = \"{collect_for}\"\n{store}"));
+    let config = Arc::new(with("1d"));
+    let options = ServiceOptions { config, environment: Box::new(|_: &str| None), recorder: None, observer: None };
+    let (service, app) = Service::start(options).await.unwrap();
+    let newer = with("20ms");
+    service.reloads_from(Arc::new(move || {
+        Ok(Loaded { config: newer.clone(), sources: Sources::default(), warnings: Vec::new() })
+    }));
+    let live = service.live();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(service.run(async { drop(stopped.await) }));
+    let reloaded = live.reload("a test").await.unwrap();
+    assert!(reloaded.applied && reloaded.changes.iter().any(|change| change.key == "mail.collect_for"));
+    let told = async {
+        while server.heard().mails.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // Only a hang takes longer.
+    tokio::time::timeout(Duration::from_mins(2), told).await.unwrap();
+    drop((stop, app, live));
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
