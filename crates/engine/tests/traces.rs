@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -300,5 +301,23 @@ async fn nothing_leaves_where_nothing_is_to_be_traced() {
     scene.carry("traced_percent = 0", intake, 1).await;
     assert!(scene.spans().iter().all(|span| span.name != "ticket"));
     let told = scene.seen.traceparents.lock().unwrap().clone();
+    assert!(!told.is_empty());
     assert!(told.iter().all(|traceparent| traceparent.ends_with("-00")), "not sampled: {told:?}");
+}
+
+#[tokio::test]
+async fn tickets_go_on_while_the_collector_takes_nothing() {
+    let mut scene = Scene::new().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let refuse = move || async move {
+        count.fetch_add(1, Ordering::Relaxed);
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    scene.collector = serve(Router::new().route("/v1/traces", axum::routing::post(refuse))).await;
+    let intake = r#"[{"message_id":"m-1","kind":"SNR","dedupe_key":"SNR|K"}]"#;
+    let tickets = scene.carry("", intake, 1).await;
+    assert_eq!(tickets.len(), 1, "and the stop came to its end");
+    assert!(asked.load(Ordering::Relaxed) > 0, "it was asked");
+    assert_eq!(scene.sandbox.sfyc_stats().duplicates.total, 0);
 }

@@ -137,8 +137,11 @@ impl Exporter {
     }
 
     async fn ended(&mut self, origin: OriginId) -> Result<Vec<SpanData>, StoreError> {
-        // Whoever had it moved on in the meantime is told of again at its next end.
         let Some(view) = self.store.ticket(origin).await? else { return Ok(Vec::new()) };
+        // It was retried in the meantime, and is told of again at its next end: no span is sent with two ends.
+        if view.row.state.is_open() {
+            return Ok(Vec::new());
+        }
         let trail = self.store.trail(view.row.id).await?;
         let acts = self.store.acts(view.row.id).await?;
         let run = match as_of(&view) {
@@ -193,4 +196,74 @@ fn as_of(view: &TicketView) -> Option<i64> {
     }
     let body: Body = serde_json::from_str(&view.body.body).ok()?;
     body.source.as_of.parse::<Timestamp>().ok().map(|at| at.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+    use ticketbridge_config::Config;
+    use ticketbridge_core::delivery::{BatchId, Intent, Receipt, RowUpdate, Writes};
+    use ticketbridge_core::effect::Operation;
+    use ticketbridge_core::ticket::{BackendName, NewTicket, PlatformName, State, parse_intake};
+    use ticketbridge_core::time::Wall;
+    use ticketbridge_store::{Act, LaneAnswer, MemoryStore};
+
+    use super::*;
+
+    /// An exporter that sends nothing, since nobody runs it.
+    fn exporter(store: Arc<dyn Store>) -> Exporter {
+        let text = "[telemetry]\notlp_endpoint = \"http://127.0.0.1:9\"\n";
+        let settings = Config::parse(text, "test", []).unwrap_or_else(|error| panic!("{error}")).config.telemetry;
+        let collector = collector(&settings, &|_: &str| None).unwrap().unwrap();
+        Exporter::new(collector, mpsc::channel(1).1, store)
+    }
+
+    #[tokio::test]
+    async fn a_ticket_that_was_retried_before_its_trace_was_read_is_told_of_at_its_next_end() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(1));
+        let (origin, platform) = (OriginId(uuid::Uuid::from_u128(1)), PlatformName::new("desk"));
+        let backend = BackendName::new("be-1");
+        let item = parse_intake(&json!({"message_id": "m", "kind": "SNR", "dedupe_key": "SNR|1"})).unwrap();
+        let ticket =
+            NewTicket { item, origin, backend: backend.clone(), platform: platform.clone(), received_at: Wall(1) };
+        store.receive(vec![ticket]).await.unwrap();
+        let lane = store.take_lane(&platform, 0, uuid::Uuid::from_u128(9), Duration::from_hours(1)).await.unwrap();
+        let LaneAnswer::Taken(grant) = lane else { panic!("nobody else has it") };
+        let mut row = store.ticket(origin).await.unwrap().unwrap().row;
+        for (from, to) in [(State::Received, State::CreatingTicket), (State::CreatingTicket, State::Error)] {
+            row.state = to;
+            let is_over = to == State::Error;
+            row.failed = is_over.then_some(Operation::CreateTicket);
+            row.sent.insert(Operation::CreateTicket);
+            let intent = Intent {
+                batch: BatchId::new(grant.lane, grant.next_sequence),
+                operation: Operation::CreateTicket,
+                platform: platform.clone(),
+                backend: backend.clone(),
+                items: vec![row.id],
+                body_hash: [0; 32],
+                at: Wall(2),
+            };
+            let writes = Writes {
+                lane: grant.lane,
+                fence: grant.fence,
+                settles: Vec::new(),
+                rows: vec![RowUpdate { expected: from, row: row.clone(), trail: (!is_over).then_some(intent.batch) }],
+                intents: if is_over { Vec::new() } else { vec![intent] },
+                known: Vec::new(),
+                forgotten: Vec::new(),
+                audits: Vec::new(),
+                problems: Vec::new(),
+                endings: Vec::new(),
+            };
+            assert_eq!(store.apply(writes).await.unwrap(), Receipt::Done);
+        }
+        let mut exporter = exporter(Arc::clone(&store));
+        let roots = |spans: &[SpanData]| spans.iter().filter(|span| span.name == "ticket").count();
+        assert_eq!(roots(&exporter.ended(origin).await.unwrap()), 1);
+        store.act(origin, Act::Retry, "cli", Wall(3)).await.unwrap();
+        assert!(exporter.ended(origin).await.unwrap().is_empty(), "its end was taken back");
+    }
 }

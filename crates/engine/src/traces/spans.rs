@@ -295,3 +295,83 @@ fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
     digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ticketbridge_core::delivery::LaneId;
+    use ticketbridge_core::effect::Operation;
+    use ticketbridge_core::ticket::{
+        Attempts, BackendName, DedupeKey, OperationSet, OriginId, PlatformName, TicketId, TicketRow,
+    };
+    use ticketbridge_store::TicketBody;
+
+    use super::*;
+
+    fn view(generation: u32) -> TicketView {
+        let row = TicketRow {
+            id: TicketId(1),
+            origin: OriginId(uuid::Uuid::from_u128(7)),
+            key: DedupeKey::new("SNR|1").unwrap(),
+            kind: Arc::from("SNR"),
+            backend: BackendName::new("be-1"),
+            state: State::Completed,
+            due_at: None,
+            attempts: Attempts::default(),
+            generation,
+            sent: OperationSet::default(),
+            created: true,
+            ticket: None,
+            work_order: None,
+            work_order_record: None,
+            failed: None,
+            reason: None,
+        };
+        let body =
+            TicketBody { id: row.id, message_id: String::from("m"), body: Arc::from("{}"), received_at: Wall(1_000) };
+        TicketView { row, body, platform: PlatformName::new("desk"), updated_at: Wall(9_000) }
+    }
+
+    fn request(number: i64, at: i64) -> TrailEntry {
+        TrailEntry {
+            batch: BatchId::new(LaneId(1), number),
+            operation: Operation::CreateTicket,
+            platform: PlatformName::new("desk"),
+            items: 1,
+            body_hash: String::from("ab"),
+            at: Wall(at),
+            result: None,
+        }
+    }
+
+    #[test]
+    fn a_retried_ticket_has_a_root_of_its_own_with_what_came_since_the_retry() {
+        let record = RunRecord {
+            as_of: 0,
+            started_at: Wall(500),
+            finished_at: Wall(1_500),
+            trigger: String::from("schedule"),
+            rows: 1,
+            triggered: 1,
+            tickets: 1,
+        };
+        let run = Run { record, scan: None };
+        let trail = [request(1, 2_000), request(2, 6_000)];
+        let of =
+            |view: &TicketView, acts: &[ActRecord]| of_ticket(view, &trail, acts, Some(&run), &mut Batches::default());
+        let names = |spans: &[SpanData]| spans.iter().map(|span| span.name.to_string()).collect::<Vec<_>>();
+        let first = of(&view(0), &[]);
+        assert_eq!(names(&first), ["workflow run", "create_ticket desk", "create_ticket desk", "ticket"]);
+
+        let retry = ActRecord { ticket: TicketId(1), who: String::from("cli"), act: Act::Retry, at: Wall(5_000) };
+        let again = of(&view(1), &[retry]);
+        assert_eq!(names(&again), ["create_ticket desk", "ticket"]);
+        assert_eq!(again[0].start_time, instant(Wall(6_000)));
+        let (old, new) = (first.last().unwrap(), again.last().unwrap());
+        assert_eq!(old.span_context.trace_id(), new.span_context.trace_id());
+        assert_ne!(old.span_context.span_id(), new.span_context.span_id());
+        assert_eq!((old.start_time, new.start_time), (instant(Wall(500)), instant(Wall(5_000))));
+        assert_eq!(again[0].parent_span_id, new.span_context.span_id());
+    }
+}
