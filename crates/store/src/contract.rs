@@ -37,6 +37,9 @@ pub const MAX_RUNS: usize = 10_000;
 /// Known tickets that come with a lane, the newest first: canaries for look-ups.
 pub const LANE_CANARIES: usize = 32;
 
+/// How the name of the document begins that says why creating is stopped on a platform; the platform's name follows.
+pub const STOPPED: &str = "stopped/";
+
 /// What a lane brings with it when it is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneGrant {
@@ -312,10 +315,9 @@ pub trait Store: AccessStore {
     /// In this order: the fence; then every row must be in its lane, its expected state, its generation and with its
     /// backend (all that are not are named); then settles, whose batches must be unsettled batches of the lane, whose
     /// results must be about items of the batch and whose remaining items must have been unresolved; then intents, whose
-    /// batches must be new
-    /// and whose items must, after the row updates, wait for the operation (I3); then the ledger (what is both known and
-    /// forgotten is forgotten), audits and problems. A breach of the rules on settles and intents is a defect of the
-    /// caller and answered [`StoreError::Refused`].
+    /// batches must be new and whose items must, after the row updates, wait for the operation (I3); then the ledger
+    /// (what is both known and forgotten is forgotten), audits and problems. A breach of the rules on settles and intents
+    /// is a defect of the caller and answered [`StoreError::Refused`].
     ///
     /// `updated_at` of the rows becomes the latest `at` of the settles and intents; without any it stays.
     async fn apply(&self, writes: Writes) -> Result<Receipt, StoreError>;
@@ -428,9 +430,9 @@ pub trait Store: AccessStore {
     async fn suspicion_dealt_with(&self) -> Result<(), StoreError>;
 
     // ---- housekeeping -------------------------------------------------------------------------------------------
-    /// Deletes Completed and Dismissed rows last written before `before`, the longest unwritten first, except rows of keys
-    /// that still have an open row and the newest row of all (so that no row number comes twice): at most `limit` per call.
-    /// Their bodies, acts, audits and the settled batches that carried no other row go with them. Answers how many rows
-    /// went; a message that is purged is new when it comes again.
+    /// Deletes Completed and Dismissed rows last written before `before`, the longest unwritten first, except rows of
+    /// keys that still have an open row and the newest row of all (so that no row number comes twice): at most `limit`
+    /// per call. Their bodies, acts, audits and the settled batches that carried no other row go with them. Answers how
+    /// many rows went; a message that is purged is new when it comes again.
     async fn purge(&self, before: Wall, limit: usize) -> Result<usize, StoreError>;
 }

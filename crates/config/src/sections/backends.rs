@@ -56,6 +56,13 @@ pub enum BackendState {
     Stopped,
 }
 
+impl BackendState {
+    /// Whether a backend in this state sends something new.
+    pub const fn works(self) -> bool {
+        matches!(self, Self::Active | Self::Draining)
+    }
+}
+
 fn on() -> bool {
     true
 }

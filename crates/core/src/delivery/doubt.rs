@@ -12,7 +12,7 @@ use super::platform::Platform;
 use super::probe::{Ask, Probe, ProbeKind, oldest_open};
 use super::rows::{HELD_RECHECK, Phase};
 use super::settings::OnUnresolved;
-use super::{BatchId, Decision, Delivery, ProbeId, Problem, Settled};
+use super::{BatchId, Decision, Delivery, HELD, ProbeId, Problem, Settled};
 use crate::effect::{Operation, Outcome, RemoteIds, RemoteNote, RemoteTicket, RemoteWorkOrder};
 use crate::ticket::{PlatformName, State, TicketId, TicketReference};
 use crate::time::{Mono, Now};
@@ -603,7 +603,7 @@ impl Delivery {
 
     /// A row waits for an operator: its reason is written down, and it is looked at again in an hour.
     pub(super) fn hold(&mut self, id: TicketId, code: &str, text: &str) {
-        let reason = format!("{code}: held for an operator: {text}");
+        let reason = format!("{code}: {HELD}{text}");
         if let Some(doubt) = self.doubts.get_mut(&id) {
             self.agenda.remove(&(doubt.next_look, id));
             doubt.next_look = self.now.mono.after(HELD_RECHECK);

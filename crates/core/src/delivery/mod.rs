@@ -42,7 +42,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What comes after the code in the reason of a row that is held for an operator.
+pub const HELD: &str = "held for an operator: ";
+
 pub use event::{Command, Event, LaneTaken, ProbeId, Report, SendPermit, Stop, TransactionId};
+pub use probe::MISSING_STOPS;
 pub use restriction::{Chosen, Decision, Restriction, Standing};
 pub use settings::{BackendSettings, OnUnresolved, PlatformSettings, Settings};
 pub use status::{PlatformStatus, Status};

@@ -16,8 +16,8 @@ use crate::time::{Mono, Now};
 
 /// Rows in one look-up, whatever a request may carry.
 pub(super) const PROBE_ITEMS: usize = 100;
-/// Known tickets missing that stop creating, whatever else is seen.
-const MISSING_STOPS: usize = 3;
+/// Known tickets missing that stop creating, whatever else is seen; all of them, if fewer are known.
+pub const MISSING_STOPS: usize = 3;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -229,6 +229,18 @@ pub enum RunResult {
     Refused,
 }
 
+impl RunResult {
+    /// Its word, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+            Self::Refused => "REFUSED",
+        }
+    }
+}
+
 /// The result of a run that held the lease.
 pub fn run_result(counters: &Counters, key_not_advanced: bool, error: Option<RunError>) -> RunResult {
     if error.is_some() {

@@ -1,14 +1,14 @@
 //! Lanes: taken at the start or when a platform comes into use, renewed in time, given back at the end or when nothing
 //! is left of a platform that is no longer used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ticketbridge_core::delivery::{Event, Fence, LaneId, LaneTaken, Report, Stop};
 use ticketbridge_core::ticket::{PlatformName, TicketId};
 use ticketbridge_core::time::Mono;
-use ticketbridge_store::{LaneAnswer, LaneGrant, StoreError};
+use ticketbridge_store::{LaneAnswer, LaneGrant, STOPPED, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -27,8 +27,11 @@ const DRAINED_LOOK: Duration = Duration::from_secs(5);
 
 /// What our keepers hold when they end.
 pub(super) struct Keepers {
-    tasks: JoinSet<(PlatformName, Option<Held>)>,
+    tasks: JoinSet<(Place, Option<Held>)>,
 }
+
+/// Which lane of which platform.
+type Place = (PlatformName, u32);
 
 /// A lane and our token.
 type Held = (LaneId, Fence);
@@ -56,20 +59,15 @@ pub(super) async fn keep(shared: Arc<Shared>) -> Keepers {
     let mut keepers = Keepers { tasks: JoinSet::new() };
     let holder = identity::holder();
     let (mut in_force, mut stopping) = (shared.in_force.subscribe(), shared.stopping.subscribe());
-    // Keepers at work, by platform.
-    let mut kept: BTreeMap<PlatformName, u32> = BTreeMap::new();
+    // Keepers at work.
+    let mut kept: BTreeSet<Place> = BTreeSet::new();
     loop {
         let used = ticket_platforms(&in_force.borrow_and_update());
-        for platform in used {
-            if kept.contains_key(&platform) {
-                continue;
-            }
-            let lanes = shared.store.lanes_per_platform();
-            kept.insert(platform.clone(), lanes);
-            for index in 0..lanes {
-                let keeper = keep_one(Arc::clone(&shared), platform.clone(), index, holder);
-                let platform = platform.clone();
-                keepers.tasks.spawn(async move { (platform, keeper.await) });
+        let lanes = 0..shared.store.lanes_per_platform();
+        for place in used.into_iter().flat_map(|platform| lanes.clone().map(move |index| (platform.clone(), index))) {
+            if kept.insert(place.clone()) {
+                let keeper = keep_one(Arc::clone(&shared), place.0.clone(), place.1, holder);
+                keepers.tasks.spawn(async move { (place, keeper.await) });
             }
         }
         tokio::select! {
@@ -77,14 +75,11 @@ pub(super) async fn keep(shared: Arc<Shared>) -> Keepers {
             _ = in_force.changed() => {}
             Some(ended) = keepers.tasks.join_next() => {
                 // At work until the stop, but for a platform that is no longer used.
-                if let Ok((platform, held)) = ended {
+                if let Ok((place, held)) = ended {
                     if let Some(held) = held {
                         give_back(&shared, held).await;
                     }
-                    if let Some(left) = kept.get_mut(&platform) {
-                        *left -= 1;
-                    }
-                    kept.retain(|_, left| *left > 0);
+                    kept.remove(&place);
                 }
             }
         }
@@ -282,5 +277,5 @@ pub(super) async fn end_suspicion(shared: Arc<Shared>) {
 
 /// Name of the document that says why a platform stopped creating.
 pub fn stop_document(platform: &PlatformName) -> String {
-    format!("stopped/{platform}")
+    format!("{STOPPED}{platform}")
 }

@@ -20,7 +20,7 @@ mod switch;
 pub(crate) use commit::item;
 pub use lanes::stop_document;
 pub use record::{FlightRecorder, Recorded, replay};
-pub use settings::{BackendView, SETTING_NAMES, delivery_settings, effective_backends};
+pub use settings::{BackendView, Overrides, SETTING_NAMES, delivery_settings, effective_backends, with_overrides};
 pub(crate) use settings::{InForce, drop_outdated_overrides};
 pub use shell::{DeliveryHandle, DeliveryOptions, DeliveryService};
 pub(crate) use switch::begun;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::json;
 use ticketbridge_config::Config;
+use ticketbridge_config::sections::Backend;
 use ticketbridge_config::sections::platforms::OnUnresolved as ConfigOnUnresolved;
-use ticketbridge_config::sections::{Backend, BackendState};
 use ticketbridge_core::delivery::{BackendSettings, OnUnresolved, PlatformSettings, Settings};
 use ticketbridge_core::ticket::BackendName;
 use ticketbridge_core::time::Wall;
@@ -35,9 +35,16 @@ pub struct BackendView {
     pub changed: Vec<String>,
 }
 
-/// The backends with what was changed at run time. A file that says something else since a change was made wins.
+/// What was changed at run time, by backend and setting.
+pub type Overrides = BTreeMap<(BackendName, String), BackendOverride>;
+
+/// The backends with what was changed at run time, as the store has it.
 pub async fn effective_backends(config: &Config, store: &dyn Store) -> Result<Vec<BackendView>, StoreError> {
-    let overrides = store.backend_overrides().await?;
+    Ok(with_overrides(config, &store.backend_overrides().await?))
+}
+
+/// The backends with what was changed at run time. A file that says something else since a change was made wins.
+pub fn with_overrides(config: &Config, overrides: &Overrides) -> Vec<BackendView> {
     let view = |backend: &Backend| {
         let mut view = BackendView { backend: backend.clone(), changed: Vec::new() };
         for name in SETTING_NAMES {
@@ -48,7 +55,7 @@ pub async fn effective_backends(config: &Config, store: &dyn Store) -> Result<Ve
         }
         view
     };
-    Ok(config.backends.iter().map(view).collect())
+    config.backends.iter().map(view).collect()
 }
 
 /// Forgets what was changed at run time and does not hold any more: the file says something else since, or has no such
@@ -108,7 +115,7 @@ pub async fn delivery_settings(
         let settings = BackendSettings {
             tickets: backend.tickets,
             work_orders: backend.work_orders,
-            processing: backend.processing && matches!(backend.state, BackendState::Active | BackendState::Draining),
+            processing: backend.processing && backend.state.works(),
             max_retries: u8::try_from(backend.max_retries).unwrap_or(u8::MAX),
             max_tickets_per_request: backend.max_tickets_per_request as usize,
         };

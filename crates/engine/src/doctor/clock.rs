@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::platforms::{Environment, PlatformSet, mobile};
 
 /// A clock that is surely further off than this is a warning.
-pub const CLOCK_BOUND: Duration = Duration::from_secs(30);
+const CLOCK_BOUND: Duration = Duration::from_secs(30);
 /// Longest time for one platform's clock.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A wall clock that moves further than this against the monotonic one while the doctor runs was set meanwhile.

@@ -13,11 +13,11 @@ use super::{Area, Finding, Subject, ancestry, blocking, folder, size};
 use crate::feedback::dumps_folder;
 
 /// Less room than this is a warning, whatever the size of the store.
-pub const FREE_ENOUGH: u64 = 1 << 30;
+const FREE_ENOUGH: u64 = 1 << 30;
 /// Less room than this is a failure: two write-ahead logs of 64 MiB no longer fit.
-pub const FREE_LEAST: u64 = 128 << 20;
+const FREE_LEAST: u64 = 128 << 20;
 /// A slower commit, by its median, is a warning.
-pub const SLOW_COMMIT: Duration = Duration::from_millis(100);
+const SLOW_COMMIT: Duration = Duration::from_millis(100);
 /// No disk that waits for its medium is faster.
 const TOO_FAST: Duration = Duration::from_micros(15);
 /// Commits that are timed.
@@ -62,9 +62,7 @@ pub(super) async fn look(subject: &Subject<'_>, store: Option<&StoreState>) -> V
     if let Some(wanted) = dump.filter(|bytes| *bytes > 0) {
         places.push(("dumps", dumps_folder(&subject.config.store.url), wanted));
     }
-    if let Some(offload) = subject.config.offload.values().next() {
-        places.push(("rejects", offload.reject_folder.clone(), 0));
-    }
+    places.extend(subject.rejects().into_iter().map(|folder| ("rejects", folder.to_owned(), 0)));
     let path = subject.store().map(Path::to_owned);
     let measured = blocking(move || {
         let places: Vec<Place> = places.into_iter().map(measure).collect();

@@ -9,20 +9,30 @@ use ticketbridge_store::inspect::{FunctionState, LockHolder};
 
 use super::{Area, Finding, Seen, Subject, span};
 
+/// Of a function that never ran.
+const NONE_YET: &str = "there was none yet";
+
 pub(super) fn look(subject: &Subject<'_>, seen: &Seen, now: Wall) -> Vec<Finding> {
-    let contents = seen.store.as_ref().and_then(|store| store.contents.as_ref());
     let active = subject.config.feedback.iter().filter(|function| function.active);
-    let findings: Vec<Finding> = active
-        .flat_map(|function| {
-            let state = contents.and_then(|contents| contents.functions.get(function.organizer.trim()));
-            judge(function, &state.cloned().unwrap_or_default(), &seen.lock, now)
-        })
-        .collect();
+    let findings: Vec<Finding> = active.flat_map(|function| judge_seen(function, seen, now)).collect();
     if findings.is_empty() {
         vec![Finding::ok(Area::Mobile, "functions", "none is configured and active")]
     } else {
         findings
     }
+}
+
+fn judge_seen(function: &Feedback, seen: &Seen, now: Wall) -> Vec<Finding> {
+    let Some(contents) = seen.contents() else {
+        let text = if seen.is_new() { NONE_YET } else { "not looked into: the store was not read" };
+        return vec![Finding::ok(Area::Mobile, runs_of(function), text)];
+    };
+    let state = contents.functions.get(function.organizer.trim());
+    judge(function, &state.cloned().unwrap_or_default(), &seen.lock, now)
+}
+
+fn runs_of(function: &Feedback) -> String {
+    format!("runs of {}", function.organizer)
 }
 
 fn judge(function: &Feedback, state: &FunctionState, lock: &LockHolder, now: Wall) -> Vec<Finding> {
@@ -54,16 +64,16 @@ fn lag_bound(function: &Feedback) -> Duration {
 }
 
 fn judge_run(function: &Feedback, state: &FunctionState, lock: &LockHolder, now: Wall) -> Finding {
-    let what = format!("runs of {}", function.organizer);
+    let what = runs_of(function);
     let organizer = &function.organizer;
     let ago = |at: Wall| span((now.0 - at.0) / 1_000);
     let Some(began) = state.began_at else {
-        return Finding::ok(Area::Mobile, what, "there was none yet");
+        return Finding::ok(Area::Mobile, what, NONE_YET);
     };
     let lease = if state.leased { "; a run has the lease" } else { "" };
     let last = state.ended.as_ref().map_or_else(
         || String::from("none has ended yet"),
-        |(at, result, _)| format!("the last one ended {} ago with {}", ago(*at), word(*result)),
+        |(at, result, _)| format!("the last one ended {} ago with {}", ago(*at), result.as_str()),
     );
     let seen = format!("{last}{lease}");
     if let Some((_, RunResult::Error, text)) = &state.ended {
@@ -92,15 +102,6 @@ fn in_window(function: &Feedback, now: Wall) -> bool {
     let millis = |at: &jiff::Timestamp| at.as_millisecond();
     function.start.as_ref().is_none_or(|start| millis(start) <= now.0)
         && function.end.as_ref().is_none_or(|end| now.0 < millis(end))
-}
-
-fn word(result: RunResult) -> &'static str {
-    match result {
-        RunResult::Ok => "OK",
-        RunResult::Warning => "WARNING",
-        RunResult::Error => "ERROR",
-        RunResult::Refused => "REFUSED",
-    }
 }
 
 #[cfg(test)]
@@ -148,6 +149,13 @@ mod tests {
         assert_eq!(level(&over, &ran(9_999, RunResult::Ok)), Level::Ok, "its time is over");
         let unserved = judge(&automatic, &ran(9_999, RunResult::Ok), &LockHolder::Nobody, NOW);
         assert_eq!(worst(&unserved), Level::Ok, "that nobody serves is said elsewhere");
+    }
+
+    #[test]
+    fn a_store_that_was_not_read_says_nothing_about_runs() {
+        let seen = Seen { store: None, lock: LockHolder::Unknown };
+        let findings = judge_seen(&function(""), &seen, NOW);
+        assert!(findings.len() == 1 && findings[0].seen.contains("not looked into"), "{findings:?}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod service;
 mod store;
 mod work;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,14 +29,10 @@ use std::time::Duration;
 use serde::Serialize;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::StoreUrl;
-use ticketbridge_store::inspect::{LockHolder, StoreState, inspect_store, lock_holder};
+use ticketbridge_store::inspect::{Contents, FileIdentity, LockHolder, StoreState, inspect_store, lock_holder};
 
 use crate::clock::Clock;
 use crate::platforms::Environment;
-
-pub use clock::CLOCK_BOUND;
-pub use disk::{FREE_ENOUGH, FREE_LEAST, SLOW_COMMIT};
-pub use work::WAITS_LONG;
 
 /// Longest time for all questions to one platform.
 pub const PLATFORM_LIMIT: Duration = Duration::from_mins(2);
@@ -192,6 +189,13 @@ impl Subject<'_> {
     }
 }
 
+impl Subject<'_> {
+    /// The folders of reject files, each once.
+    fn rejects(&self) -> BTreeSet<&Path> {
+        self.config.offload.values().map(|offload| offload.reject_folder.as_path()).collect()
+    }
+}
+
 /// The folder that a file lies in.
 fn folder(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
@@ -201,6 +205,19 @@ fn folder(file: &Path) -> &Path {
 struct Seen {
     store: Option<StoreState>,
     lock: LockHolder,
+}
+
+impl Seen {
+    /// What is in the store; `None`: it was not looked into.
+    fn contents(&self) -> Option<&Contents> {
+        self.store.as_ref()?.contents.as_ref()
+    }
+
+    /// Nothing can be in the store, because there is none yet.
+    fn is_new(&self) -> bool {
+        let identity = self.store.as_ref().map(|store| &store.file.identity);
+        matches!(identity, Some(FileIdentity::Missing | FileIdentity::Empty))
+    }
 }
 
 /// Looks at these areas and tells of each thing as soon as it was seen.

@@ -2,12 +2,15 @@
 //! the look-up over all states, and a random key must not.
 //!
 //! Of tickets that were opened by others only our own note shows the key, so they are no canaries. One that was made less
-//! than [`SETTLED`] ago is none either: a search may lag.
+//! than the platform's `in_doubt_for` or `settling_time` ago is none either: a search may lag, and delivery believes no
+//! absence before that.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use ticketbridge_config::Config;
+use ticketbridge_config::sections::platforms::Common;
+use ticketbridge_core::delivery::MISSING_STOPS;
 use ticketbridge_core::effect::{Found, Query, TicketLookUp};
 use ticketbridge_core::ticket::{DedupeKey, PlatformName, TicketReference};
 use ticketbridge_core::time::Wall;
@@ -18,12 +21,8 @@ use crate::check::{CheckLine, check_handle, check_mobile_platform, is_mobile};
 use crate::identity;
 use crate::platforms::{PlatformHandle, PlatformSet};
 
-/// Tickets that are younger than this may not be in sight of a search yet.
-const SETTLED: Duration = Duration::from_mins(2);
 /// Known tickets that are looked for.
 const CANARIES: usize = 5;
-/// Missing known tickets that stop creating, as in delivery; fewer, if fewer are known.
-const MISSING_STOPS: usize = 3;
 
 /// What the look-up for known tickets and a random key answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,22 +33,36 @@ struct Canary {
     strange: usize,
     /// The random key was among them.
     random: bool,
+    /// The store was not read: which tickets are known was not looked into.
+    unread: bool,
 }
 
 pub(super) async fn look(subject: &Subject<'_>, seen: &Seen, now: Wall) -> Vec<Finding> {
     let set = PlatformSet::load(subject.config, subject.environment, None);
-    let contents = seen.store.as_ref().and_then(|store| store.contents.as_ref());
-    let asked = subject.config.platforms.keys().map(|name| {
-        let known = contents.and_then(|contents| contents.known.get(name));
-        let known = canaries(known.map_or(&[][..], Vec::as_slice), now);
+    let asked = subject.config.platforms.iter().map(|(name, platform)| {
+        let known = match seen.contents() {
+            Some(contents) => {
+                let known = contents.known.get(name).map_or(&[][..], Vec::as_slice);
+                Some(canaries(known, settled(&platform.common), now))
+            }
+            None => seen.is_new().then(Vec::new),
+        };
         one(subject, &set, name, known, now)
     });
     join_all(asked).await.into_iter().flatten().collect()
 }
 
+/// Tickets that are younger than this may not be in sight of a search yet.
+fn settled(platform: &Common) -> Duration {
+    platform.in_doubt_for.get().max(platform.settling_time.get())
+}
+
+/// Tickets that are known to exist.
+type Known = Vec<(DedupeKey, TicketReference)>;
+
 /// The tickets to look for.
-fn canaries(known: &[KnownOn], now: Wall) -> Vec<(DedupeKey, TicketReference)> {
-    let settled = |at: Option<Wall>| at.is_none_or(|at| at.0 + (SETTLED.as_millis() as i64) < now.0);
+fn canaries(known: &[KnownOn], settled: Duration, now: Wall) -> Known {
+    let settled = |at: Option<Wall>| at.is_none_or(|at| at.after(settled) < now);
     let ours = known.iter().filter(|known| known.ticket.origin.is_some() && settled(known.at));
     ours.take(CANARIES).map(|known| (known.ticket.key.clone(), known.ticket.reference.clone())).collect()
 }
@@ -58,7 +71,7 @@ async fn one(
     subject: &Subject<'_>,
     set: &PlatformSet,
     name: &PlatformName,
-    known: Vec<(DedupeKey, TicketReference)>,
+    known: Option<Known>,
     now: Wall,
 ) -> Vec<Finding> {
     let work = async {
@@ -74,12 +87,7 @@ async fn one(
     })
 }
 
-async fn ticketing(
-    config: &Config,
-    set: &PlatformSet,
-    name: &PlatformName,
-    known: Vec<(DedupeKey, TicketReference)>,
-) -> Vec<Finding> {
+async fn ticketing(config: &Config, set: &PlatformSet, name: &PlatformName, known: Option<Known>) -> Vec<Finding> {
     let handle = match set.usable(name) {
         Ok(handle) => handle,
         Err(why) => return vec![failed(name, "configuration", why)],
@@ -87,8 +95,8 @@ async fn ticketing(
     let lines = check_handle(&handle, &config.delivery.kinds).await;
     let mut findings: Vec<Finding> = lines.iter().map(|line| judge_line(name, line)).collect();
     if lines.iter().all(|line| line.good) && handle.platform.capabilities().finds_tickets {
-        findings.push(match ask(&handle, &known).await {
-            Ok(canary) => judge_canary(name, &canary),
+        findings.push(match ask(&handle, known.as_deref().unwrap_or_default()).await {
+            Ok(canary) => judge_canary(name, &Canary { unread: known.is_none(), ..canary }),
             Err(why) => failed(name, "look-up canary", why),
         });
     }
@@ -121,6 +129,7 @@ async fn ask(handle: &PlatformHandle, known: &[(DedupeKey, TicketReference)]) ->
             .collect(),
         strange: tickets.iter().filter(|row| !is_known(row.key.as_deref())).count(),
         random: tickets.iter().any(|row| row.key.as_deref() == Some(&random)),
+        unread: false,
     })
 }
 
@@ -139,7 +148,9 @@ fn judge_canary(name: &PlatformName, canary: &Canary) -> Finding {
         canary.known.iter().filter(|(_, found)| !found).map(|(number, _)| number.as_str()).collect();
     let all = canary.known.len();
     if missing.is_empty() {
-        let seen = if all == 0 {
+        let seen = if canary.unread {
+            String::from("known tickets were not looked into: the store was not read; a random key is not found")
+        } else if all == 0 {
             String::from("no ticket of ours is known there yet; a random key is not found")
         } else {
             format!("{all} of {all} known tickets found, a random key is not")
@@ -185,10 +196,34 @@ fn failed(name: &PlatformName, what: &str, seen: String) -> Finding {
 mod tests {
     use super::super::Level;
     use super::*;
+    use ticketbridge_core::delivery::KnownTicket;
+    use ticketbridge_core::ticket::OriginId;
 
     fn canary(known: &[bool]) -> Canary {
         let known = known.iter().enumerate().map(|(number, found)| (format!("T-{number}"), *found)).collect();
-        Canary { known, strange: 0, random: false }
+        Canary { known, strange: 0, random: false, unread: false }
+    }
+
+    #[test]
+    fn a_ticket_is_looked_for_when_delivery_would_believe_its_absence() {
+        let text = "[platforms.x]\ntype = \"connector\"\nfile = \"builtin:sfyc\"\nhost = \"h\"\ntoken = \"env:X\"\n\
+                    in_doubt_for = \"5m\"\nsettling_time = \"3m\"\n\
+                    [[backends]]\nname = \"b\"\ntickets = \"x\"\nwork_orders = \"x\"\n";
+        let config = Config::parse(text, "test", []).unwrap_or_else(|error| panic!("{error}")).config;
+        let common = config.platforms.into_values().next().unwrap().common;
+        assert_eq!(settled(&common), Duration::from_mins(5));
+        let now = Wall(1_790_000_000_000);
+        let known = |minutes: i64, origin: Option<u128>| KnownOn {
+            ticket: KnownTicket {
+                key: DedupeKey::new(&format!("SNR|{minutes}")).unwrap(),
+                reference: TicketReference { number: format!("T-{minutes}"), record: None },
+                origin: origin.map(|id| OriginId(uuid::Uuid::from_u128(id))),
+            },
+            at: Some(Wall(now.0 - minutes * 60_000)),
+        };
+        let all = [known(1, Some(1)), known(4, Some(2)), known(6, Some(3)), known(7, None)];
+        let looked_for = canaries(&all, settled(&common), now);
+        assert_eq!(looked_for.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["SNR|6"]);
     }
 
     #[track_caller]
@@ -201,6 +236,7 @@ mod tests {
     fn a_search_that_shows_what_exists_and_nothing_else_is_well() {
         judged(&canary(&[]), Level::Ok, "no ticket of ours");
         judged(&canary(&[true, true]), Level::Ok, "2 of 2");
+        judged(&Canary { unread: true, ..canary(&[]) }, Level::Ok, "not looked into");
     }
 
     #[test]

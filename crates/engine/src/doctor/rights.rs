@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Area, Finding, Subject, ancestry, blocking, configuration, folder};
 use crate::feedback::dumps_folder;
 use ticketbridge_config::types::SecretReference;
+use ticketbridge_store::exchanges;
 use ticketbridge_store::samples::SampleStore;
 
 /// What a path is to us.
@@ -45,14 +46,12 @@ pub(super) async fn look(subject: &Subject<'_>) -> Vec<Finding> {
         paths.push((folder(store).to_owned(), Role::Folder("store")));
         paths.push((store.to_owned(), Role::Store));
         paths.push((SampleStore::path_beside(store), Role::Store));
+        paths.push((exchanges::path_beside(store), Role::Store));
     }
     if subject.config.feedback.iter().any(|function| function.max_dump_kib > 0) {
         paths.push((dumps_folder(&subject.config.store.url), Role::Folder("dumps")));
     }
-    let mut rejects: Vec<&PathBuf> = subject.config.offload.values().map(|offload| &offload.reject_folder).collect();
-    rejects.sort();
-    rejects.dedup();
-    paths.extend(rejects.into_iter().map(|folder| (folder.clone(), Role::Folder("rejects"))));
+    paths.extend(subject.rejects().into_iter().map(|folder| (folder.to_owned(), Role::Folder("rejects"))));
     let measured = blocking(move || (paths.into_iter().map(measure).collect::<Vec<_>>(), user())).await;
     measured.map_or_else(Vec::new, |(entries, user)| judge(&entries, user))
 }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use ticketbridge_store::exchanges;
 use ticketbridge_store::inspect::{FileIdentity, FileState, Integrity, LIMIT, StoreState, inspect_file};
-use ticketbridge_store::samples::SampleStore;
+use ticketbridge_store::samples::{self, SampleStore};
 
 use super::{Area, Finding, Subject, blocking, size};
 
@@ -11,33 +12,20 @@ use super::{Area, Finding, Subject, blocking, size};
 const LONG_LOG: u64 = 256 << 20;
 /// Free room inside the file that is worth a word, if it is also more than half of the file.
 const MUCH_FREE: u64 = 256 << 20;
-/// `TBKS`, of the KPI samples.
-const SAMPLES: i32 = 0x5442_4b53;
-
-/// `TBKX`, of kept exchanges.
-const EXCHANGES: i32 = 0x5442_4b58;
-
 pub(super) async fn look(subject: &Subject<'_>, store: Option<&StoreState>) -> Vec<Finding> {
     let Some(store) = store else {
         let next = "Write `url = \"sqlite://PATH\"` under `[store]`.";
         return vec![Finding::failed(Area::Store, "store", "this version carries SQLite stores only", next)];
     };
     let mut findings = judge(store);
-    let beside = subject.store().map(SampleStore::path_beside);
-    if let Some(samples) = beside {
-        let exchanges = exchanges_beside(&samples);
-        findings.extend(look_beside("samples", samples, SAMPLES).await);
-        if exchanges.exists() {
-            findings.extend(look_beside("exchanges", exchanges, EXCHANGES).await);
+    if let Some(path) = subject.store() {
+        findings.extend(look_beside("samples", SampleStore::path_beside(path), samples::APPLICATION_ID).await);
+        let kept = exchanges::path_beside(path);
+        if kept.exists() {
+            findings.extend(look_beside("exchanges", kept, exchanges::APPLICATION_ID).await);
         }
     }
     findings
-}
-
-/// The file of kept exchanges, named as that of the samples is.
-fn exchanges_beside(samples: &Path) -> PathBuf {
-    let name = samples.file_name().map(|name| name.to_string_lossy().replace(".samples.db", ".exchanges.db"));
-    samples.with_file_name(name.unwrap_or_default())
 }
 
 async fn look_beside(name: &'static str, path: PathBuf, application: i32) -> Vec<Finding> {
@@ -218,11 +206,6 @@ mod tests {
         judged(FileState { integrity: Integrity::Unfinished, ..file() }, Level::Ok, "10 s");
         judged(FileState { journal_mode: "delete".into(), ..file() }, Level::Warning, "`delete`");
         judged(FileState { log_bytes: LONG_LOG + 1, ..file() }, Level::Warning, "cannot shrink");
-    }
-
-    #[test]
-    fn exchanges_lie_beside_the_samples() {
-        assert_eq!(exchanges_beside(Path::new("/x/tb.samples.db")), Path::new("/x/tb.exchanges.db"));
     }
 
     #[test]

@@ -3,33 +3,69 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ticketbridge_config::Config;
+use ticketbridge_config::sections::BackendState;
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_core::time::Wall;
-use ticketbridge_store::inspect::{Contents, LockHolder};
+use ticketbridge_store::inspect::{Contents, FileIdentity, LIMIT, LockHolder, StoreState};
 
 use super::{Area, Finding, Seen, Subject, span};
+use crate::delivery::{Overrides, with_overrides};
 
 /// A ticket that is open for longer than this is a warning.
-pub const WAITS_LONG: Duration = Duration::from_hours(1);
+const WAITS_LONG: Duration = Duration::from_hours(1);
 /// A lease that ran out so long ago, although its process still runs, is not renewed any more.
 const LEASE_OVERDUE: i64 = 60_000;
 /// Causes of errors, and held keys, that are named.
 const NAMED: usize = 3;
 
 pub(super) fn look(subject: &Subject<'_>, seen: &Seen, now: Wall) -> Vec<Finding> {
-    let Some(contents) = seen.store.as_ref().and_then(|store| store.contents.as_ref()) else {
-        return vec![Finding::ok(
-            Area::Work,
-            "tickets",
-            "not looked into: no store of this version, or it did not answer within 10 s",
-        )];
-    };
-    let off = subject.config.backends.iter().filter(|backend| !backend.processing);
-    let off: Vec<&str> = off.map(|backend| backend.name.as_str()).collect();
-    judge(contents, &seen.lock, &off, now)
+    match seen.contents() {
+        Some(contents) => judge(contents, &seen.lock, &off(subject.config, &contents.overrides), now),
+        None => vec![judge_unread(seen)],
+    }
 }
 
-fn judge(contents: &Contents, lock: &LockHolder, off: &[&str], now: Wall) -> Vec<Finding> {
+fn judge_unread(seen: &Seen) -> Finding {
+    let what = "tickets";
+    let is_ours = |store: &StoreState| store.file.identity == FileIdentity::Ours(store.version);
+    if seen.store.as_ref().is_none_or(|store| !is_ours(store)) {
+        return Finding::ok(Area::Work, what, "not looked into: there is no store of this version");
+    }
+    let why = format!("not looked into: the store is damaged, or did not answer within {} s", LIMIT.as_secs());
+    let next = "If the store is whole, look again when disk and machine have less to do: what waits is not known.";
+    Finding::warning(Area::Work, what, why, next)
+}
+
+/// Backends that send nothing, and why.
+type Off<'a> = BTreeMap<&'a str, Why>;
+
+/// Why a backend sends nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Its processing is off.
+    Processing,
+    /// Its state in the file.
+    State(BackendState),
+}
+
+fn off<'a>(config: &'a Config, overrides: &Overrides) -> Off<'a> {
+    let in_force = config.backends.iter().zip(with_overrides(config, overrides));
+    let why = in_force.filter_map(|(named, view)| {
+        let backend = view.backend;
+        let why = if !backend.state.works() {
+            Why::State(backend.state)
+        } else if !backend.processing {
+            Why::Processing
+        } else {
+            return None;
+        };
+        Some((named.name.as_str(), why))
+    });
+    why.collect()
+}
+
+fn judge(contents: &Contents, lock: &LockHolder, off: &Off<'_>, now: Wall) -> Vec<Finding> {
     let mut findings = judge_lanes(contents, lock, now);
     findings.extend(judge_waiting(contents, off, now));
     findings.push(judge_errors(contents));
@@ -66,7 +102,7 @@ fn judge_lanes(contents: &Contents, lock: &LockHolder, now: Wall) -> Vec<Finding
     findings
 }
 
-fn judge_waiting(contents: &Contents, off: &[&str], now: Wall) -> Vec<Finding> {
+fn judge_waiting(contents: &Contents, off: &Off<'_>, now: Wall) -> Vec<Finding> {
     if contents.waiting.is_empty() {
         return vec![Finding::ok(Area::Work, "open tickets", "none")];
     }
@@ -82,9 +118,18 @@ fn judge_waiting(contents: &Contents, off: &[&str], now: Wall) -> Vec<Finding> {
         let age = (now.0 - oldest.0) / 1_000;
         let seen = format!("{tickets}: {}; the oldest came in {} ago", states.join(", "), span(age));
         let what = format!("open tickets of {backend}");
-        if off.contains(&backend) {
-            let next = format!("Switch it on when it may send: `ticketbridge backends set {backend} processing=true`.");
-            return Finding::warning(Area::Work, what, format!("{seen}; its processing is off"), next);
+        if let Some(why) = off.get(backend) {
+            let (why, next) = match why {
+                Why::Processing => (
+                    String::from("its processing is off"),
+                    format!("Switch it on when it may send: `ticketbridge backends set {backend} processing=true`."),
+                ),
+                Why::State(state) => (
+                    format!("it is {} in the file", word(*state)),
+                    format!("When it may send, set `state` of backend `{backend}` to `active`, and reload."),
+                ),
+            };
+            return Finding::warning(Area::Work, what, format!("{seen}; {why}"), next);
         }
         if age <= WAITS_LONG.as_secs() as i64 {
             return Finding::ok(Area::Work, what, seen);
@@ -99,6 +144,11 @@ fn judge_waiting(contents: &Contents, off: &[&str], now: Wall) -> Vec<Finding> {
         findings.push(Finding::ok(Area::Work, "requests", seen));
     }
     findings
+}
+
+/// The state as it is written in the file.
+fn word(state: BackendState) -> String {
+    serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn judge_errors(contents: &Contents) -> Finding {
@@ -153,7 +203,8 @@ mod tests {
     use super::*;
     use ticketbridge_core::delivery::Stop;
     use ticketbridge_core::ticket::{BackendName, DedupeKey, State};
-    use ticketbridge_store::inspect::{ErrorCause, HeldTicket, LaneState, Waiting};
+    use ticketbridge_store::BackendOverride;
+    use ticketbridge_store::inspect::{ErrorCause, FileState, HeldTicket, Integrity, LaneState, Waiting};
 
     const NOW: Wall = Wall(1_790_000_000_000);
 
@@ -165,6 +216,7 @@ mod tests {
             errors: Vec::new(),
             in_error: 0,
             held: Vec::new(),
+            overrides: BTreeMap::new(),
             stopped: BTreeMap::new(),
             known: BTreeMap::new(),
             functions: BTreeMap::new(),
@@ -175,8 +227,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn judged(contents: &Contents, off: &[&str], level: Level, said: &str) {
-        let findings = judge(contents, &LockHolder::Process(String::from("7")), off, NOW);
+    fn judged(contents: &Contents, off: &[(&str, Why)], level: Level, said: &str) {
+        let off = off.iter().copied().collect();
+        let findings = judge(contents, &LockHolder::Process(String::from("7")), &off, NOW);
         assert_eq!(worst(&findings), level, "{findings:?}");
         assert!(findings.iter().any(|one| one.level == level && one.seen.contains(said)), "{findings:?}");
     }
@@ -192,7 +245,62 @@ mod tests {
         judged(&contents(), &[], Level::Ok, "none");
         judged(&waiting(60), &[], Level::Ok, "4: Matching 2, Received 2; the oldest came in 1 h ago");
         judged(&waiting(61), &[], Level::Warning, "1 h 1 min");
-        judged(&waiting(1), &["be-1"], Level::Warning, "processing is off");
+        judged(&waiting(1), &[("be-1", Why::Processing)], Level::Warning, "processing is off");
+        judged(&waiting(1), &[("be-1", Why::State(BackendState::Paused))], Level::Warning, "it is paused in the file");
+    }
+
+    fn config(of_backend: &str) -> Config {
+        let text = format!(
+            "[platforms.x]\ntype = \"connector\"\nfile = \"builtin:sfyc\"\nhost = \"h\"\ntoken = \"env:X\"\n\
+             [[backends]]\nname = \"be-1\"\ntickets = \"x\"\nwork_orders = \"x\"\n{of_backend}\n"
+        );
+        Config::parse(&text, "test", []).unwrap_or_else(|error| panic!("{error}")).config
+    }
+
+    #[test]
+    fn a_backend_is_off_by_what_holds_and_not_by_the_file_alone() {
+        let set = |value: bool, file_value: bool| {
+            let change = BackendOverride {
+                value: value.into(),
+                file_value: file_value.into(),
+                who: String::from("cli"),
+                at: NOW,
+            };
+            Overrides::from([((BackendName::new("be-1"), String::from("processing")), change)])
+        };
+        let (on, out) = (config("processing = true"), config("processing = false"));
+        let (works, processing) = (Off::new(), Off::from([("be-1", Why::Processing)]));
+        assert_eq!(off(&on, &Overrides::new()), works);
+        assert_eq!(off(&out, &Overrides::new()), processing);
+        assert_eq!(off(&out, &set(true, false)), works, "switched on at run time");
+        assert_eq!(off(&on, &set(false, true)), processing, "switched off at run time");
+        assert_eq!(off(&on, &set(false, false)), works, "the file says something else since");
+        let stopped = config("processing = true\nstate = \"stopped\"");
+        assert_eq!(off(&stopped, &Overrides::new()), Off::from([("be-1", Why::State(BackendState::Stopped))]));
+    }
+
+    #[test]
+    fn a_store_of_ours_that_was_not_read_is_a_warning() {
+        let seen = |identity: FileIdentity| {
+            let path = std::path::PathBuf::from("/x/store.db");
+            let file = FileState {
+                path,
+                identity,
+                bytes: 1,
+                log_bytes: 0,
+                free_bytes: 0,
+                journal_mode: String::from("wal"),
+                integrity: Integrity::Unfinished,
+            };
+            Seen {
+                store: Some(StoreState { file, version: 4, suspect: None, contents: None }),
+                lock: LockHolder::Nobody,
+            }
+        };
+        let finding = judge_unread(&seen(FileIdentity::Ours(4)));
+        assert!(finding.level == Level::Warning && finding.next.is_some(), "{finding:?}");
+        assert_eq!(judge_unread(&seen(FileIdentity::Ours(3))).level, Level::Ok);
+        assert_eq!(judge_unread(&seen(FileIdentity::Missing)).level, Level::Ok);
     }
 
     #[test]
@@ -222,7 +330,7 @@ mod tests {
         judged(&Contents { lanes: vec![lane(-5_000)], ..contents() }, &[], Level::Ok, "1 of 1 held by process 7");
         let overdue = Contents { lanes: vec![lane(60_001)], ..contents() };
         judged(&overdue, &[], Level::Failed, "stands still");
-        assert_eq!(worst(&judge(&overdue, &LockHolder::Nobody, &[], NOW)), Level::Ok, "its process is gone");
+        assert_eq!(worst(&judge(&overdue, &LockHolder::Nobody, &Off::new(), NOW)), Level::Ok, "its process is gone");
     }
 
     #[test]

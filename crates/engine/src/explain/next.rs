@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use ticketbridge_config::Config;
+use ticketbridge_core::delivery::HELD;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::error_code;
 use ticketbridge_core::ticket::State;
@@ -99,7 +100,7 @@ async fn open(
     let reason = row.reason.clone().unwrap_or_else(|| waits_for(row.state).to_owned());
     let platform = circumstances.platform_for(row.state);
     let told = |text: String, next: &str, commands: Vec<String>| Words { text, next: Some(next.to_owned()), commands };
-    if reason.contains(": held for an operator") {
+    if reason.contains(HELD) {
         let mut commands: Vec<String> =
             code_of(&reason).map(|code| format!("ticketbridge error {code}")).into_iter().collect();
         commands.push(format!("ticketbridge tickets show {}", row.origin));

@@ -52,7 +52,7 @@ pub struct FeedbackNews<'a> {
 /// The mail about a run.
 pub fn feedback_message(news: &FeedbackNews<'_>) -> MailMessage {
     let organizer = clean::line(news.organizer, MAX_NAME);
-    let (run, result) = (news.run, word(news.result));
+    let (run, result) = (news.run, news.result.as_str());
     let failed_count = news.failed_count.max(news.failed.len() as u64);
     let subject = match failed_count {
         0 => format!("ticketbridge: feedback {organizer}: {result} in run {run}"),
@@ -123,15 +123,6 @@ fn advice(news: &FeedbackNews<'_>, organizer: &str, has_failed: bool) -> String 
     }
     append(&mut advice, format_args!("* `ticketbridge feedback run {organizer}` starts a run now.\n"));
     advice
-}
-
-fn word(result: RunResult) -> &'static str {
-    match result {
-        RunResult::Ok => "OK",
-        RunResult::Warning => "WARNING",
-        RunResult::Error => "ERROR",
-        RunResult::Refused => "REFUSED",
-    }
 }
 
 /// The organizer as a shell takes it as one word.

@@ -82,7 +82,10 @@ pub(super) fn keep(store: &SampleStore, checkpoints: Vec<(KpiFile, Vec<u8>)>) ->
     for (file, body) in checkpoints {
         match store.put_checkpoint(file, &body) {
             Err(error) if error.is_fatal() => return Err(error.into()),
-            Err(error) => tracing::warn!(%error, "the next run reads all stored samples"),
+            Err(error) => tracing::warn!(
+                %error,
+                "A checkpoint was not kept: the next run reads more samples than it needs. Nothing is lost; mend what the error says if it comes again."
+            ),
             Ok(()) => {}
         }
     }

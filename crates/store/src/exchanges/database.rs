@@ -11,7 +11,7 @@ use crate::StoreError;
 /// How long a statement waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// `TBKX`: tells our file from any other SQLite file.
-const APPLICATION_ID: i64 = 0x5442_4b58;
+pub const APPLICATION_ID: i32 = 0x5442_4b58;
 /// Version of the schema. Another one is set aside: nothing in here is worth a migration.
 const VERSION: i64 = 1;
 /// Pages of 4,096 bytes after which the WAL goes into the file, and the size that it is cut to.
@@ -62,7 +62,7 @@ fn prepare(mut connection: Connection, now: i64, path: &Path) -> Result<Connecti
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fault)?;
     let is_new = tables == 0 && application == 0;
-    if !is_new && application != APPLICATION_ID {
+    if !is_new && application != i64::from(APPLICATION_ID) {
         return Err(Unusable::Not(StoreError::Refused(format!(
             "`{}` is a database of another program, not a file of exchanges; it was not touched, and no exchanges are \
              kept. Give another `[store] url`, or move that file away",
@@ -98,7 +98,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags).map_err(fault)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fault);
-    if (number("application_id")?, number("user_version")?) != (APPLICATION_ID, VERSION) {
+    if (number("application_id")?, number("user_version")?) != (i64::from(APPLICATION_ID), VERSION) {
         return Err(StoreError::Refused(format!(
             "`{}` is no file of exchanges of this version; `ticketbridge serve` makes one",
             path.display()

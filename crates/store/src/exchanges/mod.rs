@@ -16,6 +16,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
+pub use database::APPLICATION_ID;
 pub use read::{ExchangeFilter, ExchangeReader, MAX_EXCHANGES};
 pub use record::{About, EventKind, Exchange, ExchangeBodies, ExchangeId, Kept, NewExchange, PlatformEvent, Subject};
 pub use write::{Bounds, ExchangeStore, MAX_EVENTS, Opened};

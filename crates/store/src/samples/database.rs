@@ -14,7 +14,7 @@ use crate::StoreError;
 /// How long a statement waits for another process before it is refused.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// `TBKS`: tells our file from any other SQLite file.
-const APPLICATION_ID: i64 = 0x5442_4b53;
+pub const APPLICATION_ID: i32 = 0x5442_4b53;
 
 /// One step of the schema per entry; `user_version` says how many were done.
 const MIGRATIONS: [&str; 2] = [
@@ -112,7 +112,7 @@ fn check_ours(connection: &Connection, place: Place<'_>) -> Result<(), StoreErro
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(|error| place.fault("read", &error))?;
     let empty = tables == 0 && application == 0;
-    if !empty && application != APPLICATION_ID {
+    if !empty && application != i64::from(APPLICATION_ID) {
         return Err(StoreError::Refused(format!(
             "TB0102: {place} is a database of another program, not a sample store; it was not touched. Give another \
              `[store] url`, or move that file away"

@@ -34,6 +34,7 @@ use self::database::Place;
 use crate::StoreError;
 
 pub use checkpoint::{Blocks, Versions};
+pub use database::APPLICATION_ID;
 pub use load::{LoadRecord, LoadSource, LoadWriter, PART_ROWS, Stored};
 pub use lock::HostLock;
 pub use snapshot::Snapshot;

@@ -103,8 +103,8 @@ fn purge(store: &Connection, before: Wall, found: &Found) -> Result<Option<usize
     Ok(Some(purged.len()))
 }
 
-/// Keys that got an open row since: by a row that came in, by an operator's act, or opened again by its lane. `None`: there were more acts than are
-/// remembered.
+/// Keys that got an open row since: by a row that came in, by an operator's act, or opened again by its lane. `None`:
+/// there were more acts than are remembered.
 fn opened_since(store: &Connection, found: &Found) -> Result<Option<HashSet<String>>, Fault> {
     let oldest: Option<i64> = store.prepare_cached(sql::CHANGE_FIRST)?.query_row([], |row| row.get(0))?;
     if oldest.is_some_and(|oldest| oldest > found.change + 1) {

@@ -2,33 +2,42 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
-use ticketbridge_core::delivery::{KnownTicket, Stop};
+use ticketbridge_core::delivery::{HELD, KnownTicket, Stop};
 use ticketbridge_core::mobile::RunResult;
 use ticketbridge_core::ticket::{BackendName, DedupeKey, PlatformName, State};
 use ticketbridge_core::time::Wall;
 
 use super::{MAX_CAUSES, MAX_KNOWN};
-use crate::RunEnd;
 use crate::sqlite::epoch::meta;
-use crate::sqlite::{rows, statements as sql};
+use crate::sqlite::fault::Fault;
+use crate::sqlite::{operators, rows, statements as sql};
+use crate::{BackendOverride, RunEnd, STOPPED};
 
-/// Tables whose rows are counted: those that grow.
-const GROWING: [&str; 9] = [
-    "ticket",
-    "batch",
-    "act",
-    "problem",
-    "known_ticket",
-    "feedback_page",
-    "feedback_call",
-    "mobile_ticket",
-    "box_distribution",
-];
-/// How the reason of a row begins that is held for an operator, as delivery writes it.
-const HELD: &str = "TB[0-9][0-9][0-9][0-9]: held for an operator: *";
-/// Where a document says that creating is stopped.
-const STOPPED: &str = "stopped/";
+/// Tables whose rows are counted: those that grow. Tickets are counted by the store itself.
+const GROWING: [&str; 8] =
+    ["batch", "act", "problem", "known_ticket", "feedback_page", "feedback_call", "mobile_ticket", "box_distribution"];
+
+// What is asked of `ticket` goes by its partial indexes: they hold what has work to do or stands aside, and not the
+// millions that are done.
+
+/// Open tickets, by backend and state.
+const WAITING: &str = "SELECT backend, state, count(*), min(received_at) FROM ticket INDEXED BY ticket_open \
+                       JOIN ticket_body USING(id) WHERE open = 1 GROUP BY backend, state ORDER BY backend, state";
+/// ?1 Error, ?2 at most so many causes.
+const ERRORS: &str = "SELECT coalesce(reason, ''), count(*) FROM ticket INDEXED BY ticket_aside \
+                      WHERE aside IS NOT NULL AND aside = ?1 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?2";
+/// ?1 how the reason of a row begins that is held.
+const HELD_OPEN: &str = "SELECT key, backend, reason FROM ticket INDEXED BY ticket_open \
+                         WHERE open = 1 AND reason GLOB ?1 ORDER BY id";
+/// ?1 Error. Of a row that is over, when it ended is when it was written last.
+const NEWEST_WRITE: &str = "SELECT max(at) FROM (\
+     SELECT max(ended_at) AS at FROM ticket WHERE ended_at IS NOT NULL \
+     UNION ALL SELECT max(updated_at) FROM ticket INDEXED BY ticket_open WHERE open = 1 \
+     UNION ALL SELECT max(updated_at) FROM ticket INDEXED BY ticket_aside WHERE aside IS NOT NULL AND aside = ?1 \
+     UNION ALL SELECT max(sent_at) FROM batch WHERE open = 1 UNION ALL SELECT max(at) FROM problem \
+     UNION ALL SELECT max(began_at) FROM feedback_run)";
 
 /// What is in a store of this version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +54,8 @@ pub struct Contents {
     pub in_error: u64,
     /// Open tickets that are held for an operator, the oldest first.
     pub held: Vec<HeldTicket>,
+    /// What was changed at run time, by backend and setting.
+    pub overrides: BTreeMap<(BackendName, String), BackendOverride>,
     /// Platforms on which no ticket is created until an operator says so.
     pub stopped: BTreeMap<PlatformName, Stop>,
     /// The newest tickets that are known to exist, by platform.
@@ -138,30 +149,21 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Contents> {
     for table in GROWING {
         counted.insert(table, count(&format!("SELECT count(*) FROM {table}"))?);
     }
+    counted.insert("ticket", count("SELECT coalesce(sum(count), 0) FROM ticket_count")?);
+    let error = rows::state_number(State::Error);
     Ok(Contents {
         lanes: lanes(store)?,
         waiting: waiting(store)?,
         unsettled: count("SELECT count(*) FROM batch WHERE open = 1")?,
         errors: errors(store)?,
-        in_error: store
-            .query_row("SELECT count(*) FROM ticket WHERE state = ?1", [rows::state_number(State::Error)], |row| {
-                row.get::<_, i64>(0)
-            })?
-            .max(0) as u64,
+        in_error: count(&format!("SELECT coalesce(sum(count), 0) FROM ticket_count WHERE state = {error}"))?,
         held: held(store)?,
+        overrides: overrides(store)?,
         stopped: stopped(store)?,
         known: known(store)?,
         functions: functions(store)?,
         rows: counted,
-        newest_write: store
-            .query_row(
-                "SELECT max(at) FROM (SELECT max(updated_at) AS at FROM ticket \
-                 UNION ALL SELECT max(sent_at) FROM batch WHERE open = 1 UNION ALL SELECT max(at) FROM problem \
-                 UNION ALL SELECT max(began_at) FROM feedback_run)",
-                [],
-                |row| row.get::<_, Option<i64>>(0),
-            )?
-            .map(Wall),
+        newest_write: store.query_row(NEWEST_WRITE, [error], |row| row.get::<_, Option<i64>>(0))?.map(Wall),
         starts: meta(store, "epoch")?.unwrap_or(0),
     })
 }
@@ -182,9 +184,7 @@ fn lanes(store: &Connection) -> rusqlite::Result<Vec<LaneState>> {
 }
 
 fn waiting(store: &Connection) -> rusqlite::Result<Vec<Waiting>> {
-    let query = "SELECT backend, state, count(*), min(received_at) FROM ticket JOIN ticket_body USING(id) \
-                 WHERE open = 1 GROUP BY backend, state ORDER BY backend, state";
-    all(store, query, [], |row| {
+    all(store, WAITING, [], |row| {
         Ok(Waiting {
             backend: BackendName::new(&row.get::<_, String>(0)?),
             state: rows::state(row, 1)?,
@@ -195,21 +195,25 @@ fn waiting(store: &Connection) -> rusqlite::Result<Vec<Waiting>> {
 }
 
 fn errors(store: &Connection) -> rusqlite::Result<Vec<ErrorCause>> {
-    let query = "SELECT coalesce(reason, ''), count(*) FROM ticket WHERE state = ?1 \
-                 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?2";
-    all(store, query, params![rows::state_number(State::Error), rows::limit(MAX_CAUSES)], |row| {
+    all(store, ERRORS, params![rows::state_number(State::Error), rows::limit(MAX_CAUSES)], |row| {
         Ok(ErrorCause { reason: row.get(0)?, tickets: row.get::<_, i64>(1)?.max(0) as u64 })
     })
 }
 
 fn held(store: &Connection) -> rusqlite::Result<Vec<HeldTicket>> {
-    let query = "SELECT key, backend, reason FROM ticket WHERE open = 1 AND reason GLOB ?1 ORDER BY id";
-    all(store, query, [HELD], |row| {
+    all(store, HELD_OPEN, [format!("TB[0-9][0-9][0-9][0-9]: {HELD}*")], |row| {
         Ok(HeldTicket {
             key: rows::key(row, 0)?,
             backend: BackendName::new(&row.get::<_, String>(1)?),
             reason: row.get(2)?,
         })
+    })
+}
+
+fn overrides(store: &Connection) -> rusqlite::Result<BTreeMap<(BackendName, String), BackendOverride>> {
+    operators::backend_overrides(store).map_err(|fault| match fault {
+        Fault::Sqlite(error) => error,
+        Fault::Rule(text) => rusqlite::Error::FromSqlConversionFailure(2, Type::Text, text.into()),
     })
 }
 
@@ -266,4 +270,60 @@ fn functions(store: &Connection) -> rusqlite::Result<BTreeMap<String, FunctionSt
         functions.entry(organizer).or_default().failed = number(failed);
     }
     Ok(functions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migrate::MIGRATIONS;
+
+    #[test]
+    fn no_question_reads_all_tickets() {
+        let store = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
+        for question in [WAITING, ERRORS, HELD_OPEN, NEWEST_WRITE] {
+            let mut explained = store.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
+            let none = vec![None::<i64>; explained.parameter_count()];
+            let rows = explained.query_map(rusqlite::params_from_iter(none), |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = rows.map(Result::unwrap).collect();
+            let of_tickets = || steps.iter().filter(|step| step.contains(" ticket ") || step.ends_with(" ticket"));
+            assert!(of_tickets().count() > 0, "{steps:?}");
+            assert!(of_tickets().all(|step| step.contains("INDEX ticket_")), "{question}: {steps:?}");
+        }
+    }
+
+    #[test]
+    fn what_waits_and_what_was_written_last_is_found() {
+        let store = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            store.execute_batch(migration).unwrap();
+        }
+        let row = "INSERT INTO ticket(id, origin, lane, open, state, key, kind, backend, reason, updated_at, ended_at, aside) \
+                   VALUES(?1, CAST(printf('%016d', ?1) AS BLOB), 1, ?2, ?3, 'k' || ?1, 'SNR', 'b', ?4, ?5, ?6, ?7)";
+        let done = |id: i64, at: i64| (id, 0, 100, None::<String>, at, Some(at), None::<i64>);
+        let held = format!("TB0304: {HELD}two tickets");
+        store.execute(row, done(1, 50)).unwrap();
+        store.execute(row, params![2, 1, 3, held, 60, None::<i64>, None::<i64>]).unwrap();
+        store.execute(row, params![3, 1, 3, "later", 61, None::<i64>, None::<i64>]).unwrap();
+        store.execute(row, params![4, 0, 101, "no", 70, None::<i64>, 101]).unwrap();
+        store.execute(row, params![5, 0, 101, "no", 71, None::<i64>, 101]).unwrap();
+        store.execute(row, params![6, 0, 102, "by hand", 40, 40, 102]).unwrap();
+        store
+            .execute_batch(
+                "INSERT INTO ticket_body SELECT id, 'm' || id, x'00', '{}', 7 FROM ticket;
+                 INSERT INTO ticket_count SELECT backend, state, count(*) FROM ticket GROUP BY 1, 2;",
+            )
+            .unwrap();
+        let contents = read(&store).unwrap();
+        assert_eq!((contents.in_error, contents.rows["ticket"]), (2, 6));
+        assert_eq!(contents.errors, [ErrorCause { reason: String::from("no"), tickets: 2 }]);
+        assert_eq!(contents.held.iter().map(|held| held.key.as_str()).collect::<Vec<_>>(), ["k2"]);
+        assert_eq!(contents.waiting.iter().map(|waiting| waiting.tickets).sum::<u64>(), 2);
+        let newest = |contents: Contents| contents.newest_write.map(|at| at.0);
+        assert_eq!(newest(contents), Some(71));
+        store.execute(row, done(7, 90)).unwrap();
+        assert_eq!(newest(read(&store).unwrap()), Some(90));
+    }
 }

@@ -1,10 +1,12 @@
 //! Looking at a store without opening it for work: what the file is, whether it is whole, what waits in it.
 //!
-//! Guarantee: nothing is written to a database that is looked at, nothing is made and nothing migrated; the schema of an older version is
-//! left as it is. It reads beside a running service, in one read transaction that ends within [`LIMIT`] per question, so
-//! that the log cannot grow behind it for long.
+//! Guarantee: nothing is written into a database that is looked at, and nothing migrated: the schema of an older version
+//! is left as it is. Of a store that nobody has open, an empty `-wal` and `-shm` may stay beside it. It reads beside a
+//! running service, in one read transaction that ends within [`LIMIT`] per question, so that the log cannot grow behind it
+//! for long.
 //!
-//! Limits: [`MAX_FINDINGS`] findings of the integrity check, [`MAX_KNOWN`] known tickets per platform, [`MAX_CAUSES`] causes.
+//! Limits: [`MAX_FINDINGS`] findings of the integrity check, [`MAX_KNOWN`] known tickets per platform, [`MAX_CAUSES`]
+//! causes.
 
 mod contents;
 mod host;
@@ -114,8 +116,12 @@ pub fn inspect_store(path: &Path) -> StoreState {
         match within(&connection, contents::read) {
             Ok(contents) => Some(contents),
             Err(error) if is_interrupted(&error) => None,
-            Err(error) => {
+            Err(error) if is_damage(&error) => {
                 file.integrity = Integrity::Damaged(vec![error.to_string()]);
+                None
+            }
+            Err(error) => {
+                file.identity = FileIdentity::Unreadable(error.to_string());
                 None
             }
         }
@@ -164,7 +170,10 @@ fn open(path: &Path, application: i32) -> (FileState, Option<Connection>) {
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap_or(0);
     file.free_bytes = (number("freelist_count") * number("page_size")).max(0) as u64;
     file.journal_mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap_or_default();
-    file.integrity = integrity(&connection);
+    match integrity(&connection) {
+        Ok(integrity) => file.integrity = integrity,
+        Err(error) => file.identity = FileIdentity::Unreadable(error.to_string()),
+    }
     (file, Some(connection))
 }
 
@@ -197,7 +206,8 @@ impl Integrity {
     }
 }
 
-fn integrity(connection: &Connection) -> Integrity {
+/// An error: the file could not be read to the end, which says nothing about it.
+fn integrity(connection: &Connection) -> rusqlite::Result<Integrity> {
     let mut findings = Vec::new();
     let looked = within(connection, |connection| {
         let mut check = connection.prepare(&format!("PRAGMA quick_check({MAX_FINDINGS})"))?;
@@ -211,10 +221,11 @@ fn integrity(connection: &Connection) -> Integrity {
         Ok(())
     });
     match looked {
-        Ok(()) if findings.is_empty() => Integrity::Whole,
-        Err(error) if is_interrupted(&error) && findings.is_empty() => Integrity::Unfinished,
-        Err(error) if findings.is_empty() => Integrity::Damaged(vec![error.to_string()]),
-        Ok(()) | Err(_) => Integrity::Damaged(findings),
+        Ok(()) if findings.is_empty() => Ok(Integrity::Whole),
+        Err(error) if findings.is_empty() && is_interrupted(&error) => Ok(Integrity::Unfinished),
+        Err(error) if findings.is_empty() && is_damage(&error) => Ok(Integrity::Damaged(vec![error.to_string()])),
+        Err(error) if findings.is_empty() => Err(error),
+        Ok(()) | Err(_) => Ok(Integrity::Damaged(findings)),
     }
 }
 
@@ -241,6 +252,42 @@ fn within<T>(connection: &Connection, work: impl FnOnce(&Connection) -> rusqlite
     result
 }
 
+/// The file itself is wrong, or a value in it. Anything else (it is busy, the disk does not answer, no memory) may pass.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code().is_none_or(|code| matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
 fn is_interrupted(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_locked_is_not_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("CREATE TABLE t(i); BEGIN EXCLUSIVE").unwrap();
+        let reader = reader(&path).unwrap();
+        reader.busy_timeout(Duration::ZERO).unwrap();
+        let error = integrity(&reader).unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(integrity(&reader).unwrap(), Integrity::Whole);
+    }
+
+    #[test]
+    fn only_a_wrong_file_or_value_is_damage() {
+        let failure = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        assert!(
+            is_damage(&failure(rusqlite::ffi::SQLITE_CORRUPT)) && is_damage(&failure(rusqlite::ffi::SQLITE_NOTADB))
+        );
+        assert!(is_damage(&rusqlite::Error::InvalidQuery), "what is stored does not fit");
+        for passes in [rusqlite::ffi::SQLITE_BUSY, rusqlite::ffi::SQLITE_IOERR, rusqlite::ffi::SQLITE_NOMEM] {
+            assert!(!is_damage(&failure(passes)));
+        }
+    }
 }

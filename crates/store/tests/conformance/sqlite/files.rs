@@ -3,10 +3,14 @@
 use std::fs;
 
 use rusqlite::Connection;
-use ticketbridge_store::{OpenMode, SqliteOptions, SqliteStore, Store};
+use ticketbridge_core::delivery::{HELD, RowUpdate, Stop};
+use ticketbridge_core::ticket::TicketRow;
+use ticketbridge_core::time::Wall;
+use ticketbridge_store::inspect::inspect_store;
+use ticketbridge_store::{BackendOverride, OpenMode, STOPPED, SqliteOptions, SqliteStore, Store};
 
 use super::{fails, filled, open};
-use crate::fixture::everything;
+use crate::fixture::{Holder, everything, platform};
 use crate::random::contents;
 
 #[tokio::test]
@@ -27,6 +31,29 @@ async fn the_log_is_written_ahead_and_the_file_is_marked_as_ours() {
     let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     let id: i32 = other.pragma_query_value(None, "application_id", |row| row.get(0)).unwrap();
     assert_eq!((mode.as_str(), id), ("wal", i32::from_be_bytes(*b"TBST")));
+}
+
+#[tokio::test]
+async fn what_is_held_and_what_is_stopped_is_seen_from_outside() {
+    let (_folder, path, store) = filled().await;
+    let holder = Holder::of(&*store, 2).await;
+    let rows = holder.rows().await;
+    let reason = format!("TB0304: {HELD}two tickets");
+    let mut writes = holder.nothing();
+    let row = TicketRow { reason: Some(reason.clone()), ..rows.last().unwrap().clone() };
+    writes.rows = vec![RowUpdate { expected: row.state, row: row.clone(), trail: None }];
+    holder.done(writes).await;
+    let stop = Stop { code: String::from("TB0301"), text: String::from("gone"), keys: vec![row.key.clone()] };
+    let name = format!("{STOPPED}{}", platform());
+    store.put_document(&name, Some(serde_json::to_value(&stop).unwrap())).await.unwrap();
+    let change =
+        BackendOverride { value: false.into(), file_value: true.into(), who: String::from("cli"), at: Wall(1) };
+    store.set_backend_override(&row.backend, "processing", Some(change.clone())).await.unwrap();
+    let contents = inspect_store(&path).contents.unwrap();
+    let held: Vec<_> = contents.held.iter().map(|held| (&held.key, &held.reason)).collect();
+    assert_eq!(held, [(&row.key, &reason)]);
+    assert_eq!(contents.stopped.get(&platform()), Some(&stop));
+    assert_eq!(contents.overrides.values().collect::<Vec<_>>(), [&change]);
 }
 
 #[test]
