@@ -96,8 +96,7 @@ impl Config {
     /// Every reference to a secret, by key. A text that merely has the form of one (in a value that is handed on to a
     /// platform) is among them.
     pub fn secret_references(&self) -> Vec<(String, SecretReference)> {
-        let references = leaves(self).into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.parse().ok()?)));
-        references.collect()
+        references(leaves(self))
     }
 }
 
@@ -114,13 +113,13 @@ pub fn reach(key: &str) -> Reach {
 }
 
 impl Platform {
+    /// Every reference to a secret, by key below the platform's name; as [`Config::secret_references`].
+    pub fn secret_references(&self) -> Vec<(String, SecretReference)> {
+        references(leaves(self))
+    }
+
     /// How much of the platform is another one in `newer`.
     pub fn change(&self, newer: &Self) -> PlatformChange {
-        let leaves = |platform: &Self| {
-            let mut leaves = BTreeMap::new();
-            collect(serde_json::to_value(platform).unwrap_or_default(), String::new(), &mut leaves);
-            leaves
-        };
         let changes = changes(leaves(self), leaves(newer)).into_iter();
         changes.map(|change| platform_change(&change.key)).max().unwrap_or(PlatformChange::Nothing)
     }
@@ -153,11 +152,16 @@ fn changes(mut old: BTreeMap<String, Value>, mut new: BTreeMap<String, Value>) -
         .collect()
 }
 
-fn leaves(config: &Config) -> BTreeMap<String, Value> {
+/// The settings of a configuration, or of a part of it, by key.
+fn leaves(settings: &impl Serialize) -> BTreeMap<String, Value> {
     let mut leaves = BTreeMap::new();
     // Maps with text keys and plain values only: there is nothing that JSON could refuse.
-    collect(serde_json::to_value(config).unwrap_or_default(), String::new(), &mut leaves);
+    collect(serde_json::to_value(settings).unwrap_or_default(), String::new(), &mut leaves);
     leaves
+}
+
+fn references(leaves: BTreeMap<String, Value>) -> Vec<(String, SecretReference)> {
+    leaves.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.parse().ok()?))).collect()
 }
 
 fn collect(value: Value, key: String, leaves: &mut BTreeMap<String, Value>) {
@@ -273,5 +277,11 @@ mod tests {
                 .iter()
                 .any(|(key, reference)| key == "server.tokens.eye.token" && reference.to_string() == "file:/run/eye")
         );
+        let platform = "[platforms.p]\ntype = \"cherwell\"\nbase_url = \"http://h\"\nclient_id = \"c\"\n\
+                        username = \"u\"\npassword = \"env:P\"\nclient_secret = \"file:/run/s\"\n\
+                        [[backends]]\nname = \"b\"\ntickets = \"p\"\nwork_orders = \"p\"\n";
+        let of_platform = config(platform).platforms.into_values().next().unwrap().secret_references();
+        let of_platform: Vec<String> = of_platform.into_iter().map(|(key, at)| format!("{key} {at}")).collect();
+        assert_eq!(of_platform, ["client_secret file:/run/s", "password env:P"]);
     }
 }

@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Platform;
 use ticketbridge_config::sections::platforms::PlatformSettings;
-use ticketbridge_config::types::SecretReference;
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_platforms::connector::read_source;
 
@@ -39,24 +38,13 @@ impl MadeOf {
 /// A hash of the values of all secrets; one that is missing counts as such.
 fn secrets(platform: &Platform, environment: &Environment) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for reference in references(&platform.settings).into_iter().flatten() {
+    for (_, reference) in platform.secret_references() {
         match reference.resolve(environment) {
             Ok(value) => hash.update(Sha256::digest(value.expose_secret().as_bytes())),
             Err(_missing) => hash.update([0]),
         }
     }
     hash.finalize().into()
-}
-
-fn references(settings: &PlatformSettings) -> Vec<Option<&SecretReference>> {
-    match settings {
-        PlatformSettings::Connector(of) => {
-            vec![of.token.as_ref(), of.password.as_ref(), of.api_key.as_ref(), of.client_secret.as_ref()]
-        }
-        PlatformSettings::Cherwell(of) => vec![Some(&of.password), of.client_secret.as_ref()],
-        PlatformSettings::Tixngo(of) => vec![Some(&of.api_key)],
-        PlatformSettings::S360(of) => vec![Some(&of.token)],
-    }
 }
 
 /// What stands in the connector file; nothing for one that cannot be read, which loading it says.
