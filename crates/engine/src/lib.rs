@@ -28,6 +28,7 @@ pub mod live;
 pub mod mail;
 pub mod offload;
 pub mod open;
+pub mod plain;
 pub mod plan;
 pub mod platforms;
 mod reassign;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use ticketbridge_config::ConfigError;
 use ticketbridge_engine::doctor::{Area, Finding, Level, Subject, examine, worst};
+use ticketbridge_engine::plain::escaped;
 
 use super::setup;
 use crate::arguments;
@@ -80,10 +81,17 @@ fn print(finding: &Finding) {
         Level::Failed if std::io::stdout().is_terminal() => ("\u{1b}[31m", "\u{1b}[0m"),
         _ => ("", ""),
     };
+    // Platforms and senders have their words in it.
+    let (what, seen) = (escaped(what), by_lines(seen));
     output::data(&format!("{on}{level:<7}{off}  {area:<13}  {what}: {seen}"));
     if let Some(next) = next {
-        output::data(&format!("{:<7}  {:<13}  -> {next}", "", ""));
+        output::data(&format!("{:<7}  {:<13}  -> {}", "", "", by_lines(next)));
     }
+}
+
+/// A text of more than one line keeps its lines.
+fn by_lines(text: &str) -> String {
+    text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }
 
 fn summary(findings: &[Finding]) -> String {

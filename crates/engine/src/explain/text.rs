@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::{CameFrom, Compared, Entry, Found, LookUp, Story, Wait};
 use crate::exchanges::ExchangeDetail;
+use crate::plain::escaped;
 use crate::view::TimelineEntry;
 use ticketbridge_core::delivery::Settled;
 
@@ -243,7 +244,7 @@ impl Page {
 
     /// An instant and what happened then.
     fn told(&mut self, at: &str, words: &str) {
-        self.wrapped(&clean(at), WORDS, words);
+        self.wrapped(&escaped(at), WORDS, words);
     }
 
     /// Words, broken at blanks.
@@ -254,7 +255,7 @@ impl Page {
     fn wrapped(&mut self, begin: &str, indent: usize, words: &str) {
         let mut line = format!("{begin:indent$}");
         let mut is_empty = true;
-        for word in clean(words).split(' ') {
+        for word in escaped(words).split(' ') {
             let mut word = word;
             let room = |line: &str| WIDTH.saturating_sub(line.chars().count());
             if !is_empty && room(&line) <= word.chars().count() {
@@ -280,7 +281,7 @@ impl Page {
 
     /// A line that must stay whole, to be copied.
     fn whole(&mut self, indent: usize, words: &str) {
-        self.push(&format!("{}{}", " ".repeat(indent), clean(words)));
+        self.push(&format!("{}{}", " ".repeat(indent), escaped(words)));
     }
 
     fn push(&mut self, line: &str) {
@@ -311,7 +312,7 @@ impl Page {
         self.line(6, &format!("{name}:"));
         let count = body.lines().count();
         for line in body.lines().take(BODY_LINES) {
-            let line = clean(line);
+            let line = escaped(line);
             let room = WIDTH - 8;
             if line.chars().count() <= room {
                 self.whole(8, &line);
@@ -326,27 +327,9 @@ impl Page {
     }
 }
 
-/// Text without what could steer a terminal.
-fn clean(text: &str) -> String {
-    let is_harmful = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut clean = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if is_harmful(letter) { clean.extend(letter.escape_unicode()) } else { clean.push(letter) }
-    }
-    clean
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Page, WIDTH, clean, length};
-
-    #[test]
-    fn nothing_that_steers_a_terminal_passes() {
-        assert_eq!(clean("a\u{1b}[31mb\r\n\u{202e}c\tñ→"), r"a\u{1b}[31mb\u{d}\u{a}\u{202e}c\u{9}ñ→");
-    }
+    use super::{Page, WIDTH, length};
 
     #[test]
     fn lines_keep_to_their_width_and_lose_nothing() {

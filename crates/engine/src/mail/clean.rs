@@ -1,5 +1,7 @@
 //! Text from outside on its way into a mail.
 
+use crate::plain::is_steering;
+
 /// What is shown instead of an address.
 pub(crate) const MASK: &str = "***";
 
@@ -40,12 +42,6 @@ pub(crate) fn without_addresses(text: &str) -> String {
             mask(word) + &piece[word.len()..]
         })
         .collect()
-}
-
-/// Control characters, and marks that break lines or turn the direction of writing.
-fn is_steering(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
