@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketbridge_sandbox::faults::{Knob, Rule};
-use ticketbridge_sandbox::sfyc::{SeedTicket, Stats};
+use ticketbridge_sandbox::sfyc::{OperatorAct, SeedTicket, Stats};
 use ticketbridge_sandbox::{Running, Sandbox, SandboxConfig, TOKEN, cherwell};
 
 /// A deadline that only a hang exceeds, on however busy a machine.
@@ -393,4 +393,9 @@ pub(crate) fn ticket(name: &str) -> Value {
 /// Requests of the operations that change something.
 pub(crate) fn writes(stats: &Stats) -> u64 {
     stats.traffic.requests(&WRITES)
+}
+
+/// Does something by hand to the ticket with a number on SFyC.
+pub(crate) fn operate(sandbox: &Running, number: &str, act: &OperatorAct) {
+    sandbox.with_sfyc(|model, now| model.operate(now, number, act)).expect("the operator can");
 }

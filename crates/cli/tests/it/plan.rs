@@ -9,7 +9,9 @@ use ticketbridge_sandbox::{Running, cherwell};
 
 use crate::bridge::Bridge;
 use crate::cli::snapshot;
-use crate::place::{Backend, Ended, Place, Settings, faults, older, sandbox, seed, ticket, tickets, until, writes};
+use crate::place::{
+    Backend, Ended, Place, Settings, faults, older, operate, sandbox, seed, ticket, tickets, until, writes,
+};
 
 /// Derives a key from a title.
 const ADOPT: &str = r#"[platforms.sfyc.ticket]
@@ -33,10 +35,6 @@ fn again(name: &str) -> Value {
     let mut second = ticket(name);
     second["message_id"] = json!(format!("{name}-again"));
     second
-}
-
-fn operate(sandbox: &Running, number: &str, act: &OperatorAct) {
-    sandbox.with_sfyc(|model, now| model.operate(now, number, act)).expect("the operator can");
 }
 
 /// A plan, and what it says of each key, in order.

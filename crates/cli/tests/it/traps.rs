@@ -9,7 +9,7 @@ use ticketbridge_sandbox::faults::{BodyCut, EarlyAnswer, Knob, OriginChange, Ori
 use ticketbridge_sandbox::sfyc::OperatorAct;
 
 use crate::bridge::Bridge;
-use crate::place::{Place, Settings, faults, older, on_writes, sandbox, seed, ticket, tickets, until, writes};
+use crate::place::{Place, Settings, faults, older, on_writes, operate, sandbox, seed, ticket, tickets, until, writes};
 
 /// Thirty tickets, every fifth of them there before, through these faults: all complete, nothing is lost or double.
 async fn unharmed(name: &str, settings: Settings, rules: impl IntoIterator<Item = Rule>) -> Running {
@@ -241,10 +241,6 @@ fn number(sandbox: &Running, key: &str) -> String {
         let found = all.iter().find(|ticket| ticket["externalRef"] == key).expect("it is there");
         found["ticketNumber"].as_str().expect("a number").to_owned()
     })
-}
-
-fn operate(sandbox: &Running, number: &str, act: &OperatorAct) {
-    sandbox.with_sfyc(|model, now| model.operate(now, number, act)).expect("the operator can");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,10 +31,11 @@ impl DateShift {
     /// Writes the header where it is to be wrong; otherwise the server does.
     pub(super) fn stamp(&self, mut response: Response) -> Response {
         let seconds = self.seconds.load(Ordering::Relaxed);
+        if seconds == 0 {
+            return response;
+        }
         let date = http_date(self.clock.now().saturating_add(seconds.saturating_mul(1_000)));
-        if seconds != 0
-            && let Ok(date) = HeaderValue::from_str(&date)
-        {
+        if let Ok(date) = HeaderValue::from_str(&date) {
             response.headers_mut().insert(DATE, date);
         }
         response
