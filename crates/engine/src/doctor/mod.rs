@@ -302,6 +302,16 @@ mod tests {
     }
 
     #[test]
+    fn every_folder_of_reject_files_is_looked_at_once() {
+        let text = "[offload.us_channel_snr]\nfolder = \"in\"\nreject_folder = \"one\"\n\
+                    [offload.topology_channel]\nfolder = \"in\"\nreject_folder = \"two\"\n\
+                    [offload.topology_service_group]\nfolder = \"in\"\nreject_folder = \"one\"\n";
+        let config = Config::parse(text, "test", []).unwrap_or_else(|error| panic!("{error}")).config;
+        let subject = Subject { config: &config, file: None, warnings: Vec::new(), environment: &|_: &str| None };
+        assert_eq!(subject.rejects().into_iter().collect::<Vec<_>>(), [Path::new("one"), Path::new("two")]);
+    }
+
+    #[test]
     fn the_worst_finding_counts() {
         let ok = Finding::ok(Area::Disk, "a", "b");
         let warning = Finding::warning(Area::Disk, "a", "b", "c");

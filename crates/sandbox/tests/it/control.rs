@@ -163,3 +163,27 @@ fn every_knob_has_a_test_and_a_documented_example_that_works() {
         assert!(has_test, "no test of `{name}`");
     }
 }
+
+/// The `Date` header of an answer, in seconds since 1970.
+async fn date(site: &Site) -> i64 {
+    let answer = site.request("GET", "/sandbox", "").await.expect("an answer");
+    let text = answer.header("date").expect("a date");
+    jiff::fmt::rfc2822::parse(text).expect("a date of HTTP").timestamp().as_second()
+}
+
+#[tokio::test]
+async fn the_date_of_answers_is_put_off_and_put_right() {
+    let site = Site::start().await;
+    let before = date(&site).await;
+    assert_eq!(put(&site, "POST", "/sandbox/date", json!({"seconds": -86_400})).await.0, 200);
+    let shifted = date(&site).await;
+    assert_eq!(put(&site, "POST", "/sandbox/date", json!({"seconds": 0})).await.0, 200);
+    let after = date(&site).await;
+    // The server renews its own header once a second.
+    assert!((before - 1..=after + 1).contains(&(shifted + 86_400)), "{before} {shifted} {after}");
+    for wrong in [json!({}), json!({"seconds": 1.5}), json!({"seconds": "1"}), json!([])] {
+        let (status, answer) = put(&site, "POST", "/sandbox/date", wrong).await;
+        assert_eq!((status, &answer["error"]["code"]), (400, &json!("INVALID_DATE")), "{answer}");
+    }
+    assert_eq!(site.request("POST", "/sandbox/date", "{").await.expect("an answer").status, 400);
+}

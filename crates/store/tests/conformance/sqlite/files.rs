@@ -10,7 +10,7 @@ use ticketbridge_store::inspect::inspect_store;
 use ticketbridge_store::{BackendOverride, OpenMode, STOPPED, SqliteOptions, SqliteStore, Store};
 
 use super::{fails, filled, open};
-use crate::fixture::{Holder, everything, platform};
+use crate::fixture::{Holder, everything, new_ticket, platform};
 use crate::random::contents;
 
 #[tokio::test]
@@ -35,8 +35,11 @@ async fn the_log_is_written_ahead_and_the_file_is_marked_as_ours() {
 
 #[tokio::test]
 async fn what_is_held_and_what_is_stopped_is_seen_from_outside() {
-    let (_folder, path, store) = filled().await;
-    let holder = Holder::of(&*store, 2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = open(&path).store;
+    store.receive(vec![new_ticket(1, "m1", "SNR|1")]).await.unwrap();
+    let holder = Holder::of(&*store, 1).await;
     let rows = holder.rows().await;
     let reason = format!("TB0304: {HELD}two tickets");
     let mut writes = holder.nothing();
