@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use ticketbridge_sandbox::cherwell;
 use ticketbridge_sandbox::faults::{Knob, Rule};
 use ticketbridge_sandbox::sfyc::OperatorAct;
-use ticketbridge_sandbox::{Running, cherwell};
 
 use crate::bridge::Bridge;
 use crate::cli::snapshot;

@@ -302,8 +302,8 @@ async fn a_backend_and_its_platform_that_are_taken_out_finish_their_tickets_even
         (config["backends"].as_array()?.len() == 1 && config["platforms"]["cherwell"].is_null()).then_some(())
     })
     .await;
-    let (status, answer) = post(&bridge).await;
-    assert_eq!((status, &answer["applied"], keys(&answer["changes"])), (200, &json!(false), vec![]), "{answer}");
+    let (code, answer) = post(&bridge).await;
+    assert_eq!((code, &answer["applied"], keys(&answer["changes"])), (200, &json!(false), vec![]), "{answer}");
     assert!(bridge.stop().await.success());
 }
 

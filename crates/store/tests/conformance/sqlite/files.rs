@@ -7,7 +7,7 @@ use ticketbridge_core::delivery::{HELD, RowUpdate, Stop};
 use ticketbridge_core::ticket::TicketRow;
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::inspect::inspect_store;
-use ticketbridge_store::{BackendOverride, OpenMode, STOPPED, SqliteOptions, SqliteStore, Store};
+use ticketbridge_store::{AuditEntry, BackendOverride, OpenMode, STOPPED, SqliteOptions, SqliteStore, Store};
 
 use super::{fails, filled, open};
 use crate::fixture::{Holder, everything, new_ticket, platform};
@@ -51,7 +51,8 @@ async fn what_is_held_and_what_is_stopped_is_seen_from_outside() {
     store.put_document(&name, Some(serde_json::to_value(&stop).unwrap())).await.unwrap();
     let change =
         BackendOverride { value: false.into(), file_value: true.into(), who: String::from("cli"), at: Wall(1) };
-    store.set_backend_override(&row.backend, "processing", Some(change.clone())).await.unwrap();
+    let line = AuditEntry::new(Wall(1), "cli", "backend.set", row.backend.as_str());
+    store.set_backend_override(&row.backend, "processing", Some(change.clone()), line).await.unwrap();
     let contents = inspect_store(&path).contents.unwrap();
     let held: Vec<_> = contents.held.iter().map(|held| (&held.key, &held.reason)).collect();
     assert_eq!(held, [(&row.key, &reason)]);
