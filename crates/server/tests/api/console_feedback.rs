@@ -334,7 +334,9 @@ async fn a_viewer_sees_everything_and_is_offered_nothing() {
             "{act}"
         );
     }
-    assert_eq!(Browser::at(&place).get(BASE).await.status, 401);
+    let stranger = Browser::at(&place).get(BASE).await;
+    has(&stranger.text, &["action=\"/login\""]);
+    assert!(!stranger.text.contains("function of"), "{}", stranger.text);
 }
 
 #[tokio::test]

@@ -97,6 +97,25 @@ const ROUTES: &[(&str, &str, Need)] = &[
     ("GET", "/console/tickets/{id}", Viewer),
     ("POST", "/console/tickets/{id}/retry", Operator),
     ("POST", "/console/tickets/{id}/dismiss", Operator),
+    ("GET", "/console/stream", Viewer),
+    ("GET", "/console/stream/text", Viewer),
+    ("GET", "/console/stream/{id}", Viewer),
+    ("GET", "/console/feedback", Viewer),
+    ("GET", "/console/feedback/mobile-tickets", Viewer),
+    ("GET", "/console/feedback/{organizer}", Viewer),
+    ("POST", "/console/feedback/{organizer}/run", Operator),
+    ("GET", "/console/feedback/{organizer}/runs", Viewer),
+    ("GET", "/console/feedback/{organizer}/runs/{run}", Viewer),
+    ("GET", "/console/feedback/{organizer}/key", Viewer),
+    ("POST", "/console/feedback/{organizer}/key/preview", Operator),
+    ("POST", "/console/feedback/{organizer}/key/rewind", Operator),
+    ("GET", "/console/feedback/{organizer}/failed", Viewer),
+    ("POST", "/console/feedback/{organizer}/failed/retry", Operator),
+    ("POST", "/console/feedback/{organizer}/failed/retry-all", Operator),
+    ("POST", "/console/feedback/{organizer}/failed/dismiss", Operator),
+    ("GET", "/console/feedback/{organizer}/skip", Viewer),
+    ("POST", "/console/feedback/{organizer}/skip/add", Operator),
+    ("POST", "/console/feedback/{organizer}/skip/remove", Operator),
     ("GET", "/healthz", Nothing),
     ("GET", "/readyz", Nothing),
     ("GET", "/metrics", Viewer),
@@ -138,6 +157,7 @@ fn the_table_has_every_route() {
     routes_in(top, "", &mut found);
     routes_in(nested, "/console", &mut found);
     routes_in(include_str!("../../src/console/pages/mod.rs"), "/console", &mut found);
+    routes_in(include_str!("../../src/console/pages/feedback/mod.rs"), "/console/feedback", &mut found);
     routes_in(include_str!("../../src/console/pages/login.rs"), "", &mut found);
 
     let table: BTreeSet<_> =
@@ -148,7 +168,13 @@ fn the_table_has_every_route() {
 
 #[test]
 fn routes_stand_only_where_the_table_looks() {
-    let known = ["routes/mod.rs", "console/mod.rs", "console/pages/mod.rs", "console/pages/login.rs"];
+    let known = [
+        "routes/mod.rs",
+        "console/mod.rs",
+        "console/pages/mod.rs",
+        "console/pages/feedback/mod.rs",
+        "console/pages/login.rs",
+    ];
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
