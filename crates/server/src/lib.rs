@@ -2,7 +2,8 @@
 //!
 //! Rooms: `bind` (start, stop) · `connections` (sockets) · `guard` (what every request passes) · `access` (who calls) ·
 //! `tokens` (those of the store) · `session` (browsers that are logged in) · `extract` (bodies, checked) · `query`
-//! (parameters, checked) · `problem` (errors on the wire) · `routes` (one file per subject) · `metrics` and `telemetry`.
+//! (parameters, checked) · `problem` (errors on the wire) · `routes` (one file per subject) · `openapi` (their
+//! description) · `metrics` and `telemetry`.
 //!
 //! Guarantees: without tokens only loopback is served; with tokens every route but health and the error pages needs
 //! one; an error is always an RFC 9457 problem document; an intake is answered only when it is durable.
@@ -19,6 +20,7 @@ mod extract;
 mod guard;
 mod limits;
 mod metrics;
+mod openapi;
 mod problem;
 mod query;
 mod routes;

@@ -6,6 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use ticketbridge_engine::view::{self, Redriven, TicketQuery, TicketSummary};
+use utoipa::ToSchema;
 
 use super::Desk;
 use super::tickets::ticket_id;
@@ -14,20 +15,32 @@ use crate::extract::{Answer, NoParams, small_json};
 use crate::limits::MAX_REDRIVE;
 
 /// Body of a dismissal.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TicketDismissal)]
 struct Dismissal {
     reason: String,
 }
 
 /// Body of a redrive. The filter must be there, so that an empty body does not mean everything.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Redrive {
+    #[schema(value_type = Object)]
     filter: TicketQuery,
 }
 
 /// `POST /api/v1/tickets/{id}/retry`: Error → the step that failed.
+#[utoipa::path(
+    post,
+    path = "/tickets/{id}/retry",
+    operation_id = "acts_retry",
+    tag = "tickets",
+    params(
+        ("id" = String, Path, description = "The ticket, by our id."),
+    ),
+    responses((status = 200, description = "The ticket as it is now.", body = Object))
+)]
 pub(super) async fn retry(
     State(desk): State<Desk>,
     Path(id): Path<String>,
@@ -41,6 +54,17 @@ pub(super) async fn retry(
 }
 
 /// `POST /api/v1/tickets/{id}/dismiss {"reason"}`: Received or Error → Dismissed.
+#[utoipa::path(
+    post,
+    path = "/tickets/{id}/dismiss",
+    operation_id = "acts_dismiss",
+    tag = "tickets",
+    params(
+        ("id" = String, Path, description = "The ticket, by our id."),
+    ),
+    request_body(content = Dismissal, content_type = "application/json"),
+    responses((status = 200, description = "The ticket as it is now.", body = Object))
+)]
 pub(super) async fn dismiss(
     State(desk): State<Desk>,
     Path(id): Path<String>,
@@ -57,6 +81,14 @@ pub(super) async fn dismiss(
 }
 
 /// `POST /api/v1/tickets/redrive {"filter"}`: retries every ticket in Error that the filter lets through.
+#[utoipa::path(
+    post,
+    path = "/tickets/redrive",
+    operation_id = "acts_redrive",
+    tag = "tickets",
+    request_body(content = Redrive, content_type = "application/json"),
+    responses((status = 200, description = "How many were retried.", body = Object))
+)]
 pub(super) async fn redrive(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,

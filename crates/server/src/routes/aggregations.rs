@@ -15,11 +15,29 @@ use crate::problem::Problem;
 use crate::query::Query;
 
 /// `GET /api/v1/aggregations`: the three tables, and the run that they are as of.
+#[utoipa::path(
+    get,
+    path = "/aggregations",
+    operation_id = "aggregations_list",
+    tag = "aggregations",
+    responses((status = 200, description = "The three tables, and the run that they are as of.", body = AggregationTables))
+)]
 pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<AggregationTables> {
     Ok(Json(view::aggregations(&desk.app).await?))
 }
 
 /// `GET /api/v1/aggregations/{name}`: a page of one table, worst first.
+#[utoipa::path(
+    get,
+    path = "/aggregations/{name}",
+    operation_id = "aggregations_rows",
+    tag = "aggregations",
+    params(
+        ("name" = Aggregation, Path, description = "The table."),
+        AggregationQuery,
+    ),
+    responses((status = 200, description = "A page of the table.", body = AggregationPage))
+)]
 pub(super) async fn rows(
     State(desk): State<Desk>,
     Path(name): Path<String>,
@@ -29,6 +47,18 @@ pub(super) async fn rows(
 }
 
 /// `GET /api/v1/aggregations/{name}/{group}`: one group and its channels.
+#[utoipa::path(
+    get,
+    path = "/aggregations/{name}/{group}",
+    operation_id = "aggregations_group",
+    tag = "aggregations",
+    params(
+        ("name" = Aggregation, Path, description = "The table."),
+        ("group" = String, Path, description = "Id of the row."),
+        ChannelQuery,
+    ),
+    responses((status = 200, description = "The group and its channels.", body = GroupDetail))
+)]
 pub(super) async fn group(
     State(desk): State<Desk>,
     Path((name, group)): Path<(String, String)>,

@@ -13,6 +13,17 @@ use crate::extract::{Answer, Params};
 use crate::problem::Problem;
 
 /// `GET /api/v1/audit`: a page, newest first, for admins.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "audit_list",
+    tag = "audit",
+    params(
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before.", max_length = 4096, nullable = false),
+    ),
+    responses((status = 200, description = "A page, newest first.", body = Object))
+)]
 pub(super) async fn list(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,

@@ -20,17 +20,45 @@ pub(super) struct Items<T> {
 }
 
 /// `GET /api/v1/backends`: all, with the settings in force.
+#[utoipa::path(
+    get,
+    path = "/backends",
+    operation_id = "backends_list",
+    tag = "backends",
+    responses((status = 200, description = "All, with the settings in force.", body = Object))
+)]
 pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<Items<BackendView>> {
     let items = view::backends(&desk.app.config, &*desk.app.store).await?;
     Ok(Json(Items { items }))
 }
 
 /// `GET /api/v1/backends/{name}`: one.
+#[utoipa::path(
+    get,
+    path = "/backends/{name}",
+    operation_id = "backends_show",
+    tag = "backends",
+    params(
+        ("name" = String, Path, description = "Name of the backend."),
+    ),
+    responses((status = 200, description = "One, with the settings in force.", body = Object))
+)]
 pub(super) async fn show(State(desk): State<Desk>, Path(name): Path<String>, _: NoParams) -> Answer<BackendView> {
     Ok(Json(view::backend(&desk.app.config, &*desk.app.store, &name).await?))
 }
 
 /// `PATCH /api/v1/backends/{name} {processing?, max_retries?, max_tickets_per_request?}`: holds at once.
+#[utoipa::path(
+    patch,
+    path = "/backends/{name}",
+    operation_id = "backends_change",
+    tag = "backends",
+    params(
+        ("name" = String, Path, description = "Name of the backend."),
+    ),
+    request_body(content = Object, content_type = "application/json"),
+    responses((status = 200, description = "As it is now.", body = Object))
+)]
 pub(super) async fn change(
     State(desk): State<Desk>,
     Path(name): Path<String>,

@@ -23,6 +23,13 @@ pub(super) struct InForce {
 }
 
 /// `GET /api/v1/config`: what is in force, for admins.
+#[utoipa::path(
+    get,
+    path = "/config",
+    operation_id = "config_show",
+    tag = "config",
+    responses((status = 200, description = "What is in force; secrets are references.", body = Object))
+)]
 pub(super) async fn show(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,
@@ -34,6 +41,13 @@ pub(super) async fn show(
 
 /// `POST /api/v1/config/reload`, without a body: reads the configuration anew and puts it in force, whole or not at all;
 /// for admins.
+#[utoipa::path(
+    post,
+    path = "/config/reload",
+    operation_id = "config_reload",
+    tag = "config",
+    responses((status = 200, description = "What changed.", body = Object))
+)]
 pub(super) async fn reload(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,

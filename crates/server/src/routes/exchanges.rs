@@ -12,6 +12,20 @@ use crate::extract::{Answer, NoParams, Params};
 use crate::problem::Problem;
 
 /// `GET /api/v1/exchanges`: a page, newest first.
+#[utoipa::path(
+    get,
+    path = "/exchanges",
+    operation_id = "exchanges_list",
+    tag = "exchanges",
+    params(
+        ("platform" = Option<String>, Query, description = "With this platform.", min_length = 1, max_length = 200, nullable = false),
+        ("failed" = Option<bool>, Query, description = "Only failed ones.", nullable = false),
+        ("text" = Option<String>, Query, description = "This text in it.", min_length = 1, max_length = 200, nullable = false),
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before.", max_length = 4096, nullable = false),
+    ),
+    responses((status = 200, description = "A page, newest first.", body = Object))
+)]
 pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer<ExchangePage> {
     let failed = match params.one("failed")?.as_deref() {
         None | Some("false") => false,
@@ -29,6 +43,16 @@ pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer
 }
 
 /// `GET /api/v1/exchanges/{id}`: one with its bodies.
+#[utoipa::path(
+    get,
+    path = "/exchanges/{id}",
+    operation_id = "exchanges_show",
+    tag = "exchanges",
+    params(
+        ("id" = String, Path, description = "The exchange."),
+    ),
+    responses((status = 200, description = "With its bodies, masked.", body = Object))
+)]
 pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>, _: NoParams) -> Answer<ExchangeDetail> {
     Ok(Json(one(&desk, &id).await?))
 }

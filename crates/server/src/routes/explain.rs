@@ -10,6 +10,16 @@ use crate::extract::{Answer, NoParams};
 use crate::problem::Problem;
 
 /// `GET /api/v1/tickets/{id}/explain`: as `ticketbridge explain ID --json`.
+#[utoipa::path(
+    get,
+    path = "/tickets/{id}/explain",
+    operation_id = "explain_explain",
+    tag = "tickets",
+    params(
+        ("id" = String, Path, description = "The ticket, by our id."),
+    ),
+    responses((status = 200, description = "Its whole story.", body = Object))
+)]
 pub(super) async fn explain(State(desk): State<Desk>, Path(id): Path<String>, _: NoParams) -> Answer<Story> {
     let app = &desk.app;
     let exchanges = Source::Live(app.delivery.exchanges().clone());

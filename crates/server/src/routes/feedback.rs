@@ -18,6 +18,7 @@ use ticketbridge_engine::view::mobile::{
     self, FailedView, FunctionView, KeyMoveView, KeyView, Listing, ReportView, RunView, SkipChange, SkipEntry, Window,
 };
 use ticketbridge_store::{RunId, Trigger};
+use utoipa::ToSchema;
 
 use super::Desk;
 use super::backends::Items;
@@ -31,8 +32,9 @@ use crate::problem::Problem;
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A run that goes on in the background.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Accepted {
+    #[schema(value_type = i64)]
     run: RunId,
     organizer: String,
     /// Where its record is.
@@ -40,7 +42,7 @@ struct Accepted {
 }
 
 /// Body of a rewind.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Rewind {
     /// A move of the history; null: the empty key. It must be there.
@@ -52,14 +54,14 @@ struct Rewind {
 }
 
 /// Body of a change of the skip list.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Entries {
     entries: Vec<String>,
 }
 
 /// Body of a retry.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Retry {
     items: Option<Vec<String>>,
@@ -68,14 +70,15 @@ struct Retry {
 }
 
 /// Body of a dismissal.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ItemDismissal)]
 struct Dismissal {
     items: Vec<String>,
 }
 
 /// How many items were changed.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Changed {
     changed: usize,
 }
@@ -88,17 +91,46 @@ pub(super) fn window(params: &mut Params) -> Result<Window, Problem> {
 }
 
 /// `GET /api/v1/feedback`: all functions.
+#[utoipa::path(
+    get,
+    path = "/feedback",
+    operation_id = "feedback_list",
+    tag = "feedback",
+    responses((status = 200, description = "All functions.", body = Object))
+)]
 pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<Items<FunctionView>> {
     let items = mobile::functions(&desk.app.feedback, desk.app.clock.now().wall).await?;
     Ok(Json(Items { items }))
 }
 
 /// `GET /api/v1/feedback/{organizer}`: one.
+#[utoipa::path(
+    get,
+    path = "/feedback/{organizer}",
+    operation_id = "feedback_show",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    responses((status = 200, description = "One function.", body = Object))
+)]
 pub(super) async fn show(State(desk): State<Desk>, Path(organizer): Path<String>, _: NoParams) -> Answer<FunctionView> {
     Ok(Json(mobile::function(&desk.app.feedback, &organizer, desk.app.clock.now().wall).await?))
 }
 
 /// `GET …/runs`: the newest first.
+#[utoipa::path(
+    get,
+    path = "/feedback/{organizer}/runs",
+    operation_id = "feedback_runs",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+    ),
+    responses((status = 200, description = "The newest first.", body = Object))
+)]
 pub(super) async fn runs(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -110,6 +142,17 @@ pub(super) async fn runs(
 }
 
 /// `POST …/run[?wait=true]`.
+#[utoipa::path(
+    post,
+    path = "/feedback/{organizer}/run",
+    operation_id = "feedback_run",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+        ("wait" = Option<bool>, Query, description = "Wait for the end of the run.", nullable = false),
+    ),
+    responses((status = 200, description = "The run has ended.", body = Object), (status = 202, description = "It goes on.", body = Accepted))
+)]
 pub(super) async fn run(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -122,6 +165,18 @@ pub(super) async fn run(
 }
 
 /// `POST …/replay[?wait=true]`: the body is a page.
+#[utoipa::path(
+    post,
+    path = "/feedback/{organizer}/replay",
+    operation_id = "feedback_replay",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+        ("wait" = Option<bool>, Query, description = "Wait for the end of the run.", nullable = false),
+    ),
+    request_body(content = Object, content_type = "application/json"),
+    responses((status = 200, description = "The run has ended.", body = Object), (status = 202, description = "It goes on.", body = Accepted))
+)]
 pub(super) async fn replay(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -172,6 +227,17 @@ async fn start(acting: Acting<'_>, request: RunRequest, wait: bool) -> Result<Re
 }
 
 /// `GET …/runs/{run}`: one.
+#[utoipa::path(
+    get,
+    path = "/feedback/{organizer}/runs/{run}",
+    operation_id = "feedback_show_run",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+        ("run" = String, Path, description = "Number of the run."),
+    ),
+    responses((status = 200, description = "One run.", body = Object))
+)]
 pub(super) async fn show_run(
     State(desk): State<Desk>,
     Path((organizer, run)): Path<(String, String)>,
@@ -195,11 +261,33 @@ pub(crate) fn encoded(text: &str) -> PercentEncode<'_> {
 }
 
 /// `GET …/key`.
+#[utoipa::path(
+    get,
+    path = "/feedback/{organizer}/key",
+    operation_id = "feedback_key",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    responses((status = 200, description = "The pagination key.", body = Object))
+)]
 pub(super) async fn key(State(desk): State<Desk>, Path(organizer): Path<String>, _: NoParams) -> Answer<KeyView> {
     Ok(Json(mobile::key(&desk.app.feedback, &organizer).await?))
 }
 
 /// `GET …/key/history`: the newest first.
+#[utoipa::path(
+    get,
+    path = "/feedback/{organizer}/key/history",
+    operation_id = "feedback_key_history",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+    ),
+    responses((status = 200, description = "Its moves, the newest first.", body = Object))
+)]
 pub(super) async fn key_history(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -211,6 +299,17 @@ pub(super) async fn key_history(
 }
 
 /// `POST …/key/rewind {"to", "preview"?, "pages"?}`.
+#[utoipa::path(
+    post,
+    path = "/feedback/{organizer}/key/rewind",
+    operation_id = "feedback_rewind",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    request_body(content = Rewind, content_type = "application/json"),
+    responses((status = 200, description = "The move, or what it would do.", body = Object))
+)]
 pub(super) async fn rewind(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -234,6 +333,16 @@ pub(super) async fn rewind(
 }
 
 /// `GET …/skip`: the list in force.
+#[utoipa::path(
+    get,
+    path = "/feedback/{organizer}/skip",
+    operation_id = "feedback_skip",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    responses((status = 200, description = "The list in force.", body = Object))
+)]
 pub(super) async fn skip(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -243,6 +352,17 @@ pub(super) async fn skip(
 }
 
 /// `POST …/skip {"entries"}`: adds.
+#[utoipa::path(
+    post,
+    path = "/feedback/{organizer}/skip",
+    operation_id = "feedback_add_skip",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    request_body(content = Entries, content_type = "application/json"),
+    responses((status = 200, description = "What was added.", body = Object))
+)]
 pub(super) async fn add_skip(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -255,6 +375,17 @@ pub(super) async fn add_skip(
 }
 
 /// `DELETE …/skip {"entries"}`: removes.
+#[utoipa::path(
+    delete,
+    path = "/feedback/{organizer}/skip",
+    operation_id = "feedback_remove_skip",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    request_body(content = Entries, content_type = "application/json"),
+    responses((status = 200, description = "What was removed.", body = Object))
+)]
 pub(super) async fn remove_skip(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -267,6 +398,18 @@ pub(super) async fn remove_skip(
 }
 
 /// `GET …/failed`: the newest first.
+#[utoipa::path(
+    get,
+    path = "/feedback/{organizer}/failed",
+    operation_id = "feedback_failed",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+    ),
+    responses((status = 200, description = "The newest first.", body = Object))
+)]
 pub(super) async fn failed(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -278,6 +421,17 @@ pub(super) async fn failed(
 }
 
 /// `POST …/failed/retry {"items"}` or `{"all": true}`.
+#[utoipa::path(
+    post,
+    path = "/feedback/{organizer}/failed/retry",
+    operation_id = "feedback_retry",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    request_body(content = Retry, content_type = "application/json"),
+    responses((status = 200, description = "How many.", body = Changed))
+)]
 pub(super) async fn retry(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
@@ -296,6 +450,17 @@ pub(super) async fn retry(
 }
 
 /// `POST …/failed/dismiss {"items"}`.
+#[utoipa::path(
+    post,
+    path = "/feedback/{organizer}/failed/dismiss",
+    operation_id = "feedback_dismiss",
+    tag = "feedback",
+    params(
+        ("organizer" = String, Path, description = "The organizer."),
+    ),
+    request_body(content = Dismissal, content_type = "application/json"),
+    responses((status = 200, description = "How many.", body = Changed))
+)]
 pub(super) async fn dismiss(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_config::sections::Role;
 use ticketbridge_engine::view::mobile::{self, ErasedView, Listing, MobileFault, Record, RecordQuery, Window};
 use ticketbridge_store::FeedbackStore;
+use utoipa::ToSchema;
 
 use super::Desk;
 use super::feedback::window;
@@ -20,31 +21,81 @@ use crate::extract::{Answer, NoParams, Params, small_json};
 use crate::problem::Problem;
 
 /// Body of an erasure.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Person {
     email: String,
 }
 
 /// `GET /api/v1/mobile-tickets`.
+#[utoipa::path(
+    get,
+    path = "/mobile-tickets",
+    operation_id = "mobile_tickets",
+    tag = "mobile-tickets",
+    params(
+        ("organizer" = Option<String>, Query, description = "Of this organizer.", min_length = 1, max_length = 200, nullable = false),
+        ("ticket_id" = Option<String>, Query, description = "Of this ticket.", min_length = 1, max_length = 200, nullable = false),
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+        ("format" = Option<String>, Query, description = "json or csv.", nullable = false),
+    ),
+    responses((status = 200, description = "Masked; JSON or CSV.", body = Object))
+)]
 pub(super) async fn tickets(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::mobile_tickets(store(&desk), &wanted.query, wanted.window).await?;
     Ok(wanted.answer("mobile-tickets", &listing))
 }
 
 /// `GET /api/v1/contacts`.
+#[utoipa::path(
+    get,
+    path = "/contacts",
+    operation_id = "mobile_contacts",
+    tag = "contacts",
+    params(
+        ("organizer" = Option<String>, Query, description = "Of this organizer.", min_length = 1, max_length = 200, nullable = false),
+        ("ticket_id" = Option<String>, Query, description = "Of this ticket.", min_length = 1, max_length = 200, nullable = false),
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+        ("format" = Option<String>, Query, description = "json or csv.", nullable = false),
+    ),
+    responses((status = 200, description = "Masked; JSON or CSV.", body = Object))
+)]
 pub(super) async fn contacts(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::box_contacts(store(&desk), &wanted.query, wanted.window).await?;
     Ok(wanted.answer("contacts", &listing))
 }
 
 /// `GET /api/v1/distributions`.
+#[utoipa::path(
+    get,
+    path = "/distributions",
+    operation_id = "mobile_distributions",
+    tag = "distributions",
+    params(
+        ("organizer" = Option<String>, Query, description = "Of this organizer.", min_length = 1, max_length = 200, nullable = false),
+        ("ticket_id" = Option<String>, Query, description = "Of this ticket.", min_length = 1, max_length = 200, nullable = false),
+        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
+        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+        ("format" = Option<String>, Query, description = "json or csv.", nullable = false),
+    ),
+    responses((status = 200, description = "Masked; JSON or CSV.", body = Object))
+)]
 pub(super) async fn distributions(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::box_distributions(store(&desk), &wanted.query, wanted.window).await?;
     Ok(wanted.answer("distributions", &listing))
 }
 
 /// `POST /api/v1/persons/erase {"email"}`: for admins.
+#[utoipa::path(
+    post,
+    path = "/persons/erase",
+    operation_id = "mobile_erase",
+    tag = "persons",
+    request_body(content = Person, content_type = "application/json"),
+    responses((status = 200, description = "What was removed.", body = Object))
+)]
 pub(super) async fn erase(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,

@@ -22,11 +22,12 @@ mod workflow;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sha2::{Digest, Sha256};
 use ticketbridge_core::delivery::Status;
@@ -35,6 +36,8 @@ use ticketbridge_engine::live::Live;
 use ticketbridge_engine::view::Actor;
 use ticketbridge_store::hexadecimal;
 use tokio::sync::{Semaphore, watch};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub(crate) use self::aggregations::{no_such_group, table_named};
 pub(crate) use self::offloads::{file_kind, offload_now};
@@ -43,6 +46,7 @@ use crate::access::{Access, AccessInForce, Caller};
 use crate::console;
 use crate::guard::guard;
 use crate::limits::{MAX_LISTENERS, MAX_LOADS, MAX_UPLOADS, STATUS_TIMEOUT};
+use crate::openapi;
 use crate::problem::Problem;
 
 /// What the server works with from its start to its stop. Cheap to clone.
@@ -133,44 +137,12 @@ impl Desk {
 
 /// All routes behind the guard.
 pub(crate) fn router(office: Office) -> Router {
-    let api = Router::new()
-        .route("/tickets", get(tickets::list).post(tickets::receive))
-        .route("/tickets/redrive", post(acts::redrive))
-        .route("/tickets/{id}", get(tickets::show))
-        .route("/tickets/{id}/timeline", get(tickets::timeline))
-        .route("/tickets/{id}/explain", get(explain::explain))
-        .route("/tickets/{id}/retry", post(acts::retry))
-        .route("/tickets/{id}/dismiss", post(acts::dismiss))
-        .route("/backends", get(backends::list))
-        .route("/backends/{name}", get(backends::show).patch(backends::change))
-        .route("/platforms", get(platforms::list))
-        .route("/problems", get(platforms::problems))
-        .route("/events", get(events::listen))
-        .route("/exchanges", get(exchanges::list))
-        .route("/exchanges/{id}", get(exchanges::show))
-        .route("/history", get(history::show))
-        .route("/aggregations", get(aggregations::list))
-        .route("/aggregations/{name}", get(aggregations::rows))
-        .route("/aggregations/{name}/{group}", get(aggregations::group))
-        .route("/offloads", get(offloads::list))
-        .route("/offloads/{kind}", post(offloads::upload))
-        .route("/offloads/{kind}/now", post(offloads::now))
-        .route("/topology/confirm", post(offloads::confirm))
-        .route("/topology/refuse", post(offloads::refuse))
-        .route("/workflow/runs", get(workflow::runs))
-        .route("/workflow/run", post(workflow::run))
-        .route("/feedback", get(feedback::list))
-        .nest("/feedback/{organizer}", of_organizer())
-        .route("/mobile-tickets", get(mobile::tickets))
-        .route("/contacts", get(mobile::contacts))
-        .route("/distributions", get(mobile::distributions))
-        .route("/persons/erase", post(mobile::erase))
-        .route("/audit", get(audit::list))
-        .route("/config", get(config::show))
-        .route("/config/reload", post(config::reload));
+    let (api, document) = OpenApiRouter::with_openapi(openapi::empty()).nest("/api/v1", api()).split_for_parts();
+    let document = Arc::new(openapi::complete(document));
     Router::new()
-        .nest("/api/v1", api)
+        .merge(api)
         .merge(console::router())
+        .route("/openapi.json", get(openapi::show).layer(Extension(document)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))
@@ -181,21 +153,54 @@ pub(crate) fn router(office: Office) -> Router {
         .with_state(office)
 }
 
-/// What there is about one organizer.
-fn of_organizer() -> Router<Office> {
-    Router::new()
-        .route("/", get(feedback::show))
-        .route("/run", post(feedback::run))
-        .route("/replay", post(feedback::replay))
-        .route("/runs", get(feedback::runs))
-        .route("/runs/{run}", get(feedback::show_run))
-        .route("/key", get(feedback::key))
-        .route("/key/history", get(feedback::key_history))
-        .route("/key/rewind", post(feedback::rewind))
-        .route("/skip", get(feedback::skip).post(feedback::add_skip).delete(feedback::remove_skip))
-        .route("/failed", get(feedback::failed))
-        .route("/failed/retry", post(feedback::retry))
-        .route("/failed/dismiss", post(feedback::dismiss))
+/// What is described in `/openapi.json`, and the stream of events.
+fn api() -> OpenApiRouter<Office> {
+    OpenApiRouter::new()
+        .routes(routes!(tickets::list, tickets::receive))
+        .routes(routes!(acts::redrive))
+        .routes(routes!(tickets::show))
+        .routes(routes!(tickets::timeline))
+        .routes(routes!(explain::explain))
+        .routes(routes!(acts::retry))
+        .routes(routes!(acts::dismiss))
+        .routes(routes!(backends::list))
+        .routes(routes!(backends::show, backends::change))
+        .routes(routes!(platforms::list))
+        .routes(routes!(platforms::problems))
+        .routes(routes!(exchanges::list))
+        .routes(routes!(exchanges::show))
+        .routes(routes!(history::show))
+        .routes(routes!(aggregations::list))
+        .routes(routes!(aggregations::rows))
+        .routes(routes!(aggregations::group))
+        .routes(routes!(offloads::list))
+        .routes(routes!(offloads::upload))
+        .routes(routes!(offloads::now))
+        .routes(routes!(offloads::confirm))
+        .routes(routes!(offloads::refuse))
+        .routes(routes!(workflow::runs))
+        .routes(routes!(workflow::run))
+        .routes(routes!(feedback::list))
+        .routes(routes!(feedback::show))
+        .routes(routes!(feedback::run))
+        .routes(routes!(feedback::replay))
+        .routes(routes!(feedback::runs))
+        .routes(routes!(feedback::show_run))
+        .routes(routes!(feedback::key))
+        .routes(routes!(feedback::key_history))
+        .routes(routes!(feedback::rewind))
+        .routes(routes!(feedback::skip, feedback::add_skip, feedback::remove_skip))
+        .routes(routes!(feedback::failed))
+        .routes(routes!(feedback::retry))
+        .routes(routes!(feedback::dismiss))
+        .routes(routes!(mobile::tickets))
+        .routes(routes!(mobile::contacts))
+        .routes(routes!(mobile::distributions))
+        .routes(routes!(mobile::erase))
+        .routes(routes!(audit::list))
+        .routes(routes!(config::show))
+        .routes(routes!(config::reload))
+        .route("/events", get(events::listen))
 }
 
 async fn no_such_route() -> Problem {

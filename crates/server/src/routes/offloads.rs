@@ -47,11 +47,28 @@ pub(super) struct Waiting {
 }
 
 /// `GET /api/v1/offloads`: the state of each kind.
+#[utoipa::path(
+    get,
+    path = "/offloads",
+    operation_id = "offloads_list",
+    tag = "offloads",
+    responses((status = 200, description = "The state of each kind.", body = OffloadsView))
+)]
 pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<OffloadsView> {
     Ok(Json(view::offloads(&desk.app).await?))
 }
 
 /// `POST /api/v1/offloads/{kind}/now`: *Offload now*.
+#[utoipa::path(
+    post,
+    path = "/offloads/{kind}/now",
+    operation_id = "offloads_now",
+    tag = "offloads",
+    params(
+        ("kind" = FileKind, Path, description = "The kind of files."),
+    ),
+    responses((status = 200, description = "What became of the files.", body = OffloadReport), (status = 202, description = "It goes on.", body = GoesOn))
+)]
 pub(super) async fn now(
     State(desk): State<Desk>,
     Path(kind): Path<String>,
@@ -72,6 +89,18 @@ pub(crate) async fn offload_now(desk: &Desk, kind: FileKind, caller: &Arc<Caller
 }
 
 /// `POST /api/v1/offloads/{kind}[?name=]`: takes the CSV file in the body in.
+#[utoipa::path(
+    post,
+    path = "/offloads/{kind}",
+    operation_id = "offloads_upload",
+    tag = "offloads",
+    params(
+        ("kind" = FileKind, Path, description = "The kind of file."),
+        Upload,
+    ),
+    request_body(content = String, content_type = "text/csv"),
+    responses((status = 200, description = "What became of it.", body = OffloadReport), (status = 202, description = "It goes on.", body = GoesOn))
+)]
 pub(super) async fn upload(
     State(desk): State<Desk>,
     Path(kind): Path<String>,
@@ -94,6 +123,14 @@ pub(super) async fn upload(
 }
 
 /// `POST /api/v1/topology/confirm {"version"}`.
+#[utoipa::path(
+    post,
+    path = "/topology/confirm",
+    operation_id = "offloads_confirm",
+    tag = "topology",
+    request_body(content = Waiting, content_type = "application/json"),
+    responses((status = 200, description = "It is the active one now.", body = TopologySettled))
+)]
 pub(super) async fn confirm(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,
@@ -105,6 +142,14 @@ pub(super) async fn confirm(
 }
 
 /// `POST /api/v1/topology/refuse {"version"}`.
+#[utoipa::path(
+    post,
+    path = "/topology/refuse",
+    operation_id = "offloads_refuse",
+    tag = "topology",
+    request_body(content = Waiting, content_type = "application/json"),
+    responses((status = 200, description = "It is dropped.", body = TopologySettled))
+)]
 pub(super) async fn refuse(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,

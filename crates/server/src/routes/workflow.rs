@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use ticketbridge_engine::view::{self, RunFault, RunPage, RunQuery};
+use ticketbridge_engine::view::{self, RunFault, RunPage, RunQuery, RunResultView};
 use utoipa::ToSchema;
 
 use super::Desk;
@@ -45,11 +45,29 @@ impl GoesOn {
 }
 
 /// `GET /api/v1/workflow/runs`: a page, newest first.
+#[utoipa::path(
+    get,
+    path = "/workflow/runs",
+    operation_id = "workflow_runs",
+    tag = "workflow",
+    params(
+        RunQuery,
+    ),
+    responses((status = 200, description = "A page, newest first.", body = RunPage))
+)]
 pub(super) async fn runs(State(desk): State<Desk>, Query(query): Query<RunQuery>) -> Answer<RunPage> {
     Ok(Json(view::workflow_runs(&desk.app, &query).await?))
 }
 
 /// `POST /api/v1/workflow/run {"as_of"?}`: one run now. One that lasts longer than a call may take goes on: 202.
+#[utoipa::path(
+    post,
+    path = "/workflow/run",
+    operation_id = "workflow_run",
+    tag = "workflow",
+    request_body(content = Option<RunOrder>, content_type = "application/json"),
+    responses((status = 200, description = "What the run did.", body = RunResultView), (status = 202, description = "It goes on.", body = GoesOn))
+)]
 pub(super) async fn run(
     State(desk): State<Desk>,
     Extension(caller): Extension<Arc<Caller>>,

@@ -16,6 +16,7 @@ mod history;
 mod intake;
 mod listing;
 mod network;
+mod openapi;
 mod place;
 mod problems;
 mod session;
