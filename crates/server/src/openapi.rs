@@ -1,4 +1,4 @@
-//! The API's description: OpenAPI 3.1, made from the routes themselves. What is registered is described.
+//! The API's description: `OpenAPI` 3.1, made from the routes themselves. What is registered is described.
 //!
 //! The guard and the readers of bodies and parameters answer alike everywhere, so their problems are added here, and not
 //! at each route. Events are a stream and are described in `docs/api.md` instead.

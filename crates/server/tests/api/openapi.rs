@@ -35,11 +35,11 @@ async fn every_operation_is_described_to_its_end() {
         for (method, operation) in item.as_object().unwrap() {
             let about = format!("{method} {path}");
             assert!(names.insert(operation["operationId"].as_str().unwrap().to_owned()), "{about}: a name twice");
-            let named: Vec<&str> = path.split('/').filter(|part| part.starts_with('{')).collect();
+            let holes: Vec<&str> = path.split('/').filter(|part| part.starts_with('{')).collect();
             let described = operation["parameters"].as_array().map_or(0, |all| {
                 all.iter().filter(|one| one["in"] == "path" && path.contains(one["name"].as_str().unwrap())).count()
             });
-            assert_eq!(described, named.len(), "{about}: parameters of the path");
+            assert_eq!(described, holes.len(), "{about}: parameters of the path");
             assert!(operation["responses"]["400"]["content"]["application/problem+json"].is_object(), "{about}");
         }
     }
