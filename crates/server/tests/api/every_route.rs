@@ -87,6 +87,7 @@ const ROUTES: &[(&str, &str, Need)] = &[
     ("GET", "/console/offloads", Viewer),
     ("POST", "/console/offloads/{kind}/now", Operator),
     ("POST", "/console/offloads/topology/{act}", Operator),
+    ("GET", "/console/audit", Admin),
     ("GET", "/console/backends", Viewer),
     ("POST", "/console/backends/{name}", Operator),
     ("GET", "/console/errors", Viewer),

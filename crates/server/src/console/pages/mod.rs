@@ -1,6 +1,7 @@
 //! The pages, one file each. A page reads its input, asks `engine::view`, and lays the answer out; it decides nothing.
 
 mod aggregations;
+mod audit;
 mod backends;
 mod errors;
 mod feedback;
@@ -23,6 +24,7 @@ pub(super) fn router() -> Router<Office> {
         .route("/aggregations", get(aggregations::list))
         .route("/aggregations/{name}", get(aggregations::rows))
         .route("/aggregations/{name}/{group}", get(aggregations::group))
+        .route("/audit", get(audit::list))
         .route("/backends", get(backends::list))
         .route("/backends/{name}", post(backends::change))
         .route("/errors", get(errors::list))
