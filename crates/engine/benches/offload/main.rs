@@ -14,9 +14,10 @@
 //! parse. Nothing is asserted: timing decides no test.
 
 mod plant;
+#[path = "../common/process.rs"]
+mod process;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ use ticketbridge_store::samples::{FileKind, LoadSource, SampleStore};
 use ticketbridge_store::{OpenMode, SqliteStore, Store};
 
 use self::plant::{Plant, STEP, Scale};
+use self::process::{Figures, Span, child, say};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -74,11 +76,9 @@ fn main() -> Result<(), Failure> {
 
 /// What one way cost.
 #[derive(Debug, Serialize, Deserialize)]
-struct Figures {
+struct Told {
     rows: u64,
-    seconds: f64,
-    cpu_seconds: f64,
-    peak_mib: f64,
+    cost: Figures,
     text: String,
 }
 
@@ -126,34 +126,28 @@ fn compare(ways: &[&str], scale: &str, folder: &Path) -> Result<(), Failure> {
     println!("{:<10}{:>12}{:>10}{:>10}{:>10}{:>10}", "way", "rows/s", "seconds", "CPU s", "peak MiB", "ratio");
     let mut base = None;
     for way in ways {
-        let figures = run_way(way, scale, folder)?;
-        let base = *base.get_or_insert(figures.seconds);
+        let told = run_way(way, scale, folder)?;
+        let base = *base.get_or_insert(told.cost.seconds);
         println!(
             "{way:<10}{:>12.0}{:>10.2}{:>10.2}{:>10.1}{:>10.2}   {}",
-            figures.rows as f64 / figures.seconds,
-            figures.seconds,
-            figures.cpu_seconds,
-            figures.peak_mib,
-            figures.seconds / base,
-            figures.text,
+            told.rows as f64 / told.cost.seconds,
+            told.cost.seconds,
+            told.cost.cpu_seconds,
+            told.cost.peak_mib,
+            told.cost.seconds / base,
+            told.text,
         );
     }
     Ok(())
 }
 
-fn run_way(way: &str, scale: &str, folder: &Path) -> Result<Figures, Failure> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["measure", way, scale])
-        .arg(folder)
-        .stderr(Stdio::inherit())
-        .output()?;
-    Ok(serde_json::from_slice(&output.stdout)?)
+fn run_way(way: &str, scale: &str, folder: &Path) -> Result<Told, Failure> {
+    let folder = folder.to_str().ok_or("the temporary folder has no readable name")?;
+    Ok(serde_json::from_slice(&child(&["measure", way, scale, folder])?)?)
 }
 
-#[expect(clippy::print_stdout, reason = "tells its parent the figures")]
 async fn measure(way: &str, scale: Scale, folder: &Path) -> Result<(), Failure> {
-    let clock = Clock::start();
-    let began = clock.now().mono;
+    let span = Span::begin()?;
     let (rows, text) = match way {
         "parse" => (parse_all(folder)?, String::new()),
         "offload" => offload(folder).await?,
@@ -162,10 +156,7 @@ async fn measure(way: &str, scale: Scale, folder: &Path) -> Result<(), Failure> 
         "batches" => batches(folder).await?,
         other => return Err(format!("no way `{other}`").into()),
     };
-    let seconds = clock.now().mono.since(began).as_secs_f64();
-    let figures = Figures { rows, seconds, cpu_seconds: cpu_seconds()?, peak_mib: peak_mib()?, text };
-    println!("{}", serde_json::to_string(&figures)?);
-    Ok(())
+    say(&Told { rows, cost: span.end()?, text })
 }
 
 /// The plain parse: of the day's files, or of the batches if there are any.
@@ -311,18 +302,4 @@ async fn batches(folder: &Path) -> Result<(u64, String), Failure> {
         texts.push(format!("{load:.2}+{run:.2} s ({text})"));
     }
     Ok((rows, format!("load+run: {}", texts.join(", "))))
-}
-
-fn cpu_seconds() -> Result<f64, Failure> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').ok_or("no name in the process's figures")?.1;
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks / 100.0)
-}
-
-fn peak_mib() -> Result<f64, Failure> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak in the process's figures")?;
-    let kib: f64 = line.split_whitespace().next().ok_or("no figure")?.parse()?;
-    Ok(kib / 1024.0)
 }

@@ -1,11 +1,12 @@
 //! What happens, as it happens: server-sent events.
 //!
 //! Guarantee: who comes back with `Last-Event-ID` misses nothing and hears nothing twice, or is told by `reset` to read
-//! anew. A stop of the server ends the answer at once. Limits: [`MAX_LISTENERS`] at once, [`MAX_EVENTS`] asked for.
+//! anew. A stop of the server ends the answer at once; a token that is revoked or has ended, with the next event or
+//! heartbeat after that is known. Limits: [`MAX_LISTENERS`] at once, [`MAX_EVENTS`] asked for.
 
 use std::convert::Infallible;
 
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, Sse};
 use futures_util::stream::{self, Stream};
@@ -13,17 +14,19 @@ use ticketbridge_engine::events::{EventId, EventKind, Published, Subscription};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::Desk;
+use super::{Desk, Office};
+use crate::access::Stranger;
 use crate::extract::Params;
 use crate::limits::{HEARTBEAT, MAX_EVENTS, MAX_LISTENERS, RECONNECT_AFTER};
 use crate::problem::Problem;
 
 /// `GET /api/v1/events[?types=a,b][&limit=N][&after=ID]`: events until the listener goes, or the server.
 pub(super) async fn listen(
-    State(desk): State<Desk>,
+    State(office): State<Office>,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
+    let desk = Desk::from_ref(&office);
     let kinds = kinds(params.one("types")?.as_deref())?;
     let limit = params.number("limit")?;
     let after = after(&headers, params.one("after")?)?;
@@ -41,6 +44,8 @@ pub(super) async fn listen(
         greeted: false,
         quiet_until: Instant::now() + HEARTBEAT,
         stopped: desk.stopped.clone(),
+        office,
+        headers,
         _slot: slot,
     };
     let events = stream::unfold(listener, async |mut listener| Some((Ok(listener.next().await?), listener)));
@@ -73,6 +78,9 @@ struct Listener {
     greeted: bool,
     quiet_until: Instant,
     stopped: watch::Receiver<bool>,
+    office: Office,
+    /// What says who listens.
+    headers: HeaderMap,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -94,6 +102,9 @@ impl Listener {
             published = self.subscription.next() => Some(published),
             () = sleep_until(self.quiet_until) => None,
         };
+        if !self.may_listen().await {
+            return None;
+        }
         self.quiet_until = Instant::now() + HEARTBEAT;
         let Some(published) = published else {
             // Names the place, too: events that were not asked for are behind the listener then.
@@ -101,6 +112,15 @@ impl Listener {
         };
         self.left = self.left.map(|left| left - 1);
         Some(written(&published))
+    }
+
+    /// Whether who listens is still let in. A store that cannot be read is no reason to go.
+    async fn may_listen(&self) -> bool {
+        let desk = Desk::from_ref(&self.office);
+        !matches!(
+            desk.access.caller(&desk.app, &self.headers, "/api/v1/events").await,
+            Err(Stranger::NoToken | Stranger::NoSession | Stranger::WrongToken)
+        )
     }
 
     fn position(&self) -> String {

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use secrecy::ExposeSecret;
+use ticketbridge_config::Config;
+use ticketbridge_config::sections::Role;
 use ticketbridge_core::ticket::BackendName;
 use ticketbridge_engine::events::{Event, KEPT};
+use ticketbridge_engine::view::{create_token, revoke_token};
 use ticketbridge_server::MAX_LISTENERS;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -206,6 +210,28 @@ async fn a_stop_ends_it_at_once() {
     assert_eq!(listener.block().await, None);
     // Long before the grace of ten minutes.
     tokio::time::timeout(LIMIT, &mut place.running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_loses_the_token_hears_nothing_more() {
+    let place = Place::open().await;
+    let now = || place.app.clock.now().wall;
+    let store = &*place.app.store;
+    let made = create_token(&Config::default(), store, "noc", Role::Viewer, None, "cli", now()).await.unwrap();
+    let request = || place.request(Method::GET, "/api/v1/events").bearer_auth(made.1.expose_secret());
+    let response = request().send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut listener = Listener { response, text: String::new() };
+    listener.event().await;
+    place.app.events.publish(backend(1));
+    assert_eq!(listener.event().await.event, "backends");
+    revoke_token(store, "noc", "cli", now()).await.unwrap();
+    // The same question that the listener's next event asks.
+    while request().send().await.unwrap().status() != 401 {
+        tokio::task::yield_now().await;
+    }
+    place.app.events.publish(backend(2));
+    assert_eq!(listener.block().await, None);
 }
 
 #[tokio::test]
