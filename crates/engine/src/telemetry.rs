@@ -98,6 +98,11 @@ pub fn emit(report: &Report) {
     }
 }
 
+/// A transaction of delivery ended, well or not; its wait for others in the same commit is part of it.
+pub(crate) fn committed(took: Duration) {
+    histogram!("ticketbridge_store_commit_seconds").record(took.as_secs_f64());
+}
+
 /// A file was looked into; `rows`: what was counted, if it was taken in.
 pub(crate) fn offloaded(kind: &'static str, outcome: &'static str, rows: Option<&load::Counters>) {
     counter!("ticketbridge_offload_files_total", "kind" => kind, "outcome" => outcome).increment(1);

@@ -13,6 +13,9 @@
 //! * `received`: the product, processing on, with the intake inside the time: the clock runs from the first call of 500
 //!   tickets until no ticket is open.
 //!
+//! `-- live [TICKETS [ROUNDS]]` runs `delivery` and `live` in turns, at 0 ms: the same with somebody who hears and encodes
+//! all events. Printed are the best of each, in CPU seconds too, and their ratio.
+//!
 //! Printed: tickets per second, CPU seconds and peak memory of the way's process, requests, and time and CPU over the
 //! floor (`rows` + `requests`). Nothing is asserted: timing decides no test. Doubles would be printed as such.
 
@@ -46,6 +49,9 @@ fn main() -> Result<(), Failure> {
             let load = Load { tickets: tickets.parse()?, latency_ms: 0, in_flight: in_flight.parse()? };
             measure(way, load, platform, Path::new(folder))
         }
+        ["live"] => live(usual, ROUNDS),
+        ["live", tickets] => live(Load { tickets: tickets.parse()?, ..usual }, ROUNDS),
+        ["live", tickets, rounds] => live(Load { tickets: tickets.parse()?, ..usual }, rounds.parse()?),
         [] => {
             compare(usual)?;
             compare(Load { latency_ms: 20, ..usual })
@@ -59,10 +65,10 @@ fn main() -> Result<(), Failure> {
         [tickets, latency_ms, in_flight] => {
             compare(Load { tickets: tickets.parse()?, latency_ms: latency_ms.parse()?, in_flight: in_flight.parse()? })
         }
-        _ => {
-            Err("usage: cargo bench -p ticketbridge-engine --bench delivery [-- TICKETS [LATENCY_MS [IN_FLIGHT]]]"
-                .into())
-        }
+        _ => Err(
+            "usage: cargo bench -p ticketbridge-engine --bench delivery [-- [live] TICKETS [LATENCY_MS [IN_FLIGHT]]]"
+                .into(),
+        ),
     }
 }
 
@@ -101,12 +107,40 @@ fn compare(load: Load) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Turns of each way, unless told.
+const ROUNDS: usize = 3;
+
+/// Delivery with and without a watcher, in turns: what else the machine does meets both.
+#[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+fn live(load: Load, rounds: usize) -> Result<(), Failure> {
+    let (mut seconds, mut cpu) = ([f64::INFINITY; 2], [f64::INFINITY; 2]);
+    for _ in 0..rounds {
+        for (place, way) in ["delivery", "live"].into_iter().enumerate() {
+            let (figures, seen) = run(way, load)?;
+            println!("{way:<10}{:>10.3} s{:>9.2} CPU s   {seen}", figures.seconds, figures.cpu_seconds);
+            seconds[place] = figures.seconds.min(seconds[place]);
+            cpu[place] = figures.cpu_seconds.min(cpu[place]);
+        }
+    }
+    let rate = |seconds: f64| load.tickets as f64 / seconds;
+    println!(
+        "\nwithout {:.0} tickets/s, {:.2} CPU s; with a watcher {:.0} tickets/s, {:.2} CPU s; ratio {:.3}, of CPU {:.3}",
+        rate(seconds[0]),
+        cpu[0],
+        rate(seconds[1]),
+        cpu[1],
+        rate(seconds[1]) / rate(seconds[0]),
+        cpu[1] / cpu[0],
+    );
+    Ok(())
+}
+
 /// One way, on a store and a platform of its own.
 fn run(way: &str, load: Load) -> Result<(Figures, Seen), Failure> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().to_str().ok_or("the temporary folder has no readable name")?;
     let tickets = load.tickets.to_string();
-    if way == "delivery" {
+    if matches!(way, "delivery" | "live") {
         child(&["fill", &tickets, path])?;
     }
     let platform = Platform::start(&std::env::current_exe()?, load.latency_ms)?;
@@ -120,6 +154,7 @@ fn measure(way: &str, load: Load, platform: &str, folder: &Path) -> Result<(), F
         "rows" => floor::rows(load, folder)?,
         "requests" => floor::requests(load, platform)?,
         "delivery" => product::delivery(load, platform, folder)?,
+        "live" => product::live(load, platform, folder)?,
         "received" => product::received(load, platform, folder)?,
         other => return Err(format!("no way `{other}`").into()),
     };

@@ -61,17 +61,29 @@ pub(crate) fn fill(tickets: usize, folder: &Path) -> Result<(), Failure> {
 
 /// From the start of processing to the last ticket's end.
 pub(crate) fn delivery(load: Load, platform: &str, folder: &Path) -> Result<Figures, Failure> {
-    run(load, platform, folder, Vec::new())
+    run(load, platform, folder, Vec::new(), Watched::No)
+}
+
+/// As [`delivery`], with somebody who hears all events.
+pub(crate) fn live(load: Load, platform: &str, folder: &Path) -> Result<Figures, Failure> {
+    run(load, platform, folder, Vec::new(), Watched::Yes)
 }
 
 /// From the first intake call to the last ticket's end.
 pub(crate) fn received(load: Load, platform: &str, folder: &Path) -> Result<Figures, Failure> {
     let calls = (0..load.tickets).step_by(CALL);
     let calls = calls.map(|first| ticket::intake_call(first..(first + CALL).min(load.tickets))).collect();
-    run(load, platform, folder, calls)
+    run(load, platform, folder, calls, Watched::No)
 }
 
-fn run(load: Load, platform: &str, folder: &Path, calls: Vec<Vec<u8>>) -> Result<Figures, Failure> {
+/// Whether somebody hears the events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watched {
+    Yes,
+    No,
+}
+
+fn run(load: Load, platform: &str, folder: &Path, calls: Vec<Vec<u8>>, watched: Watched) -> Result<Figures, Failure> {
     // As `serve` does: counters cost something, too.
     PrometheusBuilder::new().install_recorder()?;
     let config = Arc::new(Config::parse(&configuration(load, platform, folder)?, "bench", Vec::new())?.config);
@@ -84,6 +96,15 @@ fn run(load: Load, platform: &str, folder: &Path, calls: Vec<Vec<u8>>) -> Result
         let watch = Connection::open_with_flags(folder.join("bench.db"), flags)?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let finished_before = completed(&*app.store).await?;
+        if watched == Watched::Yes {
+            let mut subscription = app.events.subscribe(None, &[]);
+            tokio::spawn(async move {
+                loop {
+                    // As the server writes them.
+                    let _written = serde_json::to_string(&subscription.next().await.event);
+                }
+            });
+        }
         let span = Span::begin()?;
         let running = tokio::spawn(service.run(async move { drop(stopped.await) }));
         for call in calls {

@@ -20,6 +20,7 @@ use super::exchange::Prepared;
 use super::settings::InForce;
 use super::shell::Shared;
 use crate::events::Events;
+use crate::telemetry;
 
 /// Decisions whose requests are encoded at the same time, per lane.
 const PREPARING: usize = 8;
@@ -60,7 +61,10 @@ pub(super) fn start(shared: Arc<Shared>) -> mpsc::UnboundedSender<Job> {
 async fn apply(shared: Arc<Shared>, transaction: TransactionId, writes: Writes) -> Event {
     let batches: Vec<_> = writes.intents.iter().map(|intent| intent.batch).collect();
     let movements = Events::movements(&writes);
-    let event = match shared.store.apply(writes).await {
+    let began = shared.clock.now().mono;
+    let applied = shared.store.apply(writes).await;
+    telemetry::committed(shared.clock.now().mono.since(began));
+    let event = match applied {
         Ok(receipt) => Event::Committed { transaction, receipt },
         Err(StoreError::Refused(why)) => Event::CommitFailed { transaction, why },
         Err(error) => {

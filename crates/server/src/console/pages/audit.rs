@@ -27,8 +27,13 @@ pub(super) async fn list(visitor: Visitor, Fields(asked): Fields<Asked>) -> Resu
     let cursor = Some(asked.cursor.as_str()).filter(|cursor| !cursor.is_empty());
     let page = view::audit(&*visitor.desk.app.store, PAGE, cursor).await?;
     let say = |english, spanish| visitor.say(english, spanish);
-    let heads =
-        [say("When", "Cuándo"), say("Who", "Quién"), say("What", "Qué"), say("About", "Sobre"), say("Detail", "Detalle")];
+    let heads = [
+        say("When", "Cuándo"),
+        say("Who", "Quién"),
+        say("What", "Qué"),
+        say("About", "Sobre"),
+        say("Detail", "Detalle"),
+    ];
     let body = html! {
         @if page.items.is_empty() {
             (parts::nothing(say("Nothing was changed yet.", "Todavía no se cambió nada.")))
