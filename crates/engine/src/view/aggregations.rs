@@ -455,7 +455,9 @@ impl Drawing {
         let mut values: Vec<Option<f64>> = vec![None; self.slots];
         let length = (self.to.0 - self.from.0).max(1);
         for (at, value) in channels.into_iter().flat_map(|channel| &channel.points) {
-            let (Some(value), Some(since)) = (value, (at.0 - self.from.0).checked_sub(1)) else { continue };
+            // Less than nothing after the begin would be rounded up into the first slot.
+            let since = at.0 - self.from.0 - 1;
+            let Some(value) = value.as_ref().filter(|_| since >= 0) else { continue };
             let Ok(place) = usize::try_from(i128::from(since) * self.slots as i128 / i128::from(length)) else {
                 continue;
             };
