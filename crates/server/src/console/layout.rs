@@ -96,7 +96,7 @@ impl Page<'_> {
             (DOCTYPE)
             html lang=(language.tag()) {
                 (head(title))
-                body data-live-types=(self.live) data-seal=(visitor.seal) {
+                body data-live-types=(self.live) data-live-after=(visitor.heard) data-seal=(visitor.seal) {
                     a.skip href="#main" { (language.pick("Skip to the content", "Ir al contenido")) }
                     header.bar {
                         a.brand href="/console" { (assets::mark()) "ticketbridge" }

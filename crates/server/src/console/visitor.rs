@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, OriginalUri, Request};
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 use ticketbridge_config::sections::Role;
+use ticketbridge_engine::events::EventId;
 
 use super::language::Language;
 use crate::access::Caller;
@@ -29,6 +30,8 @@ pub(crate) struct Visitor {
     pub(crate) here: String,
     /// What a form must carry, see [`Sealed`].
     pub(crate) seal: String,
+    /// The last event before the page was read: it listens to what comes after, so that nothing falls between.
+    pub(crate) heard: EventId,
     /// Came by a session, and so can sign out.
     pub(crate) is_signed_in: bool,
 }
@@ -50,13 +53,16 @@ impl FromRequestParts<Office> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, office: &Office) -> Result<Self, Problem> {
         let desk = Desk::from_ref(office);
+        let heard = desk.app.events.last();
         // The guard lets nobody through to a page without a caller.
         let caller = parts.extensions.get::<Arc<Caller>>().cloned();
         let caller = caller.ok_or_else(|| Problem::unauthorized("nobody is signed in"))?;
         let seal = office.seal(&caller);
-        let here = parts.uri.path_and_query().map_or("/console", |here| here.as_str()).to_owned();
+        // The request's own address is only what stands below the prefix that a router is nested under.
+        let address = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |whole| &whole.0);
+        let here = address.path_and_query().map_or("/console", |here| here.as_str()).to_owned();
         let is_signed_in = caller.session.is_some();
-        Ok(Self { desk, caller, language: Language::of(&parts.headers), here, seal, is_signed_in })
+        Ok(Self { desk, caller, language: Language::of(&parts.headers), here, seal, heard, is_signed_in })
     }
 }
 

@@ -46,6 +46,8 @@ async fn exchanges_are_listed_newest_first_and_filtered() {
     let at = |text: &str| page.find(text).unwrap();
     assert!(at(ESCAPED) < at("POST /tickets") && at("POST /tickets") < at("POST /login"));
     has(&page, &["/api/v1/exchanges?limit=50", "/stream.js", "data-live-types=\"exchanges\"", "data-id=\"2\""]);
+    // The switch of languages leads back to this page.
+    has(&page, &["name=\"to\" value=\"/console/stream\""]);
     for (query, kept, gone) in [
         ("failed=true", "POST /tickets", "POST /login"),
         ("purpose=write", "POST /tickets", "POST /login"),

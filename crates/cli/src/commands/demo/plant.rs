@@ -82,7 +82,7 @@ fn topology(folder: &Path) -> std::io::Result<()> {
                 100 + group,
                 6736 + group,
                 3440 + group,
-                place_id = 1 + group / 2,
+                place_id = 1 + group / 8,
             );
             for number in 0..count {
                 let index = if direction == "US" { 70_000 } else { 90_000 } + group * 10 + number;

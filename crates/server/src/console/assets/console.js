@@ -173,7 +173,8 @@ function say(on) {
 }
 
 if (types && live && "EventSource" in window) {
-  source = new EventSource(`/api/v1/events?types=${encodeURIComponent(types)}`);
+  // From where the page was read on: what happened before this listens is not missed.
+  source = new EventSource(`/api/v1/events?types=${encodeURIComponent(types)}&after=${encodeURIComponent(body.dataset.liveAfter)}`);
   let broken = false;
   source.onopen = () => { say(true); if (broken) readAnew(); broken = false; };
   source.onerror = () => { say(false); broken = true; };

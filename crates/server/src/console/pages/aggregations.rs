@@ -280,19 +280,20 @@ fn row_table(
 
 /// One step down: from a network to its markets, from a CCAP to its groups, from a group to its channels.
 fn below(path: &str, asked: &Asked, row: &AggregationRow) -> String {
-    let given = |value: &Option<String>| value.clone().unwrap_or_default();
-    let (network, market, hub, ccap) = (given(&row.network), given(&row.market), given(&row.hub), given(&row.ccap));
-    let to = |level: &str| {
-        asked.address(
-            path,
-            &[("level", level), ("network", &network), ("market", &market), ("hub", &hub), ("ccap", &ccap)],
-        )
+    let places = [("network", &row.network), ("market", &row.market), ("hub", &row.hub), ("ccap", &row.ccap)];
+    // Of the places only those down to the row's own: a hub that has one CCAP is still a hub.
+    let to = |level: &str, depth: usize| {
+        let places = places
+            .iter()
+            .enumerate()
+            .map(|(index, (name, value))| (*name, value.as_deref().filter(|_| index < depth).unwrap_or_default()));
+        asked.address(path, &std::iter::once(("level", level)).chain(places).collect::<Vec<_>>())
     };
     match asked.level.as_str() {
-        "network" => to("market"),
-        "market" => to("hub"),
-        "hub" => to("ccap"),
-        "ccap" => to(""),
+        "network" => to("market", 1),
+        "market" => to("hub", 2),
+        "hub" => to("ccap", 3),
+        "ccap" => to("", 4),
         _ => format!("{path}/{}", parts::segment(&row.group_id)),
     }
 }

@@ -162,7 +162,10 @@ fn waiting(visitor: &Visitor, status: Option<&Status>) -> Markup {
         return parts::nothing(say("Delivery does not answer.", "La entrega no responde."));
     };
     let rows: Vec<_> = status.waiting.iter().filter(|(what, count)| **count > 0 && **what != "set aside").collect();
-    let stopped = status.platforms.iter().filter(|(_, platform)| !platform.well);
+    // Of those that tickets go to: the others have nothing that waits here.
+    let backends = &visitor.desk.app.config.backends;
+    let is_used = |name| backends.iter().any(|backend| [&backend.tickets, &backend.work_orders].contains(&name));
+    let stopped = status.platforms.iter().filter(|(name, platform)| !platform.well && is_used(*name));
     html! {
         @if rows.is_empty() { (parts::nothing(say("Nothing waits.", "Nada espera."))) }
         @else {
