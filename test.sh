@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change is shared: format, lints, tests, public clients; with --audit also licences,
-# sources, banned and unused dependencies. Works in a fresh clone; the first run builds the tools it lacks (some minutes).
+# sources, banned and unused dependencies, and the console in Chromium. Works in a fresh clone; the first run builds the
+# tools it lacks (some minutes).
 #
 #   ./test.sh            format, clippy, doc tests, tests, simulator, public clients against the stand-in
-#   ./test.sh --audit    the same, and the dependencies
+#   ./test.sh --audit    the same, the dependencies, and the console in a real browser
 #
 # Tools: cargo-nextest goes where `cargo install` puts programs; cargo-deny and cargo-machete go into target/tools, the
-# clients into target/clients. python3 with venv is installed with apt-get if it is missing and this runs as root.
+# clients into target/clients. python3 with venv, and for --audit chromium and chromium-driver, are installed with apt-get
+# if they are missing and this runs as root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -19,7 +21,7 @@ for argument in "$@"; do
     case "$argument" in
         --audit) audit=yes ;;
         -h | --help)
-            sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
             exit 0
             ;;
         *)
@@ -81,6 +83,20 @@ cargo test --locked --doc --workspace
 
 say "Tests: cargo nextest run --workspace"
 cargo nextest run --locked --workspace
+
+if [ "$audit" = yes ]; then
+    if ! command -v chromium >/dev/null 2>&1 || ! command -v chromedriver >/dev/null 2>&1; then
+        if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+            echo "test.sh: \`chromium\` or \`chromedriver\` is missing; install the packages chromium and chromium-driver" >&2
+            exit 1
+        fi
+        say "Installing chromium and chromium-driver"
+        apt-get update
+        apt-get install -y --no-install-recommends chromium chromium-driver
+    fi
+    say "Console in Chromium; pictures of its pages go to target/console"
+    cargo nextest run --locked -p ticketbridge --test console --run-ignored only
+fi
 
 say "Simulator: 10,000 harsh seeds, and its teeth"
 cargo build --locked --release -p ticketbridge-simulator --example sweep
