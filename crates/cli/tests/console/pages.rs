@@ -128,6 +128,9 @@ async fn skips_the_bar(browser: &Browser) {
     browser.until("the link is seen", is_seen, &[]).await;
     browser.press(ENTER).await;
     browser.until("the content has the focus", "return document.activeElement.id === 'main'", &[]).await;
+    let is_uncovered = "const title = document.querySelector('main h1'), box = title.getBoundingClientRect();
+        return title.contains(document.elementFromPoint(box.left + 5, box.top + box.height / 2))";
+    assert_eq!(browser.script(is_uncovered, &[]).await, true, "the bar lies over the title");
     browser.press(TAB).await;
     browser
         .until("what follows is of the content", "return document.activeElement.closest('main') !== null", &[])
