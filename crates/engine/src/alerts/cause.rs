@@ -98,7 +98,7 @@ pub(crate) fn shown(reason: &str) -> String {
 pub(crate) fn pattern(reason: &str, own: &[&str]) -> String {
     let mut text = shown(reason);
     for id in own.iter().filter(|id| !id.is_empty()) {
-        text = text.replace(*id, "#");
+        text = without(&text, id);
     }
     let mut pattern = String::with_capacity(text.len());
     let mut rest = text.as_str();
@@ -112,6 +112,24 @@ pub(crate) fn pattern(reason: &str, own: &[&str]) -> String {
     }
     pattern.push_str(rest);
     pattern.chars().take(MAX_PATTERN).collect()
+}
+
+/// The text with `#` for each place where `id` stands as a word of its own: a short id is also a part of other words.
+fn without(text: &str, id: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut from = 0;
+    for (start, _) in text.match_indices(id) {
+        let (before, behind) = (&text[..start], &text[start + id.len()..]);
+        let goes_on_before = before.ends_with(is_of_word) && id.starts_with(is_of_word);
+        let goes_on_behind = behind.starts_with(is_of_word) && id.ends_with(is_of_word);
+        if !goes_on_before && !goes_on_behind {
+            kept.push_str(&text[from..start]);
+            kept.push('#');
+            from = start + id.len();
+        }
+    }
+    kept.push_str(&text[from..]);
+    kept
 }
 
 fn is_of_word(letter: char) -> bool {
@@ -162,6 +180,15 @@ mod tests {
         };
         assert_eq!(of("SNR|Node A", "17"), of("SNR|Node B", "9f3c-18"));
         assert_eq!(of("SNR|Node A", "17"), "422 VALIDATION: `#` is no group, see record # at #:#:#");
+    }
+
+    #[test]
+    fn a_short_id_is_not_cut_out_of_other_words() {
+        let of = |id: &str| pattern(&format!("no group `{id}` in the cage; {id}"), &[id]);
+        assert_eq!(of("a"), "no group `#` in the cage; #");
+        assert_eq!(of("a"), of("ge"));
+        assert_eq!(pattern("SNR|AB, SNR|A", &["SNR|A"]), "SNR|AB, #");
+        assert_eq!(pattern("aaa aa", &["aa"]), "aaa #");
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct RedrivePreview {
     pub request: Option<PreviewedRequest>,
     /// Why it cannot be told; null: it can.
     pub unknown: Option<String>,
+    /// There are older tickets in Error, which were not looked at; some may belong to the group.
+    pub more: bool,
 }
 
 /// A request as it would go out. Secrets are added on the way and are not in it.
@@ -91,10 +93,17 @@ struct Gathered {
     views: Vec<TicketView>,
 }
 
+/// What a look at the tickets in Error saw.
+struct Gathering {
+    groups: Vec<Gathered>,
+    looked_at: usize,
+    more: bool,
+}
+
 /// The tickets in Error by destination, step and cause.
 pub async fn error_groups(config: &Config, store: &dyn Store) -> Result<ErrorGroups, StoreError> {
-    let (gathered, looked_at, more) = gather(config, store).await?;
-    let mut items: Vec<ErrorGroup> = gathered.into_iter().map(|gathered| gathered.group).collect();
+    let Gathering { groups, looked_at, more } = gather(config, store, MAX_ERRORS).await?;
+    let mut items: Vec<ErrorGroup> = groups.into_iter().map(|gathered| gathered.group).collect();
     items.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| other.newest_at.cmp(&one.newest_at)));
     Ok(ErrorGroups { items, looked_at, more })
 }
@@ -106,15 +115,16 @@ pub async fn preview_redrive(
     platforms: &PlatformSet,
     id: &str,
 ) -> Result<Option<RedrivePreview>, StoreError> {
-    let Some(Gathered { group, views }) = find(config, store, id).await? else { return Ok(None) };
+    let Some((Gathered { group, views }, more)) = find(config, store, id).await? else { return Ok(None) };
     let (request, unknown) = match first_request(config, platforms, &group, &views).await {
         Ok(request) => (Some(request), None),
         Err(why) => (None, Some(why)),
     };
-    Ok(Some(RedrivePreview { group, request, unknown }))
+    Ok(Some(RedrivePreview { group, request, unknown, more }))
 }
 
-/// Retries the tickets of this group as they are now; `None`: there is no such group (any more).
+/// Retries the tickets of this group as they are now, of the newest [`MAX_ERRORS`] in Error; `None`: there is no such
+/// group (any more).
 pub async fn redrive_group(
     config: &Config,
     store: &dyn Store,
@@ -122,8 +132,8 @@ pub async fn redrive_group(
     who: &str,
     at: Wall,
 ) -> Result<Option<Redriven>, ActFault> {
-    let Some(Gathered { views, .. }) = find(config, store, id).await? else { return Ok(None) };
-    let mut done = Redriven::default();
+    let Some((Gathered { views, .. }, more)) = find(config, store, id).await? else { return Ok(None) };
+    let mut done = Redriven { more, ..Redriven::default() };
     let origins: Vec<OriginId> = views.into_iter().map(|view| view.row.origin).collect();
     let acts = origins.into_iter().map(|origin| store.act(origin, Act::Retry, who, at));
     let mut acts = stream::iter(acts).buffer_unordered(ACTS_AT_ONCE);
@@ -136,17 +146,19 @@ pub async fn redrive_group(
     Ok(Some(done))
 }
 
-async fn find(config: &Config, store: &dyn Store, id: &str) -> Result<Option<Gathered>, StoreError> {
-    let (gathered, ..) = gather(config, store).await?;
-    Ok(gathered.into_iter().find(|gathered| gathered.group.id == id))
+/// The group of this id, and whether there are tickets that were not looked at.
+async fn find(config: &Config, store: &dyn Store, id: &str) -> Result<Option<(Gathered, bool)>, StoreError> {
+    let Gathering { groups, more, .. } = gather(config, store, MAX_ERRORS).await?;
+    Ok(groups.into_iter().find(|gathered| gathered.group.id == id).map(|gathered| (gathered, more)))
 }
 
-async fn gather(config: &Config, store: &dyn Store) -> Result<(Vec<Gathered>, usize, bool), StoreError> {
+/// The newest `most` tickets in Error, in their groups.
+async fn gather(config: &Config, store: &dyn Store, most: usize) -> Result<Gathering, StoreError> {
     let wanted = TicketFilter { states: vec![State::Error], ..TicketFilter::default() };
     let mut groups: BTreeMap<(String, Option<Operation>, String), Vec<TicketView>> = BTreeMap::new();
     let (mut before, mut looked_at) = (None, 0);
-    while looked_at < MAX_ERRORS {
-        let page = store.tickets(&wanted, Page { before, limit: MAX_PAGE.min(MAX_ERRORS - looked_at) }).await?;
+    while looked_at < most {
+        let page = store.tickets(&wanted, Page { before, limit: MAX_PAGE.min(most - looked_at) }).await?;
         let Some(last) = page.last() else { break };
         before = Some(last.row.id);
         looked_at += page.len();
@@ -155,8 +167,8 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<(Vec<Gathered>, us
             groups.entry(key).or_default().push(view);
         }
     }
-    let more = looked_at >= MAX_ERRORS && !store.tickets(&wanted, Page { before, limit: 1 }).await?.is_empty();
-    let gathered = groups.into_iter().filter_map(|((platform, operation, cause), views)| {
+    let more = looked_at >= most && !store.tickets(&wanted, Page { before, limit: 1 }).await?.is_empty();
+    let groups = groups.into_iter().filter_map(|((platform, operation, cause), views)| {
         let newest = views.iter().max_by_key(|view| view.updated_at)?;
         let oldest = views.iter().map(|view| view.updated_at).min()?;
         let group = ErrorGroup {
@@ -171,7 +183,7 @@ async fn gather(config: &Config, store: &dyn Store) -> Result<(Vec<Gathered>, us
         };
         Some(Gathered { group, views })
     });
-    Ok((gathered.collect(), looked_at, more))
+    Ok(Gathering { groups: groups.collect(), looked_at, more })
 }
 
 const NO_REASON: &str = "no reason was given";
@@ -225,3 +237,6 @@ async fn first_request(
         body: redactor.redact(&String::from_utf8_lossy(call.body.as_deref().unwrap_or_default())),
     })
 }
+
+#[cfg(test)]
+mod tests;

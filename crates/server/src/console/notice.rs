@@ -28,6 +28,8 @@ notices! {
     Retried "retried" "The ticket is tried again." "El ticket se reintenta.";
     Redriven "redriven" "The tickets are tried again." "Los tickets se reintentan.";
     Changed "changed" "The settings were changed." "Los ajustes fueron cambiados.";
+    TopologyTaken "topology-taken" "The new topology is the active one." "La topología nueva es la activa.";
+    TopologyDropped "topology-dropped" "The new topology was dropped." "La topología nueva fue descartada.";
     Offloaded "offloaded" "What was there was looked into." "Se miró lo que había.";
     Dismissed "dismissed" "The ticket was dismissed." "El ticket fue descartado.";
     RunStarted "run-started" "The run has started." "La ejecución comenzó.";

@@ -67,6 +67,11 @@ pub(crate) fn instant_or_none(at: Option<&str>) -> Markup {
     html! { @match at { Some(at) => (instant(at)), None => span.none { "–" } } }
 }
 
+/// A figure of a KPI, as short as it is exact to a tenth; a dash if there is none.
+pub(crate) fn figure(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"))
+}
+
 /// A value that may be missing.
 pub(crate) fn or_none(value: Option<&str>) -> Markup {
     html! { @match value { Some(value) => (value), None => span.none { "–" } } }

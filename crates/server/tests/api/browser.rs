@@ -9,6 +9,18 @@ pub(crate) const HOSTILE: &str = "<script>alert(1)</script>\"'";
 /// How it has to stand in a page.
 pub(crate) const ESCAPED: &str = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;";
 
+/// Callers with the tokens `token-of-viewer` and `token-of-operator`.
+pub(crate) const TOKENS: &str = r#"
+[[server.tokens]]
+name = "eyes"
+role = "viewer"
+token = "env:TOKEN_VIEWER"
+[[server.tokens]]
+name = "hands"
+role = "operator"
+token = "env:TOKEN_OPERATOR"
+"#;
+
 /// Somebody with a browser.
 pub(crate) struct Browser<'p> {
     place: &'p Place,

@@ -14,23 +14,12 @@ use ticketbridge_store::{
 };
 use uuid::Uuid;
 
-use crate::browser::{Browser, ESCAPED, HOSTILE, has};
+use crate::browser::{Browser, ESCAPED, HOSTILE, TOKENS, has};
 use crate::place::{CONFIG, Delivery, Place};
 
 /// An organizer whose code has everything that an address or a page could trip over.
 const ORGANIZER: &str = "org/1 <b>\"x\"";
-const BASE: &str = "/console/feedback/org%2F1%20%3Cb%3E%22x%22";
-const TOKENS: &str = r#"
-[[server.tokens]]
-name = "eyes"
-role = "viewer"
-token = "env:TOKEN_VIEWER"
-[[server.tokens]]
-name = "hands"
-role = "operator"
-token = "env:TOKEN_OPERATOR"
-"#;
-
+pub(crate) const BASE: &str = "/console/feedback/org%2F1%20%3Cb%3E%22x%22";
 /// A wallet that has one page, with a ticket that cannot be read, and nothing after it. The box office is not there.
 async fn wallet() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -47,7 +36,7 @@ async fn wallet() -> String {
     format!("http://{address}/v3/organizer/tickets")
 }
 
-async fn place(more: &str) -> Place {
+pub(crate) async fn place(more: &str) -> Place {
     let wallet = wallet().await;
     let text = format!(
         r#"{CONFIG}
@@ -73,7 +62,7 @@ skip_tickets = "id:configured"
 }
 
 /// A run that stored a page of two tickets: the first failed, the second was written. All texts are hostile.
-async fn filled(place: &Place) {
+pub(crate) async fn filled(place: &Place) {
     let store: Arc<dyn FeedbackStore> = Arc::clone(place.app.feedback.store());
     let begin = BeginRun {
         organizer: ORGANIZER.into(),

@@ -9,31 +9,31 @@ use ticketbridge_engine::view::sparklines;
 
 use crate::place::{CONFIG, Delivery, Place, Reply, reply};
 
-const GROUPS: &str = "service_group_id,direction,service_group_name,ccap,hub,market,network\n\
+pub(crate) const GROUPS: &str = "service_group_id,direction,service_group_name,ccap,hub,market,network\n\
                       U1,US,North,C1,H1,M1,N\nU2,US,South,C2,H1,M1,N\nU3,US,Ñ,C2,H2,M2,N\nD1,DS,Down,C1,H1,M1,N\n";
-const CHANNELS: &str =
+pub(crate) const CHANNELS: &str =
     "channel_id,direction,service_group_id,ccap\na1,US,U1,C1\na2,US,U1,C1\nb1,US,U2,C2\nc1,US,U3,C2\n";
 
-async fn upload(place: &Place, target: &str, kind: &str, body: impl Into<reqwest::Body>) -> Reply {
+pub(crate) async fn upload(place: &Place, target: &str, kind: &str, body: impl Into<reqwest::Body>) -> Reply {
     let request = place.request(Method::POST, &format!("/api/v1/offloads/{target}"));
     reply(request.header("content-type", kind).body(body)).await
 }
 
 /// A network with samples of the last hours: `b1` is critical, `a1` and `a2` are not, `c1` is silent.
-async fn filled() -> Place {
+pub(crate) async fn filled() -> Place {
     let place = place(false).await;
     fill(&place).await;
     place
 }
 
 /// Without sources: files are only handed over, and no reports of rejected rows are written.
-async fn place(run_after_scan: bool) -> Place {
+pub(crate) async fn place(run_after_scan: bool) -> Place {
     let config = format!("{CONFIG}[offload]\n[workflow]\nrun_after_scan = {run_after_scan}\n");
     Place::with(&config, Delivery::HasEnded).await.unwrap()
 }
 
 /// Answers what became of the samples.
-async fn fill(place: &Place) -> Value {
+pub(crate) async fn fill(place: &Place) -> Value {
     for (kind, body) in [("topology_service_group", GROUPS), ("topology_channel", CHANNELS)] {
         let report = upload(place, kind, "text/csv", body).await.ok();
         assert_eq!(report["files"][0]["outcome"], "loaded", "{report}");

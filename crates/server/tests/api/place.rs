@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use ticketbridge_config::Config;
 use ticketbridge_core::delivery::{BatchId, Intent, ItemResult, Receipt, RowUpdate, Settle, Settled, Writes};
 use ticketbridge_core::effect::{Operation, Outcome, Refusal};
-use ticketbridge_core::ticket::{State, TicketId};
+use ticketbridge_core::ticket::{PlatformName, State, TicketId, TicketRow};
 use ticketbridge_core::time::Wall;
 use ticketbridge_engine::app::App;
 use ticketbridge_engine::clock::Clock;
@@ -18,6 +18,7 @@ use ticketbridge_engine::exchanges::{Exchanges, Limits};
 use ticketbridge_engine::feedback::Feedback;
 use ticketbridge_engine::platforms::PlatformSet;
 use ticketbridge_engine::traces::Traces;
+use ticketbridge_engine::view::origin_id;
 use ticketbridge_server::{Server, ServerError, install_metrics};
 use ticketbridge_store::samples::SampleStore;
 use ticketbridge_store::{FeedbackStore, LaneAnswer, OpenMode, SqliteStore, Store};
@@ -233,6 +234,43 @@ impl Place {
         refused.settles.push(Settle { batch, results, remaining: Vec::new(), at: Wall(at + 250) });
         assert_eq!(store.apply(sending).await.unwrap(), Receipt::Done);
         assert_eq!(store.apply(refused).await.unwrap(), Receipt::Done);
+        store.release_lane(grant.lane, grant.fence).await.unwrap();
+    }
+
+    /// Tickets in Error whose step to create failed for this reason: one for each of these keys.
+    pub(crate) async fn fails(&self, keys: &[&str], reason: &str) -> Vec<String> {
+        let one = |key: &&str| json!({"message_id": format!("of {key}"), "kind": "SNR", "dedupe_key": key});
+        let answers = self.post("/api/v1/tickets?backend=be-1", &keys.iter().map(one).collect()).await.ok();
+        let ids: Vec<String> =
+            answers.as_array().unwrap().iter().map(|answer| answer["id"].as_str().unwrap().to_owned()).collect();
+        for id in &ids {
+            self.change(id, |row| {
+                row.state = State::Error;
+                row.failed = Some(Operation::CreateTicket);
+                row.reason = Some(reason.to_owned());
+            })
+            .await;
+        }
+        ids
+    }
+
+    /// Changes the row of a ticket otherwise than by a request.
+    pub(crate) async fn change(&self, id: &str, change: impl FnOnce(&mut TicketRow)) {
+        let view = self.app.store.ticket(origin_id(id).unwrap()).await.unwrap().unwrap();
+        let mut row = view.row.clone();
+        change(&mut row);
+        let rows = vec![RowUpdate { expected: view.row.state, row, trail: None }];
+        self.write(&view.platform, |writes| writes.rows = rows).await;
+    }
+
+    /// Writes as delivery does, as the holder of the platform's lane.
+    pub(crate) async fn write(&self, platform: &PlatformName, fill: impl FnOnce(&mut Writes)) {
+        let store = &self.app.store;
+        let taken = store.take_lane(platform, 0, Uuid::from_u128(1), Duration::from_hours(1)).await.unwrap();
+        let LaneAnswer::Taken(grant) = taken else { panic!("the lane is held") };
+        let mut writes = Writes::nothing(grant.lane, grant.fence);
+        fill(&mut writes);
+        assert_eq!(store.apply(writes).await.unwrap(), Receipt::Done);
         store.release_lane(grant.lane, grant.fence).await.unwrap();
     }
 

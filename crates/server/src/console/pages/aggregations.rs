@@ -10,10 +10,11 @@ use ticketbridge_engine::view::{
     self, AggregationPage, AggregationQuery, AggregationTable, ChannelQuery, ChannelView, Sparkline,
 };
 
+use crate::console::PAGE;
 use crate::console::chart::sparkline;
 use crate::console::layout::{Page, Place};
+use crate::console::parts::{self, figure};
 use crate::console::visitor::{Fields, Visitor};
-use crate::console::{PAGE, parts};
 use crate::problem::Problem;
 use crate::routes::{no_such_group, table_named};
 
@@ -188,8 +189,9 @@ fn way(visitor: &Visitor, path: &str, asked: &Asked) -> Markup {
     html! {
         nav.way aria-label=(visitor.say("Place in the network", "Lugar en la red")) {
             a href=(parts::address(path, &[("level", "network")])) { (visitor.say("All networks", "Todas las redes")) }
-            @for (index, (_, value)) in chosen.iter().enumerate() {
-                " › " a href=(parts::address(path, &chosen[..=index])) { (value) }
+            @for (index, (name, value)) in chosen.iter().enumerate() {
+                @let to: Vec<_> = chosen.iter().take(index + 1).copied().chain([("level", level_below(name))]).collect();
+                " › " a href=(parts::address(path, &to)) { (value) }
             }
         }
     }
@@ -298,8 +300,14 @@ fn below(path: &str, asked: &Asked, row: &AggregationRow) -> String {
     }
 }
 
-fn figure(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"))
+/// What a row of this level is made of; empty: service groups.
+fn level_below(level: &str) -> &'static str {
+    match level {
+        "network" => "market",
+        "market" => "hub",
+        "hub" => "ccap",
+        _ => "",
+    }
 }
 
 /// Which channels of a group.

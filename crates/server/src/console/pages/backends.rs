@@ -7,7 +7,6 @@ use axum::extract::Path;
 use axum::response::{Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use ticketbridge_config::sections::{Backend, Role};
 use ticketbridge_core::ticket::State;
 use ticketbridge_engine::delivery::BackendView;
@@ -142,12 +141,12 @@ pub(super) fn platform_table(visitor: &Visitor, platforms: &[PlatformView]) -> M
     parts::table(say("Platforms", "Plataformas"), &heads, &rows)
 }
 
-/// Settings as the forms send them; the seal is checked elsewhere.
+/// Settings as the forms send them, each checked where the API's are; the seal is checked elsewhere.
 #[derive(Deserialize)]
 pub(super) struct Settings {
-    processing: Option<bool>,
-    max_retries: Option<u32>,
-    max_tickets_per_request: Option<u32>,
+    processing: Option<String>,
+    max_retries: Option<String>,
+    max_tickets_per_request: Option<String>,
 }
 
 /// `POST /console/backends/{name}`.
@@ -157,15 +156,21 @@ pub(super) async fn change(
     Sealed(settings): Sealed<Settings>,
 ) -> Result<Redirect, Problem> {
     let app = &visitor.desk.app;
-    view::backend(&app.config, &*app.store, &name).await?;
-    let given = [
-        ("processing", settings.processing.map(Value::from)),
-        ("max_retries", settings.max_retries.map(Value::from)),
-        ("max_tickets_per_request", settings.max_tickets_per_request.map(Value::from)),
+    let now = view::backend(&app.config, &*app.store, &name).await?.backend;
+    let fields = [
+        ("processing", settings.processing, now.processing.to_string()),
+        ("max_retries", settings.max_retries, now.max_retries.to_string()),
+        ("max_tickets_per_request", settings.max_tickets_per_request, now.max_tickets_per_request.to_string()),
     ];
-    let given: Map<String, Value> =
-        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    let change = BackendChange::from_json(&given)?;
+    let given: Vec<(&str, String, String)> =
+        fields.into_iter().filter_map(|(name, value, now)| Some((name, value?, now))).collect();
+    // The form sends both numbers, also the one that nobody touched: that one is no change to be written down.
+    let changed = given.iter().filter(|(_, value, now)| value != now).map(|(name, value, _)| (*name, value.as_str()));
+    let changed: Vec<(&str, &str)> = changed.collect();
+    if changed.is_empty() && !given.is_empty() {
+        return Ok(Redirect::to(&Notice::NothingChanged.at(Place::Backends.path())));
+    }
+    let change = BackendChange::from_pairs(changed)?;
     let at = app.clock.now().wall;
     view::change_backend(&app.config, &*app.store, &name, &change, &visitor.caller.name, at).await?;
     app.delivery.news();

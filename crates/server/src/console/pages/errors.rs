@@ -34,9 +34,7 @@ pub(super) async fn list(visitor: Visitor) -> Result<Response, Problem> {
                 (parts::table(Place::Errors.name(visitor.language), &heads, &html! {
                     @for group in &groups.items { (row(group)) }
                 }))
-                @if groups.more {
-                    p.table-note { (say("Only the newest were looked at: ", "Solo se miraron los más recientes: ")) (MAX_ERRORS) }
-                }
+                (not_all(&visitor, groups.more))
             }
         }
     };
@@ -54,6 +52,12 @@ fn row(group: &ErrorGroup) -> Markup {
             td { (parts::instant(&group.oldest_at)) }
         }
     }
+}
+
+/// Says that there are older tickets in Error than those that were looked at.
+fn not_all(visitor: &Visitor, more: bool) -> Markup {
+    let said = visitor.say("Only the newest were looked at: ", "Solo se miraron los más recientes: ");
+    html! { @if more { p.table-note { (said) (MAX_ERRORS) } } }
 }
 
 fn step(group: &ErrorGroup) -> Markup {
@@ -90,6 +94,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Res
             dt { (say("Newest", "Último")) } dd { (parts::instant(&group.newest_at)) }
             dt { (say("Oldest", "Primero")) } dd { (parts::instant(&group.oldest_at)) }
         }
+        (not_all(&visitor, preview.more))
         div.actions { (redrive.form(&visitor, Role::Operator)) }
         h2 { (say("What would be sent first", "Qué se enviaría primero")) }
         (first(&visitor, &preview))

@@ -200,5 +200,6 @@ pub(super) async fn settle(
         _ => return Err(Problem::not_found("a topology is confirmed or refused")),
     };
     view::settle_topology(&visitor.desk.app, waiting.version, confirm, &visitor.caller.name).await?;
-    Ok(Redirect::to(&Notice::Changed.at(Place::Offloads.path())))
+    let notice = if confirm { Notice::TopologyTaken } else { Notice::TopologyDropped };
+    Ok(Redirect::to(&notice.at(Place::Offloads.path())))
 }

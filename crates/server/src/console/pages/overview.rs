@@ -75,19 +75,20 @@ fn is_under_way(state: State) -> bool {
 fn figures(visitor: &Visitor, counts: &Counts, status: Option<&Status>, past: &HistoryView) -> Markup {
     let say = |english, spanish| visitor.say(english, spanish);
     let now = visitor.desk.app.clock.now().wall;
-    let tile = |name: &str, wanted: &dyn Fn(State) -> bool, state: Option<State>| {
-        let to = parts::address(Place::Tickets.path(), &[("state", state.map_or("", State::as_str))]);
-        parts::tile(name, &html! { a href=(to) { (sum(counts, wanted)) } }, None)
+    let tile = |name: &str, state: State| {
+        let to = parts::address(Place::Tickets.path(), &[("state", state.as_str())]);
+        parts::tile(name, &html! { a href=(to) { (sum(counts, |one| one == state)) } }, None)
     };
     let completed: u64 = past.samples.iter().rev().take(6).map(|sample| sample.completed).sum();
     let oldest = status.and_then(|status| status.oldest).and_then(received_at);
     let waits = oldest.map(|at| parts::length(now.0.saturating_sub(at.0).max(0) as f64 / 1_000.0));
     html! {
-        (tile(say("Waiting", "En espera"), &|state| state == State::Received, Some(State::Received)))
-        (tile(say("Under way", "En curso"), &is_under_way, None))
-        (tile(say("Completed", "Completados"), &|state| state == State::Completed, Some(State::Completed)))
-        (tile("Error", &|state| state == State::Error, Some(State::Error)))
-        (tile(say("Dismissed", "Descartados"), &|state| state == State::Dismissed, Some(State::Dismissed)))
+        (tile(say("Waiting", "En espera"), State::Received))
+        // Several states together have no list of their own.
+        (parts::tile(say("Under way", "En curso"), &html! { (sum(counts, is_under_way)) }, None))
+        (tile(say("Completed", "Completados"), State::Completed))
+        (tile("Error", State::Error))
+        (tile(say("Dismissed", "Descartados"), State::Dismissed))
         (parts::tile(say("Completed in the last minute", "Completados en el último minuto"), &html! { (completed) }, None))
         (parts::tile(say("Oldest not finished", "El más antiguo sin terminar"), &html! { (waits.as_deref().unwrap_or("–")) }, None))
     }
@@ -228,7 +229,7 @@ fn feedback(visitor: &Visitor, functions: &[FunctionView]) -> Markup {
         &html! {
             @for function in functions {
                 tr {
-                    td { a href={ (Place::Feedback.path()) "/" (function.organizer) } { (function.organizer) } }
+                    td { a href={ (Place::Feedback.path()) "/" (parts::segment(&function.organizer)) } { (function.organizer) } }
                     td { @match &function.last_run { Some(run) => (parts::instant(&run.began_at)), None => "–" } }
                     td { @if let Some(result) = function.last_run.as_ref().and_then(|run| run.result) { (parts::run_result(result)) } @else { "–" } }
                     td.number { (function.pending) }

@@ -172,6 +172,12 @@ fn rows(visitor: &Visitor, page: &TicketPage) -> Markup {
     if page.items.is_empty() && page.next.is_none() {
         return parts::nothing(say("No ticket fits this filter.", "Ningún ticket cumple este filtro."));
     }
+    if page.items.is_empty() {
+        return parts::nothing(say(
+            "None of the newest rows fits this filter; there are older ones to look at.",
+            "Ninguna de las filas más recientes cumple este filtro; quedan más antiguas por mirar.",
+        ));
+    }
     let rows = html! { @for ticket in &page.items { (row(visitor, ticket)) } };
     parts::table(Place::Tickets.name(visitor.language), &heads, &rows)
 }

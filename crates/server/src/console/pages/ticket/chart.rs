@@ -13,11 +13,6 @@ const HEIGHT: f64 = 150.0;
 const LEFT: f64 = 44.0;
 const BELOW: f64 = 20.0;
 
-/// A figure of a KPI, as short as it is exact to a tenth; a dash if there is none.
-pub(super) fn figure(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"))
-}
-
 /// The chart, and the same in a table.
 pub(super) fn incidents(visitor: &Visitor, evidence: &NetworkEvidence) -> Markup {
     let say = |english, spanish| visitor.say(english, spanish);
@@ -34,8 +29,8 @@ pub(super) fn incidents(visitor: &Visitor, evidence: &NetworkEvidence) -> Markup
                 td { (incident.object_id) }
                 td { (parts::instant(&incident.opened_at.to_string())) }
                 td { @match incident.closed_at { Some(at) => (parts::instant(&at.to_string())), None => (say("open", "abierto")) } }
-                td.number { (figure(Some(incident.worst))) }
-                td.number { (figure(Some(incident.threshold))) }
+                td.number { (parts::figure(Some(incident.worst))) }
+                td.number { (parts::figure(Some(incident.threshold))) }
             }
         }
     };
@@ -57,9 +52,13 @@ struct Scale {
 }
 
 impl Scale {
-    /// `None`: there is nothing to draw.
+    /// `None`: there is no incident to draw. Threshold and worst value of the ticket are on the scale, too.
     fn of(evidence: &NetworkEvidence) -> Option<Self> {
+        if evidence.incidents.is_empty() {
+            return None;
+        }
         let values = evidence.incidents.iter().flat_map(|incident| [incident.worst, incident.threshold]);
+        let values = values.chain(evidence.kpi.threshold).chain(evidence.kpi.worst);
         let (least, most) =
             values.filter(|value| value.is_finite()).fold(None, |range: Option<(f64, f64)>, value| {
                 Some(range.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
@@ -100,16 +99,16 @@ fn drawn(visitor: &Visitor, evidence: &NetworkEvidence, scale: &Scale) -> Markup
             @for incident in &evidence.incidents {
                 @let (x, width, y, height) = bar(incident);
                 rect.window x=(place(x)) y=(place(y)) width=(place(width)) height=(place(height)) {
-                    title { (incident.object_id) ": " (figure(Some(incident.worst))) " " (evidence.kpi.unit) }
+                    title { (incident.object_id) ": " (parts::figure(Some(incident.worst))) " " (evidence.kpi.unit) }
                 }
                 circle.worst cx=(place(scale.x(incident.worst_at.0))) cy=(place(scale.y(incident.worst))) r="3" {}
             }
             @if let Some(value) = threshold {
                 line.threshold x1=(LEFT) x2=(WIDTH) y1=(place(scale.y(value))) y2=(place(scale.y(value))) {}
-                text x="0" y=(place(scale.y(value) + 4.0)) { (figure(Some(value))) }
+                text x="0" y=(place(scale.y(value) + 4.0)) { (parts::figure(Some(value))) }
             }
             @if let Some(worst) = evidence.kpi.worst.filter(|value| value.is_finite()) {
-                text x="0" y=(place((scale.y(worst) + 4.0).min(HEIGHT - BELOW))) { (figure(Some(worst))) }
+                text x="0" y=(place((scale.y(worst) + 4.0).min(HEIGHT - BELOW))) { (parts::figure(Some(worst))) }
             }
             text x=(LEFT) y=(HEIGHT - 5.0) { (short(&evidence.window.from.to_string())) }
             text x=(WIDTH) y=(HEIGHT - 5.0) text-anchor="end" { (short(&evidence.window.to.to_string())) }

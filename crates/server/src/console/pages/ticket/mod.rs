@@ -3,12 +3,12 @@
 mod chart;
 mod story;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use ticketbridge_config::sections::Role;
-use ticketbridge_core::ticket::State as Stands;
+use ticketbridge_core::ticket::State;
 use ticketbridge_engine::explain::{self, CameFrom, Source, Story};
 use ticketbridge_engine::view::{self, MAX_REASON};
 
@@ -17,7 +17,7 @@ use crate::console::notice::Notice;
 use crate::console::parts::{self, Act};
 use crate::console::visitor::{Sealed, Visitor};
 use crate::problem::Problem;
-use crate::routes::{Desk, ticket_id};
+use crate::routes::ticket_id;
 
 /// `GET /console/tickets/{id}`.
 pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
@@ -57,26 +57,26 @@ pub(super) struct Dismissal {
 /// `POST /console/tickets/{id}/retry`.
 pub(super) async fn retry(
     visitor: Visitor,
-    State(desk): State<Desk>,
     Path(id): Path<String>,
     Sealed(Nothing {}): Sealed<Nothing>,
 ) -> Result<Redirect, Problem> {
-    let at = desk.app.clock.now().wall;
-    view::retry(&*desk.app.store, ticket_id(&id)?, &visitor.caller.name, at).await?;
-    desk.app.delivery.news();
+    let app = &visitor.desk.app;
+    let at = app.clock.now().wall;
+    view::retry(&*app.store, ticket_id(&id)?, &visitor.caller.name, at).await?;
+    app.delivery.news();
     Ok(back(&id, Notice::Retried))
 }
 
 /// `POST /console/tickets/{id}/dismiss`.
 pub(super) async fn dismiss(
     visitor: Visitor,
-    State(desk): State<Desk>,
     Path(id): Path<String>,
     Sealed(dismissal): Sealed<Dismissal>,
 ) -> Result<Redirect, Problem> {
-    let at = desk.app.clock.now().wall;
-    view::dismiss(&*desk.app.store, ticket_id(&id)?, &dismissal.reason, &visitor.caller.name, at).await?;
-    desk.app.delivery.news();
+    let app = &visitor.desk.app;
+    let at = app.clock.now().wall;
+    view::dismiss(&*app.store, ticket_id(&id)?, &dismissal.reason, &visitor.caller.name, at).await?;
+    app.delivery.news();
     Ok(back(&id, Notice::Dismissed))
 }
 
@@ -134,22 +134,29 @@ fn evidence(visitor: &Visitor, came_from: &CameFrom) -> Markup {
         },
         CameFrom::Workflow(evidence) => html! {
             (title)
+            @if evidence.run.is_none() {
+                p.hint { (say(
+                    "This service has no record of the run that built it: a run of long ago, another workflow manager's, or a sender's word.",
+                    "Este servicio no tiene registro de la corrida que lo armó: es antigua, de otro gestor, o solo lo dice el emisor."
+                )) }
+            }
             div.columns {
                 section.card {
                     dl.facts {
                         dt { (say("Row", "Fila")) } dd {
-                            a href={ (Place::Aggregations.path()) "/" (evidence.source.aggregation.as_str()) } { (evidence.source.aggregation.as_str()) }
-                            " · " (evidence.source.group_id)
+                            @let table = format!("{}/{}", Place::Aggregations.path(), evidence.source.aggregation);
+                            a href=(table) { (evidence.source.aggregation.as_str()) } " · "
+                            a href={ (table) "/" (parts::segment(&evidence.source.group_id)) } { (evidence.source.group_id) }
                             @if let Some(name) = &evidence.group_name { " · " (name) }
                         }
                         dt { (say("As of", "Al")) } dd { (parts::instant(&evidence.source.as_of.to_string())) }
                         dt { "KPI" } dd { (evidence.kpi.name) }
                         dt { (say("Worst, last, mean", "Peor, último, media")) } dd.number {
-                            (chart::figure(evidence.kpi.worst)) " · " (chart::figure(evidence.kpi.last)) " · "
-                            (chart::figure(evidence.kpi.avg_24h)) " " (evidence.kpi.unit)
+                            (parts::figure(evidence.kpi.worst)) " · " (parts::figure(evidence.kpi.last)) " · "
+                            (parts::figure(evidence.kpi.avg_24h)) " " (evidence.kpi.unit)
                         }
                         dt { (say("Critical", "Crítico")) } dd.number {
-                            (if evidence.kpi.comparison == "lt" { "< " } else { "≥ " }) (chart::figure(evidence.kpi.threshold)) " " (evidence.kpi.unit)
+                            (if evidence.kpi.comparison == "lt" { "< " } else { "≥ " }) (parts::figure(evidence.kpi.threshold)) " " (evidence.kpi.unit)
                         }
                         dt { (say("Channels", "Canales")) } dd.number {
                             (evidence.impact.channels_affected) " / " (evidence.impact.channels_total)
@@ -194,8 +201,8 @@ fn acts(visitor: &Visitor, told: &Story) -> Markup {
     };
     html! {
         div.actions {
-            @if state == Stands::Error { (again.form(visitor, Role::Operator)) }
-            @if matches!(state, Stands::Error | Stands::Received) { (give_up.form(visitor, Role::Operator)) }
+            @if state == State::Error { (again.form(visitor, Role::Operator)) }
+            @if matches!(state, State::Error | State::Received) { (give_up.form(visitor, Role::Operator)) }
             button type="button" data-copy-from={ "/api/v1/tickets/" (told.ticket.id) "/explain" }
                 data-copied=(say("Copied", "Copiado")) { (say("Copy as JSON", "Copiar como JSON")) }
         }
