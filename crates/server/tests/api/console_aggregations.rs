@@ -1,5 +1,7 @@
 //! *Aggregations*: the tables, from the network down to the channels.
 
+use std::fmt::Write as _;
+
 use crate::browser::{Browser, ESCAPED, HOSTILE, has};
 use crate::network::{self, upload};
 use crate::place::Place;
@@ -122,14 +124,13 @@ async fn large() -> Place {
     let place = network::place(false).await;
     let hostile = HOSTILE.replace('"', "\"\"");
     let mut groups = String::from("service_group_id,direction,service_group_name,ccap,hub,market,network\n");
-    groups.push_str(&format!(
-        "\"/{hostile}\",US,\"{hostile}\",\"{hostile}\",\"{hostile}\",\"{hostile}\",\"{hostile}\"\n"
-    ));
+    writeln!(groups, "\"/{hostile}\",US,\"{hostile}\",\"{hostile}\",\"{hostile}\",\"{hostile}\",\"{hostile}\"")
+        .unwrap();
     let mut channels = String::from("channel_id,direction,service_group_id,ccap\n");
-    channels.push_str(&format!("\"ch{hostile}\",US,\"/{hostile}\",\"{hostile}\"\n"));
+    writeln!(channels, "\"ch{hostile}\",US,\"/{hostile}\",\"{hostile}\"").unwrap();
     for number in 0..60 {
-        groups.push_str(&format!("U{number:02},US,Name,C1,H1,M1,N\n"));
-        channels.push_str(&format!("c{number:02},US,U00,C1\n"));
+        writeln!(groups, "U{number:02},US,Name,C1,H1,M1,N").unwrap();
+        writeln!(channels, "c{number:02},US,U00,C1").unwrap();
     }
     for (kind, body) in [("topology_service_group", groups), ("topology_channel", channels)] {
         let report = upload(&place, kind, "text/csv", body).await.ok();
@@ -144,7 +145,7 @@ async fn many_rows_and_channels_come_in_pages() {
     let now = place.app.clock.timestamp().0 / 900 * 900;
     let mut samples = String::from("timestamp_utc,channel_id,snr_db\n");
     for number in 0..60 {
-        samples.push_str(&format!("{},c{number:02},35\n", ticketbridge_core::network::Timestamp(now)));
+        writeln!(samples, "{},c{number:02},35", ticketbridge_core::network::Timestamp(now)).unwrap();
     }
     upload(&place, "us_channel_snr", "text/csv", samples).await.ok();
     let browser = Browser::at(&place);
