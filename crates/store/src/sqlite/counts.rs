@@ -53,7 +53,9 @@ mod tests {
     #[test]
     fn a_store_of_an_older_version_is_counted_once() {
         let store = Connection::open_in_memory().unwrap();
-        let (growth, older) = MIGRATIONS.split_last_chunk::<1>().map(|(older, [growth])| (growth, older)).unwrap();
+        // The fourth is the one that counts.
+        let (older, newer) = MIGRATIONS.split_at(3);
+        assert!(newer[0].contains("ticket_count"));
         for migration in older {
             store.execute_batch(migration).unwrap();
         }
@@ -67,7 +69,9 @@ mod tests {
                  VALUES(?1, ?2, 1, ?3, ?4, 'k', 'SNR', ?5, 10 * ?1)";
             store.execute(insert, values).unwrap();
         }
-        store.execute_batch(growth).unwrap();
+        for migration in newer {
+            store.execute_batch(migration).unwrap();
+        }
         let recount = "SELECT count(*) FROM ticket_count c WHERE count <> \
              (SELECT count(*) FROM ticket t WHERE t.backend = c.backend AND t.state = c.state)";
         let wrong: i64 = store.query_row(recount, [], |row| row.get(0)).unwrap();
