@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::Config;
 use crate::sections::Platform;
@@ -42,8 +43,9 @@ const OF_THE_MANNER: [&str; 22] = [
 ];
 
 /// When a changed setting takes effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TakesEffect)]
 pub enum Reach {
     /// With a reload.
     Reload,

@@ -43,7 +43,8 @@ use crate::events::Events;
 
 pub use budget::FAILED_SHARE;
 pub use view::{
-    ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeView, exchange, exchange_details, exchanges, pretty,
+    ExchangeDetail, ExchangePage, ExchangePageFault, ExchangeView, MAX_EXCHANGES, exchange, exchange_details,
+    exchanges, pretty,
 };
 
 /// Records that wait to be written.

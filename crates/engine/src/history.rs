@@ -11,20 +11,23 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ticketbridge_core::ticket::{BackendName, State};
 use ticketbridge_core::time::{Mono, Now, Wall};
 use ticketbridge_store::StoreError;
 use tokio::time::MissedTickBehavior;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::events::Totals;
 use crate::live::Live;
 
 /// How much of the past is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Range {
     /// The last hour, every 10 s.
+    #[default]
     Hour,
     /// The last 24 h, every 5 minutes.
     Day,
@@ -69,9 +72,10 @@ impl Range {
 pub type Counts = BTreeMap<(BackendName, State), u64>;
 
 /// The past, as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HistoryView {
     /// `hour` or `day`.
+    #[schema(value_type = String)]
     pub range: &'static str,
     /// Seconds from one sample to the next.
     pub every_s: u64,
@@ -80,11 +84,13 @@ pub struct HistoryView {
 }
 
 /// One sample, as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SampleView {
     /// When it was taken.
+    #[schema(format = DateTime)]
     pub at: String,
     /// Tickets per backend and state, without those that are zero.
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, u64>>)]
     pub tickets: BTreeMap<BackendName, BTreeMap<&'static str, u64>>,
     /// New tickets since the sample before.
     pub received: u64,

@@ -9,6 +9,7 @@ use ticketbridge_core::ticket::{
     BackendName, DedupeKey, IntakeItem, IntakeOutcome, MAX_INTAKE_ITEMS, NewTicket, OriginId, read_intake, split_intake,
 };
 use ticketbridge_store::{Store, StoreError};
+use utoipa::ToSchema;
 
 use crate::clock::Clock;
 use crate::delivery::DeliveryHandle;
@@ -47,22 +48,25 @@ pub enum IntakeFault {
 }
 
 /// What became of one ticket of a call, as answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct IntakeAnswer {
     /// The sender's id, if the ticket had one.
     pub message_id: Option<String>,
     /// `accepted`, `duplicate` or `rejected`.
+    #[schema(value_type = String)]
     pub result: &'static str,
     /// Our id of the row.
+    #[schema(value_type = Option<String>, format = "uuid")]
     pub id: Option<OriginId>,
     /// Why it was rejected.
     pub error: Option<IntakeAnswerError>,
 }
 
 /// Why one ticket was rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct IntakeAnswerError {
     /// `INVALID` or `CONFLICT`.
+    #[schema(value_type = String)]
     pub code: &'static str,
     /// What is wrong and what to do.
     pub message: String,

@@ -27,6 +27,7 @@ use ticketbridge_config::{Config, ConfigError, Loaded, PlatformChange, Reach};
 use ticketbridge_core::ticket::{BackendName, PlatformName};
 use ticketbridge_platforms::http::ExchangeObserver;
 use ticketbridge_store::StoreError;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::delivery::{InForce, drop_outdated_overrides};
@@ -55,7 +56,7 @@ pub trait Part: Send + Sync {
 }
 
 /// A change as it is shown. Secrets are references.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ShownChange {
     /// Dotted key; entries of lists by name.
     pub key: String,
@@ -69,17 +70,19 @@ pub struct ShownChange {
     pub takes_effect: Reach,
     /// What changed behind a value that is the same.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub behind_it: Option<&'static str>,
 }
 
 /// What a reload did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Reloaded {
     /// Whether anything holds now that did not before.
     pub applied: bool,
     /// Every setting that is not the same as before, in the order of the keys.
     pub changes: Vec<ShownChange>,
     /// Backends that the file no longer has and that are finishing their tickets.
+    #[schema(value_type = Vec<String>)]
     pub draining: Vec<BackendName>,
     /// What works and is probably not meant.
     pub warnings: Vec<String>,

@@ -45,7 +45,7 @@ pub use errors::{
     ErrorGroup, ErrorGroups, MAX_ERRORS, PreviewedRequest, RedrivePreview, error_groups, preview_redrive, redrive_group,
 };
 pub(crate) use filter::check;
-pub use filter::{FilterFault, MAX_FILTER_TEXT, MAX_FILTER_VALUES, TicketQuery};
+pub use filter::{FilterFault, FilterText, KeyText, MAX_FILTER_TEXT, MAX_FILTER_VALUES, StateText, TicketQuery};
 pub use offloads::{
     BadFileName, CountersView, FileResult, FileView, MAX_FILE_NAME, OffloadReport, OffloadView, OffloadsView,
     TopologyFault, TopologySettled, check_file_name, hand_over, offload_now, offloads, settle_topology,

@@ -100,13 +100,14 @@ pub(crate) async fn form_bytes(request: Request) -> Result<Bytes, Problem> {
     read(request.into_body(), MAX_SMALL_BODY, 0, false).await
 }
 
-/// As [`small_json`]; no body at all is the default.
+/// As [`small_json`]; no body at all is the default, and so is `null`.
 pub(crate) async fn optional_json<T: DeserializeOwned + Default>(request: Request) -> Result<T, Problem> {
     let bytes = json_bytes(request, MAX_SMALL_BODY).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&bytes).map_err(|error| Problem::bad_request(format!("the body: {error}")))
+    let read = serde_json::from_slice::<Option<T>>(&bytes).map(Option::unwrap_or_default);
+    read.map_err(|error| Problem::bad_request(format!("the body: {error}")))
 }
 
 /// No body may be there; `why` says what the call does instead of reading one.
@@ -138,6 +139,9 @@ pub(crate) async fn csv_file(request: Request) -> Result<TempPath, Problem> {
         file.write_all(&chunk).await?;
     }
     file.flush().await?;
+    if length == 0 {
+        return Err(Problem::bad_request("the body is empty; send the CSV file in it"));
+    }
     Ok(path)
 }
 

@@ -16,6 +16,7 @@ mod access;
 mod bind;
 mod connections;
 mod console;
+mod described;
 mod extract;
 mod guard;
 mod limits;

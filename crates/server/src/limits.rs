@@ -35,8 +35,6 @@ pub(crate) const MAX_EVENTS: usize = 1_000;
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a listener is to wait before it comes back.
 pub(crate) const RECONNECT_AFTER: Duration = Duration::from_secs(2);
-/// Most problems in one answer.
-pub(crate) const MAX_PROBLEMS: usize = 1_000;
 /// Requests per second and caller, and as many at once. A caller is a token, so the number of limiters is bounded by
 /// the configuration and nobody can exhaust another's share. One ticket per call at this rate is more than delivery
 /// carries; who has more sends arrays.

@@ -30,17 +30,18 @@ use ticketbridge_core::mobile::{
     RunResult, Status, UtcInstant, WriteKind,
 };
 use ticketbridge_core::time::Wall;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::StoreError;
 
 /// A run, by its number in the store: ascending over all organizers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct RunId(pub i64);
 
 /// A stored page: ascending over all organizers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct PageId(pub i64);
 
@@ -79,7 +80,7 @@ pub enum Held<T> {
 }
 
 /// What started a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// Its schedule.

@@ -3,19 +3,23 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::ticket::{BackendName, PlatformName};
+use utoipa::ToSchema;
 
 /// `[[backends]]`: one backend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Backend {
     /// Its name: part of the split over backends, so renaming one moves its keys.
     #[schemars(with = "String")]
+    #[schema(value_type = String)]
     pub name: BackendName,
     /// The platform that its tickets live on.
     #[schemars(with = "String")]
+    #[schema(value_type = String)]
     pub tickets: PlatformName,
     /// The platform that its work orders live on; may be the same one.
     #[schemars(with = "String")]
+    #[schema(value_type = String)]
     pub work_orders: PlatformName,
     /// *Ticketing Processing*. Off: it receives and sends nothing new.
     #[serde(default = "on")]
@@ -23,10 +27,12 @@ pub struct Backend {
     /// How often one operation of one ticket is tried again after a refusal, 0 to 100.
     #[serde(default = "three")]
     #[schemars(range(min = 0, max = 100))]
+    #[schema(minimum = 0, maximum = 100)]
     pub max_retries: u32,
     /// Largest number of tickets in one request, 1 to 500.
     #[serde(default = "fifty")]
     #[schemars(range(min = 1, max = 500))]
+    #[schema(minimum = 1, maximum = 500)]
     pub max_tickets_per_request: u32,
     /// Whether it takes part at all.
     #[serde(default)]
@@ -41,7 +47,7 @@ impl Backend {
 }
 
 /// State of a backend as an element.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendState {
     /// Takes tickets and works.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::settings::Settings;
 use super::{Audit, BatchId, Fence, KnownTicket, LaneId, OpenTicket, Problem, Receipt, UnsettledBatch, Writes};
@@ -147,13 +148,14 @@ pub struct LaneTaken {
 }
 
 /// Why no ticket is created on a platform until an operator says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stop {
     /// Error code.
     pub code: String,
     /// What was seen and what to do, for people.
     pub text: String,
     /// The keys that it is about.
+    #[schema(value_type = Vec<String>)]
     pub keys: Vec<crate::ticket::DedupeKey>,
 }
 

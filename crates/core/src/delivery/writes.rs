@@ -1,6 +1,7 @@
 //! What a decision writes, as plain data: one [`Writes`] is one transaction, done whole or not at all.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::effect::{Operation, Outcome};
 use crate::ticket::{BackendName, DedupeKey, OriginId, PlatformName, State, TicketId, TicketReference, TicketRow};
@@ -83,7 +84,7 @@ pub struct Intent {
 }
 
 /// How an outcome became known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Settled {
     /// By the platform's answer.

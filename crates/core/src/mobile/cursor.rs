@@ -3,13 +3,15 @@
 //! Pure decisions. That a move commits in one transaction with its page is the store's matter.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::page::Page;
 use crate::time::Wall;
 
 /// TIXNGO's opaque place in its stream of changes, verbatim. Empty: from the beginning.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = String)]
 pub struct PaginationKey(Box<str>);
 
 impl PaginationKey {
@@ -62,7 +64,7 @@ pub fn turn(source: PageSource, sent: &PaginationKey, page: &Page<'_>) -> Turn {
 }
 
 /// Why a key moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveReason {
     /// A page was stored.

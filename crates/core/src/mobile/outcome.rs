@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::cursor::PaginationKey;
 use super::plan::{Discrepancy, Effect};
@@ -144,8 +145,9 @@ pub fn settle(outcome: &ItemOutcome, continue_on_error: bool) -> (ItemState, Run
 }
 
 /// The counters of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
+#[schema(as = RunCounters)]
 pub struct Counters {
     pub received: u64,
     pub updated: u64,
@@ -198,7 +200,7 @@ impl Counters {
 }
 
 /// What ended a run before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunError {
     /// The diff call failed.
@@ -216,7 +218,7 @@ pub enum RunError {
 }
 
 /// Result of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RunResult {
     /// Nothing failed and nothing is left.

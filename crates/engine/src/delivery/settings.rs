@@ -12,6 +12,8 @@ use ticketbridge_core::delivery::{BackendSettings, OnUnresolved, PlatformSetting
 use ticketbridge_core::ticket::BackendName;
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{AuditEntry, BackendOverride, Store, StoreError};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::platforms::PlatformSet;
 
@@ -33,6 +35,26 @@ pub struct BackendView {
     pub backend: Backend,
     /// The settings that were changed at run time.
     pub changed: Vec<String>,
+}
+
+/// As a backend, which admits no other members, and `changed`.
+impl PartialSchema for BackendView {
+    fn schema() -> RefOr<Schema> {
+        let mut backend = Backend::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut backend {
+            object.description = Some(String::from("A backend with the settings now in force."));
+            object.additional_properties = None;
+            object.properties.insert(String::from("changed"), Vec::<String>::schema());
+            object.required.push(String::from("changed"));
+        }
+        backend
+    }
+}
+
+impl ToSchema for BackendView {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Backend::schemas(schemas);
+    }
 }
 
 /// What was changed at run time, by backend and setting.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use ticketbridge_store::StoreError;
 use ticketbridge_store::exchanges::{About, Exchange, ExchangeFilter, ExchangeId, ExchangeReader, Kept};
+use utoipa::ToSchema;
 
 use super::Exchanges;
 use crate::view::{FilterFault, check};
@@ -11,11 +12,12 @@ use crate::view::{FilterFault, check};
 const DEEPEST: usize = 32;
 
 /// An exchange in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExchangeView {
     /// Its number.
     pub id: ExchangeId,
     /// When it ended.
+    #[schema(format = DateTime)]
     pub at: String,
     /// The platform.
     pub platform: String,
@@ -60,7 +62,7 @@ impl From<Exchange> for ExchangeView {
 }
 
 /// One exchange with its bodies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExchangeDetail {
     /// As in a list.
     #[serde(flatten)]
@@ -81,7 +83,7 @@ impl ExchangeDetail {
 }
 
 /// A page of exchanges, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExchangePage {
     /// The exchanges.
     pub items: Vec<ExchangeView>,
@@ -93,7 +95,7 @@ pub struct ExchangePage {
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangePageFault {
     /// The limit is out of range.
-    #[error("`limit` is {0}; it must be 1 to {max}", max = MAX_PAGE)]
+    #[error("`limit` is {0}; it must be 1 to {max}", max = MAX_EXCHANGES)]
     Limit(usize),
     /// The cursor is not one of ours.
     #[error(
@@ -109,7 +111,7 @@ pub enum ExchangePageFault {
 }
 
 /// Most exchanges of one page.
-const MAX_PAGE: usize = 500;
+pub const MAX_EXCHANGES: usize = 500;
 
 /// A page of exchanges, newest first: `limit` at most, after the one that `cursor` stands for. New ones that come in while
 /// somebody pages neither repeat nor hide others.
@@ -119,7 +121,7 @@ pub async fn exchanges(
     limit: usize,
     cursor: Option<&str>,
 ) -> Result<ExchangePage, ExchangePageFault> {
-    if limit == 0 || limit > MAX_PAGE {
+    if limit == 0 || limit > MAX_EXCHANGES {
         return Err(ExchangePageFault::Limit(limit));
     }
     let before = cursor.map(|text| read_cursor(text).ok_or(ExchangePageFault::Cursor)).transpose()?;
@@ -160,7 +162,7 @@ fn write_cursor(id: ExchangeId) -> String {
 
 fn read_cursor(text: &str) -> Option<ExchangeId> {
     let digits = text.strip_prefix('x').filter(|digits| digits.len() == 16)?;
-    let id = ExchangeId(i64::from_str_radix(digits, 16).ok().filter(|id| *id > 0)?);
+    let id = ExchangeId(i64::from_str_radix(digits, 16).ok().filter(|id| *id >= 0)?);
     (write_cursor(id) == text).then_some(id)
 }
 

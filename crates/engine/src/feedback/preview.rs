@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use ticketbridge_core::mobile::{Decision, Item, Page, PageSource, PaginationKey, Reading, Turn, View, turn};
+use utoipa::ToSchema;
 
 use super::run::{Runner, Stop};
 
@@ -21,7 +22,7 @@ const MAX_CHANGES: usize = 100;
 const WAVE: usize = 1_000;
 
 /// What would be read again, and what would change.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Preview {
     /// The key that the reading would begin with.
     pub from: PaginationKey,
@@ -48,7 +49,7 @@ pub struct Preview {
 }
 
 /// A ticket that would be written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PreviewedChange {
     /// Its id.
     pub ticket_id: String,

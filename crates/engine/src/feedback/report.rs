@@ -6,6 +6,7 @@ use serde::Serialize;
 use ticketbridge_core::mobile::{Counters, RunError, RunResult};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::RunId;
+use utoipa::ToSchema;
 
 use super::function::Function;
 use super::preview::Preview;
@@ -14,11 +15,13 @@ use super::preview::Preview;
 pub const MAX_NAMED: usize = 1_000;
 
 /// A ticket that failed in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FailedTicket {
     /// Its id, if it has one.
+    #[schema(value_type = Option<String>)]
     pub ticket_id: Option<Box<str>>,
     /// The code.
+    #[schema(value_type = String)]
     pub code: Box<str>,
 }
 

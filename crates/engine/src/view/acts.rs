@@ -8,6 +8,7 @@ use serde::Serialize;
 use ticketbridge_core::ticket::{OriginId, State};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{Act, ActOutcome, MAX_PAGE, Page, Store, StoreError, TicketFilter};
+use utoipa::ToSchema;
 
 use super::TicketSummary;
 
@@ -44,7 +45,7 @@ pub enum ActFault {
 }
 
 /// What became of a redrive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Redriven {
     /// Tickets that go back to the step that failed.
     pub retried: u64,

@@ -93,7 +93,7 @@ pub struct AggregationQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: usize,
     /// `next` of the page before.
-    #[param(max_length = 4096)]
+    #[param(max_length = 4096, pattern = r"^g[0-9](?:[0-9a-f]{2})*$")]
     pub cursor: Option<String>,
 }
 
@@ -153,7 +153,7 @@ pub struct ChannelQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: usize,
     /// `next` of the page before.
-    #[param(max_length = 4096)]
+    #[param(max_length = 4096, pattern = r"^c(?:[0-9a-f]{2})*$")]
     pub cursor: Option<String>,
 }
 
@@ -308,7 +308,8 @@ pub async fn group(
     let history = app.workflow.history(name, group_id, from.plus_seconds(1), to).await?.unwrap_or_default();
     let drawing = Drawing { name, from, to, slots: query.slots };
     let sparkline = drawing.line(history.iter());
-    let begin = after.map_or(0, |after| history.partition_point(|channel| channel.channel_id <= after));
+    let begin =
+        after.map_or(0, |after| history.partition_point(|channel| channel.channel_id.as_bytes() <= after.as_slice()));
     let page = history.get(begin..).unwrap_or_default();
     let next = (page.len() > query.limit).then(|| page.get(query.limit - 1)).flatten();
     let next = next.map(|channel| write_channel(&channel.channel_id));
@@ -378,7 +379,7 @@ fn mentions(row: &AggregationRow, text: &str) -> bool {
 
 /// Where a row stands in its order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(Reverse<u8>, String);
+struct Place(Reverse<u8>, Vec<u8>);
 
 impl Place {
     fn of(row: &AggregationRow, order: GroupOrder) -> Self {
@@ -386,7 +387,7 @@ impl Place {
             GroupOrder::Severity => row.severity_now as u8,
             GroupOrder::Group => 0,
         };
-        Self(Reverse(rank), row.group_id.clone())
+        Self(Reverse(rank), row.group_id.as_bytes().to_vec())
     }
 
     fn write(&self) -> String {
@@ -400,28 +401,29 @@ impl Place {
 }
 
 fn write_channel(id: &str) -> String {
-    format!("c{}", hexadecimal(id))
+    format!("c{}", hexadecimal(id.as_bytes()))
 }
 
-fn read_channel(text: &str) -> Option<String> {
+fn read_channel(text: &str) -> Option<Vec<u8>> {
     from_hexadecimal(text.strip_prefix('c')?)
 }
 
 /// A text as something that goes through any address unchanged.
-fn hexadecimal(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len() * 2), |mut written, byte| {
+fn hexadecimal(text: &[u8]) -> String {
+    text.iter().fold(String::with_capacity(text.len() * 2), |mut written, byte| {
         // Writing to a text can't fail.
         let _written = write!(written, "{byte:02x}");
         written
     })
 }
 
-fn from_hexadecimal(text: &str) -> Option<String> {
+/// Its bytes; they need not be a text: what stands behind them is asked for, not what they are.
+fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let bytes: Option<Vec<u8>> =
         pairs.iter().map(|[high, low]| Some((digit(*high)? * 16 + digit(*low)?) as u8)).collect();
-    String::from_utf8(bytes.filter(|_| rest.is_empty())?).ok()
+    bytes.filter(|_| rest.is_empty())
 }
 
 /// How sparklines are drawn.
@@ -475,7 +477,7 @@ mod tests {
 
     #[test]
     fn a_place_is_read_back_and_nothing_else_is_one() {
-        let place = Place(Reverse(5), String::from("USSG-Ñ 1"));
+        let place = Place(Reverse(5), "USSG-Ñ 1".into());
         assert_eq!(Place::read(&place.write()), Some(place));
         for text in ["", "g", "g5f", "gx00", "g5FF", "g5ff", "t0000000000000001", "gé"] {
             assert_eq!(Place::read(text), None, "{text}");

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{AuditEntry, AuditLine, AuditPage, MAX_PAGE, Store, StoreError};
+use utoipa::ToSchema;
 
 /// Who asks for a change, and when.
 #[derive(Clone, Copy)]
@@ -29,11 +30,12 @@ impl Actor<'_> {
 }
 
 /// A line of the audit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AuditView {
     /// Its number.
     pub id: i64,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
     /// Name of the token, `cli`, or what else started it.
     pub who: String,
@@ -42,6 +44,7 @@ pub struct AuditView {
     /// What it is about; may be empty.
     pub subject: String,
     /// More, as an object.
+    #[schema(value_type = Object)]
     pub detail: Value,
 }
 
@@ -53,7 +56,7 @@ impl From<AuditLine> for AuditView {
 }
 
 /// A page of the audit, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AuditViewPage {
     /// The lines.
     pub items: Vec<AuditView>,
@@ -95,7 +98,7 @@ pub async fn audit(store: &dyn Store, limit: usize, cursor: Option<&str>) -> Res
 }
 
 fn read_cursor(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|id: &i64| *id > 0 && id.to_string() == text)
+    text.parse().ok().filter(|id: &i64| *id > 0 && text.len() <= 18 && id.to_string() == text)
 }
 
 #[cfg(test)]

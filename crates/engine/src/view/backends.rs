@@ -90,6 +90,7 @@ impl BackendChange {
             }
             None | Some(_) => {}
         }
+        let value = whole(&value).map_or(value, Value::from);
         self.0.insert(name, value);
         Ok(())
     }
@@ -166,8 +167,14 @@ fn file_value(backend: &Backend, name: &str) -> Value {
     }
 }
 
+/// `5` and `5.0` are one number in JSON.
 fn whole(value: &Value) -> Option<u32> {
-    value.as_u64().and_then(|number| u32::try_from(number).ok())
+    let number = value.as_u64().or_else(|| {
+        let number =
+            value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number));
+        number.map(|number| number as u64)
+    });
+    number.and_then(|number| u32::try_from(number).ok())
 }
 
 /// A value as an error may repeat it.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Deserializer};
 use ticketbridge_core::ticket::{BackendName, DedupeKey, KeyError, State, UnknownState};
 use ticketbridge_store::TicketFilter;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Most values of one filter (`state=…` so often).
 pub const MAX_FILTER_VALUES: usize = 50;
@@ -12,31 +14,87 @@ pub const MAX_FILTER_TEXT: usize = 200;
 
 /// Which tickets are meant. What is empty does not restrict; several values of one filter mean any of them, several
 /// filters all of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = RedriveFilter)]
 pub struct TicketQuery {
     /// In one of these states, whatever their case.
     #[serde(deserialize_with = "one_or_more")]
+    #[schema(schema_with = errors)]
     pub state: Vec<String>,
     /// Of one of these kinds, compared as kind keys.
     #[serde(deserialize_with = "one_or_more")]
+    #[schema(schema_with = texts)]
     pub kind: Vec<String>,
     /// Carried by one of these backends.
     #[serde(deserialize_with = "one_or_more")]
+    #[schema(schema_with = texts)]
     pub backend: Vec<String>,
     /// About exactly this.
+    #[schema(inline, value_type = Option<KeyText>)]
     pub dedupe_key: Option<String>,
     /// With exactly this message id.
+    #[schema(inline, value_type = Option<FilterText>)]
     pub message_id: Option<String>,
     /// This text in key, ticket number, work order, message id or reason, ignoring ASCII case.
+    #[schema(inline, value_type = Option<FilterText>)]
     pub text: Option<String>,
 }
 
-/// How the value of a filter is described to callers; [`one`] and [`several`] check the same.
+/// 1 to 200 characters, not only blanks.
 #[derive(ToSchema)]
 #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"\S")]
 #[expect(dead_code, reason = "it is only described")]
-pub(super) struct FilterText(String);
+pub struct FilterText(String);
+
+/// A dedupe key: 1 to 200 bytes, no control characters, no blanks at its ends.
+#[derive(ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    max_length = 200,
+    pattern = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+)]
+#[expect(dead_code, reason = "it is only described")]
+pub struct KeyText(String);
+
+/// A state of a ticket, whatever its case.
+pub struct StateText;
+
+impl PartialSchema for StateText {
+    fn schema() -> RefOr<Schema> {
+        in_any_case(&State::ALL)
+    }
+}
+
+impl ToSchema for StateText {}
+
+/// One of these states, whatever its case.
+fn in_any_case(states: &[State]) -> RefOr<Schema> {
+    let letter = |letter: char| format!("[{}{}]", letter.to_ascii_uppercase(), letter.to_ascii_lowercase());
+    let names: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    let patterns: Vec<String> = names.iter().map(|name| name.chars().map(letter).collect()).collect();
+    let described = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^(?:{})$", patterns.join("|"))))
+        .description(Some(format!("{}, whatever their case.", names.join(", "))));
+    described.into()
+}
+
+/// One value, or up to [`MAX_FILTER_VALUES`].
+fn one_or_list(value: RefOr<Schema>) -> RefOr<Schema> {
+    let list = ArrayBuilder::new().items(value.clone()).max_items(Some(MAX_FILTER_VALUES));
+    OneOfBuilder::new().item(value).item(list).into()
+}
+
+fn texts() -> RefOr<Schema> {
+    one_or_list(FilterText::schema())
+}
+
+/// A redrive is about tickets in Error.
+fn errors() -> RefOr<Schema> {
+    one_or_list(in_any_case(&[State::Error]))
+}
 
 /// Why a filter cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

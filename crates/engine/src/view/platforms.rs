@@ -9,13 +9,15 @@ use ticketbridge_core::delivery::{PlatformStatus, Status, Stop};
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, PlatformName};
 use ticketbridge_store::{Store, StoreError};
+use utoipa::ToSchema;
 
 use crate::platforms::PlatformSet;
 
 /// A platform that tickets or work orders live on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct PlatformView {
     /// Its name.
+    #[schema(value_type = String)]
     pub name: PlatformName,
     /// Its type.
     #[serde(rename = "type")]
@@ -25,6 +27,7 @@ pub struct PlatformView {
     /// How it is, in one line.
     pub summary: String,
     /// The backends that use it.
+    #[schema(value_type = Vec<String>)]
     pub backends: Vec<BackendName>,
     /// The breaker is open for so many seconds; null: it is closed.
     pub breaker_open_seconds: Option<u64>,
@@ -43,7 +46,7 @@ pub struct PlatformView {
 }
 
 /// An operation that is held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeldOperation {
     /// The operation.
     pub operation: Operation,
@@ -52,11 +55,13 @@ pub struct HeldOperation {
 }
 
 /// Something that an operator must know of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProblemView {
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
     /// The platform it is about.
+    #[schema(value_type = String)]
     pub platform: PlatformName,
     /// Its error code.
     pub code: String,

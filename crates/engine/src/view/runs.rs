@@ -54,7 +54,7 @@ pub struct RunQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub limit: usize,
     /// `next` of the page before.
-    #[param(max_length = 4096)]
+    #[param(pattern = r"^r(?:0|-?[1-9][0-9]{0,17})_(?:0|-?[1-9][0-9]{0,17})_(?:0|-?[1-9][0-9]{0,17})$")]
     pub cursor: Option<String>,
 }
 
@@ -191,6 +191,12 @@ fn write_cursor(run: &RunRecord) -> String {
 }
 
 fn read_cursor(text: &str) -> Option<Identity> {
-    let mut numbers = text.strip_prefix('r')?.splitn(3, '_').map(|number| number.parse().ok());
-    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+    let mut numbers = text.strip_prefix('r')?.split('_').map(|number| {
+        number
+            .parse()
+            .ok()
+            .filter(|read: &i64| read.unsigned_abs() < 1_000_000_000_000_000_000 && read.to_string() == number)
+    });
+    let identity = (numbers.next()??, numbers.next()??, numbers.next()??);
+    numbers.next().is_none().then_some(identity)
 }

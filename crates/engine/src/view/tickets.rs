@@ -7,6 +7,7 @@ use serde_json::Value;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName, State, TicketId};
 use ticketbridge_store::{Listing, MAX_PAGE, Page, Store, StoreError, TicketFilter, TicketView};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::csv::Record;
@@ -16,19 +17,23 @@ use super::timeline::{TimelineEntry, timeline_of};
 pub const DEFAULT_PAGE: usize = 100;
 
 /// A ticket in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TicketSummary {
     /// Our id; the origin id that its remote ticket and work order carry.
+    #[schema(value_type = String, format = "uuid")]
     pub id: OriginId,
     /// The sender's id of the message.
     pub message_id: String,
     /// What it is about.
+    #[schema(value_type = String)]
     pub dedupe_key: DedupeKey,
     /// Its kind, as received.
     pub kind: String,
     /// The backend that carries it.
+    #[schema(value_type = String)]
     pub backend: BackendName,
     /// That backend's ticket platform.
+    #[schema(value_type = String)]
     pub platform: PlatformName,
     /// Where it is in its lifecycle.
     pub state: State,
@@ -43,10 +48,13 @@ pub struct TicketSummary {
     /// Why it waits, was completed without a work order, or failed.
     pub reason: Option<String>,
     /// When it came in.
+    #[schema(format = DateTime)]
     pub received_at: String,
     /// When it was last written.
+    #[schema(format = DateTime)]
     pub updated_at: String,
     /// Not before this instant; null: at once, or nothing is to be done.
+    #[schema(format = DateTime)]
     pub due_at: Option<String>,
 }
 
@@ -115,7 +123,7 @@ impl Record for TicketSummary {
 }
 
 /// One ticket with all that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TicketDetail {
     /// As in a list.
     #[serde(flatten)]
@@ -123,6 +131,7 @@ pub struct TicketDetail {
     /// Record id of the remote ticket, where the platform has one apart from the number.
     pub ticket_record: Option<String>,
     /// Refusals of the present generation, per operation; only those above zero.
+    #[schema(value_type = BTreeMap<String, u8>)]
     pub attempts_by_operation: BTreeMap<Operation, u8>,
     /// Raised by each operator retry.
     pub generation: u32,
@@ -131,13 +140,14 @@ pub struct TicketDetail {
     /// In Error: the operation that failed.
     pub failed_operation: Option<Operation>,
     /// The ticket as received or built.
+    #[schema(value_type = Value)]
     pub ticket: Value,
     /// Its story, by time.
     pub timeline: Vec<TimelineEntry>,
 }
 
 /// A page of tickets, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TicketPage {
     /// The tickets.
     pub items: Vec<TicketSummary>,
@@ -210,7 +220,7 @@ fn write_cursor(id: TicketId) -> String {
 
 fn read_cursor(text: &str) -> Option<TicketId> {
     let digits = text.strip_prefix('t').filter(|digits| digits.len() == 16)?;
-    let id = TicketId(i64::from_str_radix(digits, 16).ok().filter(|id| *id > 0)?);
+    let id = TicketId(i64::from_str_radix(digits, 16).ok().filter(|id| *id >= 0)?);
     (write_cursor(id) == text).then_some(id)
 }
 

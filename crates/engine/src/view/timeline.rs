@@ -6,9 +6,10 @@ use ticketbridge_core::effect::{Operation, Outcome, RemoteIds};
 use ticketbridge_core::ticket::{BackendName, OriginId, PlatformName, State};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{Act, ActRecord, Store, StoreError, TicketView, TrailEntry};
+use utoipa::ToSchema;
 
 /// One thing that happened to a ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub enum TimelineEntry {
     /// It came in, durably.
@@ -27,12 +28,14 @@ pub enum TimelineEntry {
         /// What it was to do.
         operation: Operation,
         /// Where.
+        #[schema(value_type = String)]
         platform: PlatformName,
         /// How many tickets it carried.
         batch_size: usize,
         /// SHA-256 of its body, hexadecimal.
         body_hash: String,
         /// `applied`, `refused`, `unavailable`, `unknown`; null: not known (yet).
+        #[schema(value_type = Option<String>)]
         outcome: Option<&'static str>,
         /// The platform's own code of a refusal.
         code: Option<String>,
@@ -54,10 +57,12 @@ pub enum TimelineEntry {
         /// Who: the name of a token, `api` or `cli`.
         who: String,
         /// `retry`, `dismiss` or `reassign`.
+        #[schema(value_type = String)]
         act: &'static str,
         /// Of a dismissal: why.
         reason: Option<String>,
         /// Of a reassignment: to which backend.
+        #[schema(value_type = Option<String>)]
         backend: Option<BackendName>,
     },
 }

@@ -19,6 +19,8 @@ use crate::limits::MAX_REDRIVE;
 #[serde(deny_unknown_fields)]
 #[schema(as = TicketDismissal)]
 struct Dismissal {
+    /// Why the ticket is given up.
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     reason: String,
 }
 
@@ -26,7 +28,6 @@ struct Dismissal {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Redrive {
-    #[schema(value_type = Object)]
     filter: TicketQuery,
 }
 
@@ -39,7 +40,7 @@ struct Redrive {
     params(
         ("id" = String, Path, description = "The ticket, by our id."),
     ),
-    responses((status = 200, description = "The ticket as it is now.", body = Object))
+    responses((status = 200, description = "The ticket as it is now.", body = TicketSummary))
 )]
 pub(super) async fn retry(
     State(desk): State<Desk>,
@@ -63,7 +64,7 @@ pub(super) async fn retry(
         ("id" = String, Path, description = "The ticket, by our id."),
     ),
     request_body(content = Dismissal, content_type = "application/json"),
-    responses((status = 200, description = "The ticket as it is now.", body = Object))
+    responses((status = 200, description = "The ticket as it is now.", body = TicketSummary))
 )]
 pub(super) async fn dismiss(
     State(desk): State<Desk>,
@@ -87,7 +88,7 @@ pub(super) async fn dismiss(
     operation_id = "acts_redrive",
     tag = "tickets",
     request_body(content = Redrive, content_type = "application/json"),
-    responses((status = 200, description = "How many were retried.", body = Object))
+    responses((status = 200, description = "How many were retried.", body = Redriven))
 )]
 pub(super) async fn redrive(
     State(desk): State<Desk>,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use ticketbridge_config::Config;
 use ticketbridge_config::sections::Role;
 use ticketbridge_engine::reload::{ReloadFault, Reloaded};
+use utoipa::ToSchema;
 
 use super::Desk;
 use crate::access::Caller;
@@ -17,8 +18,10 @@ use crate::limits::MAX_SMALL_BODY;
 use crate::problem::Problem;
 
 /// The configuration in force; secrets are references.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct InForce {
+    /// As `ticketbridge config show` prints it; docs/configuration.schema.json describes it.
+    #[schema(value_type = Object)]
     config: Arc<Config>,
 }
 
@@ -28,7 +31,7 @@ pub(super) struct InForce {
     path = "/config",
     operation_id = "config_show",
     tag = "config",
-    responses((status = 200, description = "What is in force; secrets are references.", body = Object))
+    responses((status = 200, description = "What is in force; secrets are references.", body = InForce))
 )]
 pub(super) async fn show(
     State(desk): State<Desk>,
@@ -46,7 +49,7 @@ pub(super) async fn show(
     path = "/config/reload",
     operation_id = "config_reload",
     tag = "config",
-    responses((status = 200, description = "What changed.", body = Object))
+    responses((status = 200, description = "What changed.", body = Reloaded))
 )]
 pub(super) async fn reload(
     State(desk): State<Desk>,

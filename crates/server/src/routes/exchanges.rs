@@ -3,13 +3,47 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use serde::Deserialize;
 use ticketbridge_engine::exchanges::{self, ExchangeDetail, ExchangePage, ExchangePageFault};
-use ticketbridge_engine::view::DEFAULT_PAGE;
+use ticketbridge_engine::view::{DEFAULT_PAGE, FilterText};
 use ticketbridge_store::exchanges::{About, ExchangeFilter, ExchangeId};
+use utoipa::IntoParams;
 
 use super::Desk;
-use crate::extract::{Answer, NoParams, Params};
+use crate::extract::{Answer, NoParams};
 use crate::problem::Problem;
+use crate::query::Query;
+
+/// Which exchanges, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExchangeQuery {
+    /// With this platform.
+    #[param(inline, value_type = Option<FilterText>)]
+    platform: Option<String>,
+    /// For this purpose.
+    #[param(inline)]
+    purpose: Option<About>,
+    /// Only failed ones.
+    #[param(default = false)]
+    failed: bool,
+    /// This text in it.
+    #[param(inline, value_type = Option<FilterText>)]
+    text: Option<String>,
+    /// Exchanges of the page.
+    #[param(minimum = 1, maximum = 500, default = 100)]
+    limit: usize,
+    /// `next` of the page before.
+    #[param(pattern = r"^x[0-7][0-9a-f]{15}$")]
+    cursor: Option<String>,
+}
+
+impl Default for ExchangeQuery {
+    fn default() -> Self {
+        Self { platform: None, purpose: None, failed: false, text: None, limit: DEFAULT_PAGE, cursor: None }
+    }
+}
 
 /// `GET /api/v1/exchanges`: a page, newest first.
 #[utoipa::path(
@@ -17,27 +51,12 @@ use crate::problem::Problem;
     path = "/exchanges",
     operation_id = "exchanges_list",
     tag = "exchanges",
-    params(
-        ("platform" = Option<String>, Query, description = "With this platform.", min_length = 1, max_length = 200, nullable = false),
-        ("failed" = Option<bool>, Query, description = "Only failed ones.", nullable = false),
-        ("text" = Option<String>, Query, description = "This text in it.", min_length = 1, max_length = 200, nullable = false),
-        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before.", max_length = 4096, nullable = false),
-    ),
-    responses((status = 200, description = "A page, newest first.", body = Object))
+    params(ExchangeQuery),
+    responses((status = 200, description = "A page, newest first.", body = ExchangePage))
 )]
-pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer<ExchangePage> {
-    let failed = match params.one("failed")?.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Problem::bad_request("`failed` must be true or false")),
-    };
-    let purpose = params.one("purpose")?;
-    let about = purpose.as_deref().map(purpose_of).transpose()?;
-    let filter = ExchangeFilter { platform: params.one("platform")?, about, failed, text: params.one("text")? };
-    let limit = params.number("limit")?.unwrap_or(DEFAULT_PAGE);
-    let cursor = params.one("cursor")?;
-    params.finish()?;
+pub(super) async fn list(State(desk): State<Desk>, Query(query): Query<ExchangeQuery>) -> Answer<ExchangePage> {
+    let ExchangeQuery { platform, purpose, failed, text, limit, cursor } = query;
+    let filter = ExchangeFilter { platform, about: purpose, failed, text };
     let page = exchanges::exchanges(desk.app.delivery.exchanges(), filter, limit, cursor.as_deref()).await?;
     Ok(Json(page))
 }
@@ -51,7 +70,7 @@ pub(super) async fn list(State(desk): State<Desk>, mut params: Params) -> Answer
     params(
         ("id" = String, Path, description = "The exchange."),
     ),
-    responses((status = 200, description = "With its bodies, masked.", body = Object))
+    responses((status = 200, description = "With its bodies, masked.", body = ExchangeDetail))
 )]
 pub(super) async fn show(State(desk): State<Desk>, Path(id): Path<String>, _: NoParams) -> Answer<ExchangeDetail> {
     Ok(Json(one(&desk, &id).await?))

@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ticketbridge_core::mobile::{MAX_PAGE_BYTES, Page};
 use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, USUAL_PREVIEW_PAGES};
-use ticketbridge_engine::view::DEFAULT_PAGE;
 use ticketbridge_engine::view::mobile::{
-    self, FailedView, FunctionView, KeyMoveView, KeyView, Listing, ReportView, RunView, SkipChange, SkipEntry, Window,
+    self, FailedView, FunctionView, KeyMoveView, KeyView, Listing, ReportView, RunView, SkipChange, SkipEntry,
 };
 use ticketbridge_store::{RunId, Trigger};
 use utoipa::ToSchema;
@@ -24,9 +24,11 @@ use super::Desk;
 use super::backends::Items;
 use super::feedback_acts::Acting;
 use crate::access::Caller;
-use crate::extract::{Answer, NoParams, Params, json_bytes, small_json};
+use crate::described::{Only, WaitQuery, Whole, WindowQuery};
+use crate::extract::{Answer, NoParams, json_bytes, small_json};
 use crate::limits::WAIT;
 use crate::problem::Problem;
+use crate::query::Query;
 
 /// What a segment of a path cannot hold as it is: all but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -42,26 +44,73 @@ struct Accepted {
 }
 
 /// Body of a rewind.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rewind {
     /// A move of the history; null: the empty key. It must be there.
     #[serde(deserialize_with = "Option::deserialize")]
-    to: Option<u64>,
+    to: Option<Whole>,
     #[serde(default)]
     preview: bool,
+    pages: Option<Whole>,
+}
+
+/// How a [`Rewind`] may look: `pages` is for a preview.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[schema(as = Rewind)]
+#[expect(dead_code, reason = "it is only described")]
+enum RewindForms {
+    Done(RewindDone),
+    Previewed(RewindPreviewed),
+}
+
+/// Sets the key back.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it is only described")]
+struct RewindDone {
+    /// A move of the history; null: the empty key.
+    #[schema(inline, required = true)]
+    to: Option<Whole>,
+    #[schema(inline, required = false)]
+    preview: Only<false>,
+}
+
+/// Says what setting the key back would do.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it is only described")]
+struct RewindPreviewed {
+    /// A move of the history; null: the empty key.
+    #[schema(inline, required = true)]
+    to: Option<Whole>,
+    #[schema(inline)]
+    preview: Only<true>,
+    /// Pages to read at most; null or absent: 10.
+    #[schema(minimum = 1, maximum = 1000)]
     pages: Option<u32>,
+}
+
+/// The move, or what it would do.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is only described")]
+enum Rewound {
+    Done(KeyMoveView),
+    Previewed(ReportView),
 }
 
 /// Body of a change of the skip list.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Entries {
+    #[schema(inline, value_type = Vec<SkipText>)]
     entries: Vec<String>,
 }
 
 /// Body of a retry.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Retry {
     items: Option<Vec<String>>,
@@ -69,12 +118,62 @@ struct Retry {
     all: bool,
 }
 
+/// How a [`Retry`] may look: `items`, or `all`.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[schema(as = Retry)]
+#[expect(dead_code, reason = "it is only described")]
+enum RetryForms {
+    Items(RetryItems),
+    All(RetryAll),
+}
+
+/// Retries these.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it is only described")]
+struct RetryItems {
+    #[schema(inline)]
+    items: Vec<FailedId>,
+    #[schema(inline, required = false)]
+    all: Only<false>,
+}
+
+/// Retries all.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it is only described")]
+struct RetryAll {
+    #[schema(inline)]
+    all: Only<true>,
+}
+
+/// `PAGE:POSITION`, from the list of failed tickets.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = r"^[0-9]{1,18}:[0-9]{1,9}$")]
+#[expect(dead_code, reason = "it is only described")]
+struct FailedId(String);
+
+/// A ticket number, or `id:` and a ticket id.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = r"^\s*(?:id:\s*[^,\s]|(?!id:)[^,\s])[^,]*$")]
+#[expect(dead_code, reason = "it is only described")]
+struct SkipText(String);
+
 /// Body of a dismissal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ItemDismissal)]
 struct Dismissal {
+    #[schema(inline, value_type = Vec<FailedId>)]
     items: Vec<String>,
+}
+
+/// A page, as the diff call answers it; what is wrong with an item is said in the run.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is only described")]
+struct PageBody {
+    result: Vec<Value>,
 }
 
 /// How many items were changed.
@@ -83,20 +182,13 @@ pub(super) struct Changed {
     changed: usize,
 }
 
-/// `limit` and `offset` of a listing.
-pub(super) fn window(params: &mut Params) -> Result<Window, Problem> {
-    let limit = params.number("limit")?.unwrap_or(DEFAULT_PAGE);
-    let offset = params.number("offset")?.unwrap_or(0);
-    Ok(Window { offset, limit })
-}
-
 /// `GET /api/v1/feedback`: all functions.
 #[utoipa::path(
     get,
     path = "/feedback",
     operation_id = "feedback_list",
     tag = "feedback",
-    responses((status = 200, description = "All functions.", body = Object))
+    responses((status = 200, description = "All functions.", body = Items<FunctionView>))
 )]
 pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<Items<FunctionView>> {
     let items = mobile::functions(&desk.app.feedback, desk.app.clock.now().wall).await?;
@@ -112,7 +204,7 @@ pub(super) async fn list(State(desk): State<Desk>, _: NoParams) -> Answer<Items<
     params(
         ("organizer" = String, Path, description = "The organizer."),
     ),
-    responses((status = 200, description = "One function.", body = Object))
+    responses((status = 200, description = "One function.", body = FunctionView))
 )]
 pub(super) async fn show(State(desk): State<Desk>, Path(organizer): Path<String>, _: NoParams) -> Answer<FunctionView> {
     Ok(Json(mobile::function(&desk.app.feedback, &organizer, desk.app.clock.now().wall).await?))
@@ -126,19 +218,16 @@ pub(super) async fn show(State(desk): State<Desk>, Path(organizer): Path<String>
     tag = "feedback",
     params(
         ("organizer" = String, Path, description = "The organizer."),
-        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
-        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+        WindowQuery,
     ),
-    responses((status = 200, description = "The newest first.", body = Object))
+    responses((status = 200, description = "The newest first.", body = Listing<RunView>))
 )]
 pub(super) async fn runs(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
-    mut params: Params,
+    Query(query): Query<WindowQuery>,
 ) -> Answer<Listing<RunView>> {
-    let window = window(&mut params)?;
-    params.finish()?;
-    Ok(Json(mobile::runs(&desk.app.feedback, &organizer, window).await?))
+    Ok(Json(mobile::runs(&desk.app.feedback, &organizer, query.window()).await?))
 }
 
 /// `POST …/run[?wait=true]`.
@@ -149,18 +238,16 @@ pub(super) async fn runs(
     tag = "feedback",
     params(
         ("organizer" = String, Path, description = "The organizer."),
-        ("wait" = Option<bool>, Query, description = "Wait for the end of the run.", nullable = false),
+        WaitQuery,
     ),
-    responses((status = 200, description = "The run has ended.", body = Object), (status = 202, description = "It goes on.", body = Accepted))
+    responses((status = 200, description = "The run has ended.", body = ReportView), (status = 202, description = "It goes on.", body = Accepted))
 )]
 pub(super) async fn run(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
     Extension(caller): Extension<Arc<Caller>>,
-    mut params: Params,
+    Query(WaitQuery { wait }): Query<WaitQuery>,
 ) -> Result<Response, Problem> {
-    let wait = wait(&mut params)?;
-    params.finish()?;
     start(Acting::new(&desk, &caller, &organizer), RunRequest::by(Trigger::Manual), wait).await
 }
 
@@ -172,20 +259,18 @@ pub(super) async fn run(
     tag = "feedback",
     params(
         ("organizer" = String, Path, description = "The organizer."),
-        ("wait" = Option<bool>, Query, description = "Wait for the end of the run.", nullable = false),
+        WaitQuery,
     ),
-    request_body(content = Object, content_type = "application/json"),
-    responses((status = 200, description = "The run has ended.", body = Object), (status = 202, description = "It goes on.", body = Accepted))
+    request_body(content = inline(PageBody), content_type = "application/json"),
+    responses((status = 200, description = "The run has ended.", body = ReportView), (status = 202, description = "It goes on.", body = Accepted))
 )]
 pub(super) async fn replay(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
     Extension(caller): Extension<Arc<Caller>>,
-    mut params: Params,
+    Query(WaitQuery { wait }): Query<WaitQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let wait = wait(&mut params)?;
-    params.finish()?;
     desk.app.feedback.function(&organizer)?;
     let body = {
         let _slot = desk.uploads.acquire().await;
@@ -204,14 +289,6 @@ async fn checked_page(body: Bytes) -> Result<Bytes, Problem> {
         Err(error) => Err(Problem::bad_request(format!("the body: {error}. Nothing was stored"))),
     });
     reading.await.unwrap_or_else(|_| Err(Problem::bad_request("the body cannot be read as a page")))
-}
-
-fn wait(params: &mut Params) -> Result<bool, Problem> {
-    match params.one("wait")?.as_deref() {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(Problem::bad_request("`wait` is true or false")),
-    }
 }
 
 async fn start(acting: Acting<'_>, request: RunRequest, wait: bool) -> Result<Response, Problem> {
@@ -236,7 +313,7 @@ async fn start(acting: Acting<'_>, request: RunRequest, wait: bool) -> Result<Re
         ("organizer" = String, Path, description = "The organizer."),
         ("run" = String, Path, description = "Number of the run."),
     ),
-    responses((status = 200, description = "One run.", body = Object))
+    responses((status = 200, description = "One run.", body = RunView))
 )]
 pub(super) async fn show_run(
     State(desk): State<Desk>,
@@ -269,7 +346,7 @@ pub(crate) fn encoded(text: &str) -> PercentEncode<'_> {
     params(
         ("organizer" = String, Path, description = "The organizer."),
     ),
-    responses((status = 200, description = "The pagination key.", body = Object))
+    responses((status = 200, description = "The pagination key.", body = KeyView))
 )]
 pub(super) async fn key(State(desk): State<Desk>, Path(organizer): Path<String>, _: NoParams) -> Answer<KeyView> {
     Ok(Json(mobile::key(&desk.app.feedback, &organizer).await?))
@@ -283,19 +360,16 @@ pub(super) async fn key(State(desk): State<Desk>, Path(organizer): Path<String>,
     tag = "feedback",
     params(
         ("organizer" = String, Path, description = "The organizer."),
-        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
-        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+        WindowQuery,
     ),
-    responses((status = 200, description = "Its moves, the newest first.", body = Object))
+    responses((status = 200, description = "Its moves, the newest first.", body = Listing<KeyMoveView>))
 )]
 pub(super) async fn key_history(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
-    mut params: Params,
+    Query(query): Query<WindowQuery>,
 ) -> Answer<Listing<KeyMoveView>> {
-    let window = window(&mut params)?;
-    params.finish()?;
-    Ok(Json(mobile::key_history(&desk.app.feedback, &organizer, window).await?))
+    Ok(Json(mobile::key_history(&desk.app.feedback, &organizer, query.window()).await?))
 }
 
 /// `POST …/key/rewind {"to", "preview"?, "pages"?}`.
@@ -307,8 +381,8 @@ pub(super) async fn key_history(
     params(
         ("organizer" = String, Path, description = "The organizer."),
     ),
-    request_body(content = Rewind, content_type = "application/json"),
-    responses((status = 200, description = "The move, or what it would do.", body = Object))
+    request_body(content = RewindForms, content_type = "application/json"),
+    responses((status = 200, description = "The move, or what it would do.", body = Rewound))
 )]
 pub(super) async fn rewind(
     State(desk): State<Desk>,
@@ -318,6 +392,7 @@ pub(super) async fn rewind(
     request: Request,
 ) -> Result<Response, Problem> {
     let Rewind { to, preview, pages } = small_json(request).await?;
+    let to = to.map(|Whole(to)| to);
     let acting = Acting::new(&desk, &caller, &organizer);
     if !preview {
         if pages.is_some() {
@@ -325,10 +400,10 @@ pub(super) async fn rewind(
         }
         return Ok(Json(acting.rewind(to).await?).into_response());
     }
-    let pages = pages.unwrap_or(USUAL_PREVIEW_PAGES);
-    if !(1..=MAX_PREVIEW_PAGES).contains(&pages) {
+    let pages = pages.map_or(Ok(USUAL_PREVIEW_PAGES), |Whole(pages)| u32::try_from(pages));
+    let Some(pages) = pages.ok().filter(|pages| (1..=MAX_PREVIEW_PAGES).contains(pages)) else {
         return Err(Problem::bad_request(format!("`pages` must be 1 to {MAX_PREVIEW_PAGES}")));
-    }
+    };
     Ok(Json(acting.preview_rewind(to, pages).await?).into_response())
 }
 
@@ -341,7 +416,7 @@ pub(super) async fn rewind(
     params(
         ("organizer" = String, Path, description = "The organizer."),
     ),
-    responses((status = 200, description = "The list in force.", body = Object))
+    responses((status = 200, description = "The list in force.", body = Items<SkipEntry>))
 )]
 pub(super) async fn skip(
     State(desk): State<Desk>,
@@ -361,7 +436,7 @@ pub(super) async fn skip(
         ("organizer" = String, Path, description = "The organizer."),
     ),
     request_body(content = Entries, content_type = "application/json"),
-    responses((status = 200, description = "What was added.", body = Object))
+    responses((status = 200, description = "What was added.", body = SkipChange))
 )]
 pub(super) async fn add_skip(
     State(desk): State<Desk>,
@@ -384,7 +459,7 @@ pub(super) async fn add_skip(
         ("organizer" = String, Path, description = "The organizer."),
     ),
     request_body(content = Entries, content_type = "application/json"),
-    responses((status = 200, description = "What was removed.", body = Object))
+    responses((status = 200, description = "What was removed.", body = SkipChange))
 )]
 pub(super) async fn remove_skip(
     State(desk): State<Desk>,
@@ -405,19 +480,16 @@ pub(super) async fn remove_skip(
     tag = "feedback",
     params(
         ("organizer" = String, Path, description = "The organizer."),
-        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
-        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
+        WindowQuery,
     ),
-    responses((status = 200, description = "The newest first.", body = Object))
+    responses((status = 200, description = "The newest first.", body = Listing<FailedView>))
 )]
 pub(super) async fn failed(
     State(desk): State<Desk>,
     Path(organizer): Path<String>,
-    mut params: Params,
+    Query(query): Query<WindowQuery>,
 ) -> Answer<Listing<FailedView>> {
-    let window = window(&mut params)?;
-    params.finish()?;
-    Ok(Json(mobile::failed(&desk.app.feedback, &organizer, window).await?))
+    Ok(Json(mobile::failed(&desk.app.feedback, &organizer, query.window()).await?))
 }
 
 /// `POST …/failed/retry {"items"}` or `{"all": true}`.
@@ -429,7 +501,7 @@ pub(super) async fn failed(
     params(
         ("organizer" = String, Path, description = "The organizer."),
     ),
-    request_body(content = Retry, content_type = "application/json"),
+    request_body(content = RetryForms, content_type = "application/json"),
     responses((status = 200, description = "How many.", body = Changed))
 )]
 pub(super) async fn retry(

@@ -2,11 +2,23 @@
 
 use axum::Json;
 use axum::extract::State;
+use serde::Deserialize;
 use ticketbridge_engine::history::{HistoryView, Range};
+use utoipa::IntoParams;
 
 use super::Desk;
-use crate::extract::{Answer, Params};
-use crate::problem::Problem;
+use crate::extract::Answer;
+use crate::query::Query;
+
+/// How much of the past.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HistoryQuery {
+    /// How much of the past.
+    #[param(inline)]
+    range: Range,
+}
 
 /// `GET /api/v1/history[?range=hour|day]`: the samples of a range, oldest first.
 #[utoipa::path(
@@ -14,16 +26,12 @@ use crate::problem::Problem;
     path = "/history",
     operation_id = "history_show",
     tag = "history",
-    params(
-        ("range" = Option<String>, Query, description = "hour or day.", nullable = false),
-    ),
-    responses((status = 200, description = "Tickets by state, of late.", body = Object))
+    params(HistoryQuery),
+    responses((status = 200, description = "Tickets by state, of late.", body = HistoryView))
 )]
-pub(super) async fn show(State(desk): State<Desk>, mut params: Params) -> Answer<HistoryView> {
-    let range = match params.one("range")? {
-        None => Range::Hour,
-        Some(text) => Range::named(&text).ok_or_else(|| Problem::bad_request("`range` must be hour or day"))?,
-    };
-    params.finish()?;
+pub(super) async fn show(
+    State(desk): State<Desk>,
+    Query(HistoryQuery { range }): Query<HistoryQuery>,
+) -> Answer<HistoryView> {
     Ok(Json(desk.app.history.view(range)))
 }

@@ -10,20 +10,25 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use ticketbridge_config::sections::Role;
-use ticketbridge_engine::view::mobile::{self, ErasedView, Listing, MobileFault, Record, RecordQuery, Window};
+use ticketbridge_engine::view::mobile::{
+    self, ContactView, DistributionView, ErasedView, Listing, MobileFault, MobileTicketView, Record, RecordQuery,
+    Window,
+};
+use ticketbridge_engine::view::{DEFAULT_PAGE, FilterText};
 use ticketbridge_store::FeedbackStore;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Desk;
-use super::feedback::window;
 use crate::access::Caller;
-use crate::extract::{Answer, NoParams, Params, small_json};
+use crate::extract::{Answer, NoParams, small_json};
 use crate::problem::Problem;
+use crate::query::Query;
 
 /// Body of an erasure.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Person {
+    #[schema(max_length = 256, pattern = r"^[^@\s]+@[^@\s]+$")]
     email: String,
 }
 
@@ -33,14 +38,11 @@ struct Person {
     path = "/mobile-tickets",
     operation_id = "mobile_tickets",
     tag = "mobile-tickets",
-    params(
-        ("organizer" = Option<String>, Query, description = "Of this organizer.", min_length = 1, max_length = 200, nullable = false),
-        ("ticket_id" = Option<String>, Query, description = "Of this ticket.", min_length = 1, max_length = 200, nullable = false),
-        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
-        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
-        ("format" = Option<String>, Query, description = "json or csv.", nullable = false),
-    ),
-    responses((status = 200, description = "Masked; JSON or CSV.", body = Object))
+    params(RecordsQuery),
+    responses((status = 200, description = "Masked; JSON or CSV.", content(
+        (Listing<MobileTicketView> = "application/json"),
+        (String = "text/csv"),
+    )))
 )]
 pub(super) async fn tickets(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::mobile_tickets(store(&desk), &wanted.query, wanted.window).await?;
@@ -53,14 +55,11 @@ pub(super) async fn tickets(State(desk): State<Desk>, wanted: Wanted) -> Result<
     path = "/contacts",
     operation_id = "mobile_contacts",
     tag = "contacts",
-    params(
-        ("organizer" = Option<String>, Query, description = "Of this organizer.", min_length = 1, max_length = 200, nullable = false),
-        ("ticket_id" = Option<String>, Query, description = "Of this ticket.", min_length = 1, max_length = 200, nullable = false),
-        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
-        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
-        ("format" = Option<String>, Query, description = "json or csv.", nullable = false),
-    ),
-    responses((status = 200, description = "Masked; JSON or CSV.", body = Object))
+    params(RecordsQuery),
+    responses((status = 200, description = "Masked; JSON or CSV.", content(
+        (Listing<ContactView> = "application/json"),
+        (String = "text/csv"),
+    )))
 )]
 pub(super) async fn contacts(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::box_contacts(store(&desk), &wanted.query, wanted.window).await?;
@@ -73,14 +72,11 @@ pub(super) async fn contacts(State(desk): State<Desk>, wanted: Wanted) -> Result
     path = "/distributions",
     operation_id = "mobile_distributions",
     tag = "distributions",
-    params(
-        ("organizer" = Option<String>, Query, description = "Of this organizer.", min_length = 1, max_length = 200, nullable = false),
-        ("ticket_id" = Option<String>, Query, description = "Of this ticket.", min_length = 1, max_length = 200, nullable = false),
-        ("limit" = Option<usize>, Query, description = "Rows of the page.", minimum = 1, maximum = 1000, nullable = false),
-        ("offset" = Option<usize>, Query, description = "Rows to pass over.", minimum = 0, nullable = false),
-        ("format" = Option<String>, Query, description = "json or csv.", nullable = false),
-    ),
-    responses((status = 200, description = "Masked; JSON or CSV.", body = Object))
+    params(RecordsQuery),
+    responses((status = 200, description = "Masked; JSON or CSV.", content(
+        (Listing<DistributionView> = "application/json"),
+        (String = "text/csv"),
+    )))
 )]
 pub(super) async fn distributions(State(desk): State<Desk>, wanted: Wanted) -> Result<Response, Problem> {
     let listing = mobile::box_distributions(store(&desk), &wanted.query, wanted.window).await?;
@@ -94,7 +90,7 @@ pub(super) async fn distributions(State(desk): State<Desk>, wanted: Wanted) -> R
     operation_id = "mobile_erase",
     tag = "persons",
     request_body(content = Person, content_type = "application/json"),
-    responses((status = 200, description = "What was removed.", body = Object))
+    responses((status = 200, description = "What was removed.", body = ErasedView))
 )]
 pub(super) async fn erase(
     State(desk): State<Desk>,
@@ -117,6 +113,42 @@ fn store(desk: &Desk) -> &dyn FeedbackStore {
 }
 
 /// Which records are wanted, and in which form.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RecordsQuery {
+    /// Of this organizer.
+    #[param(inline, value_type = Option<FilterText>)]
+    organizer: Option<String>,
+    /// Of this ticket.
+    #[param(inline, value_type = Option<FilterText>)]
+    ticket_id: Option<String>,
+    /// Rows of the page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: usize,
+    /// Rows to pass over.
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_i64, default = 0)]
+    offset: usize,
+    /// The form; absent: what `Accept` asks for.
+    #[param(inline)]
+    format: Option<Format>,
+}
+
+impl Default for RecordsQuery {
+    fn default() -> Self {
+        Self { organizer: None, ticket_id: None, limit: DEFAULT_PAGE, offset: 0, format: None }
+    }
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    Json,
+    Csv,
+}
+
+/// As [`RecordsQuery`], with the form settled.
 pub(super) struct Wanted {
     query: RecordQuery,
     window: Window,
@@ -124,19 +156,6 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    fn read(headers: &HeaderMap, mut params: Params) -> Result<Self, Problem> {
-        let query = RecordQuery { organizer: params.one("organizer")?, ticket_id: params.one("ticket_id")? };
-        let window = window(&mut params)?;
-        let as_csv = match params.one("format")?.as_deref() {
-            None => prefers_csv(headers),
-            Some("csv") => true,
-            Some("json") => false,
-            Some(_) => return Err(Problem::bad_request("`format` is json or csv")),
-        };
-        params.finish()?;
-        Ok(Self { query, window, as_csv })
-    }
-
     fn answer<R: Record + Serialize>(&self, name: &str, listing: &Listing<R>) -> Response {
         if !self.as_csv {
             return Json(listing).into_response();
@@ -155,8 +174,10 @@ impl<S: Sync> FromRequestParts<S> for Wanted {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let params = Params::from_request_parts(parts, state).await?;
-        Self::read(&parts.headers, params)
+        let Query(query) = Query::<RecordsQuery>::from_request_parts(parts, state).await?;
+        let RecordsQuery { organizer, ticket_id, limit, offset, format } = query;
+        let as_csv = format.map_or_else(|| prefers_csv(&parts.headers), |format| format == Format::Csv);
+        Ok(Self { query: RecordQuery { organizer, ticket_id }, window: Window { offset, limit }, as_csv })
     }
 }
 

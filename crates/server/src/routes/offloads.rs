@@ -20,6 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Desk;
 use super::workflow::GoesOn;
 use crate::access::Caller;
+use crate::described::Whole;
 use crate::extract::{Answer, NoParams, csv_file, no_body, small_json};
 use crate::limits::WAIT;
 use crate::problem::Problem;
@@ -38,12 +39,19 @@ pub(super) struct Upload {
     name: Option<String>,
 }
 
+/// A CSV file; an empty one is none.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1)]
+#[expect(dead_code, reason = "it is only described")]
+struct CsvFile(String);
+
 /// Body of a confirmation or refusal of a topology.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Waiting {
     /// `awaits_confirmation` of the topology that was looked at.
-    version: i64,
+    #[schema(value_type = u64, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    version: Whole,
 }
 
 /// `GET /api/v1/offloads`: the state of each kind.
@@ -98,7 +106,7 @@ pub(crate) async fn offload_now(desk: &Desk, kind: FileKind, caller: &Arc<Caller
         ("kind" = FileKind, Path, description = "The kind of file."),
         Upload,
     ),
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content = inline(CsvFile), content_type = "text/csv"),
     responses((status = 200, description = "What became of it.", body = OffloadReport), (status = 202, description = "It goes on.", body = GoesOn))
 )]
 pub(super) async fn upload(
@@ -137,8 +145,8 @@ pub(super) async fn confirm(
     _: NoParams,
     request: Request,
 ) -> Answer<TopologySettled> {
-    let Waiting { version } = small_json(request).await?;
-    Ok(Json(view::settle_topology(&desk.app, version, true, &caller.name).await?))
+    let Waiting { version: Whole(version) } = small_json(request).await?;
+    Ok(Json(view::settle_topology(&desk.app, version.cast_signed(), true, &caller.name).await?))
 }
 
 /// `POST /api/v1/topology/refuse {"version"}`.
@@ -156,8 +164,8 @@ pub(super) async fn refuse(
     _: NoParams,
     request: Request,
 ) -> Answer<TopologySettled> {
-    let Waiting { version } = small_json(request).await?;
-    Ok(Json(view::settle_topology(&desk.app, version, false, &caller.name).await?))
+    let Waiting { version: Whole(version) } = small_json(request).await?;
+    Ok(Json(view::settle_topology(&desk.app, version.cast_signed(), false, &caller.name).await?))
 }
 
 /// Works on its own, so that it ends even if the caller goes away; answers 202 when that lasts too long for a call.

@@ -17,6 +17,6 @@ async fn it_is_empty_at_first_and_then_tells_counts_and_differences() {
         assert_eq!(samples[0]["tickets"], serde_json::json!({"be-1": {"Received": 3}}));
         assert_eq!(samples[0]["failed"], 0);
     }
-    assert_eq!(place.get("/api/v1/history?range=week").await.problem(400), "`range` must be hour or day");
+    assert_eq!(place.get("/api/v1/history?range=week").await.problem(400), "`range` is `week`; it is one of hour, day");
     place.get("/api/v1/history?from=1").await.problem(400);
 }

@@ -89,6 +89,7 @@ async fn what_is_no_upload_is_refused() {
     let place = place(true).await;
     assert!(upload(&place, "weather", "text/csv", "a").await.problem(404).contains("`weather`"));
     upload(&place, "us_channel_snr", "application/json", "{}").await.problem(415);
+    assert!(upload(&place, "us_channel_snr", "text/csv", "").await.problem(400).contains("the body is empty"));
     for name in ["", "a%2Fb.csv", "a%00", "a%5Cb", &"x".repeat(201)] {
         upload(&place, &format!("us_channel_snr?name={name}"), "text/csv", "a").await.problem(400);
     }

@@ -6,15 +6,17 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::delivery::BatchId;
 use ticketbridge_core::ticket::OriginId;
 use ticketbridge_core::time::Wall;
+use utoipa::ToSchema;
 
 /// Number of an exchange in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct ExchangeId(pub i64);
 
 /// What an exchange was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ExchangePurpose)]
 pub enum About {
     /// None of the others: a login, learning names, a logout, mobile tickets.
     Other,
@@ -86,8 +88,9 @@ impl Subject {
 }
 
 /// Whether the bodies of an exchange are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ExchangeKept)]
 pub enum Kept {
     /// They are, each up to the limit of a capture.
     Whole,

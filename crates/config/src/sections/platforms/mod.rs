@@ -8,6 +8,7 @@ mod tixngo;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use cherwell::{
     AuthMode, CherwellFields, CherwellNote, CherwellSettings, CherwellTicket, CherwellTimeouts, CherwellWorkOrder,
@@ -45,7 +46,7 @@ pub enum PlatformSettings {
 }
 
 /// The types of platforms. The parser knows all of them; whether this version carries one is the engine's to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlatformKind {
     /// `type = "connector"`

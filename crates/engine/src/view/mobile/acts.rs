@@ -6,13 +6,14 @@ use serde::Serialize;
 use serde_json::json;
 use ticketbridge_core::mobile::{Email, SkipList};
 use ticketbridge_store::{FailedItem, FeedbackStore, ItemId, PageId};
+use utoipa::ToSchema;
 
 use super::{Listing, MobileFault, Window};
 use crate::feedback::{Feedback, Function};
 use crate::view::Actor;
 
 /// Where an entry of a skip list stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipSource {
     /// In `skip_tickets` of the configuration.
@@ -22,7 +23,7 @@ pub enum SkipSource {
 }
 
 /// An entry of a skip list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SkipEntry {
     /// A ticket number, or `id:` and a ticket id.
     pub entry: String,
@@ -31,7 +32,7 @@ pub struct SkipEntry {
 }
 
 /// What became of a change of a skip list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SkipChange {
     /// Entries that were not there before.
     pub added: usize,
@@ -42,7 +43,7 @@ pub struct SkipChange {
 }
 
 /// A failed item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FailedView {
     /// `PAGE:POSITION`.
     pub id: String,
@@ -61,7 +62,7 @@ pub struct FailedView {
 }
 
 /// What was removed of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ErasedView {
     /// Stored pages in which items were blanked.
     pub pages: u64,
@@ -72,6 +73,7 @@ pub struct ErasedView {
     /// Contacts whose e-mail was blanked.
     pub contacts: u64,
     /// Pages that still hold items of the person; erase again when they have been applied.
+    #[schema(value_type = Vec<i64>)]
     pub kept_pages: Vec<PageId>,
 }
 
@@ -97,7 +99,9 @@ pub fn item_ids(texts: &[String]) -> Result<Vec<ItemId>, MobileFault> {
 
 fn item_id(text: &str) -> Result<ItemId, MobileFault> {
     let parsed = text.split_once(':').and_then(|(page, position)| {
-        Some(ItemId { page: PageId(page.trim().parse().ok()?), position: position.trim().parse().ok()? })
+        let digits = |text: &str, most| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_one = digits(page, 18) && digits(position, 9);
+        is_one.then(|| Some(ItemId { page: PageId(page.parse().ok()?), position: position.parse().ok()? }))?
     });
     parsed.ok_or_else(|| MobileFault::Item(text.chars().take(64).collect()))
 }

@@ -4,12 +4,13 @@ use serde::Serialize;
 use ticketbridge_core::mobile::{KeyMove, MoveReason, PaginationKey};
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{FeedbackPage, RewindAnswer};
+use utoipa::ToSchema;
 
 use super::{Listing, MobileFault, Window};
 use crate::feedback::Feedback;
 
 /// The stored key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct KeyView {
     /// The organizer.
     pub organizer: String,
@@ -20,7 +21,7 @@ pub struct KeyView {
 }
 
 /// A move of the key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct KeyMoveView {
     /// Number within the organizer, from 1.
     pub n: u64,

@@ -12,6 +12,7 @@ mod runs;
 use serde::Serialize;
 use ticketbridge_core::mobile::RewindError;
 use ticketbridge_store::{FeedbackPage, MAX_PAGE, StoreError};
+use utoipa::ToSchema;
 
 use crate::feedback::FeedbackError;
 
@@ -71,7 +72,7 @@ impl From<StoreError> for MobileFault {
 }
 
 /// A part of a listing that runs from the newest to the oldest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Listing<T> {
     /// The rows.
     pub items: Vec<T>,

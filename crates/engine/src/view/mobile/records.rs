@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use ticketbridge_core::mobile::{Email, Name};
 use ticketbridge_store::{BoxContact, BoxDistribution, FeedbackFilter, FeedbackStore, MobileTicket, PageId};
+use utoipa::ToSchema;
 
 use super::{Listing, MobileFault, Window};
 use crate::view::csv::Record;
@@ -32,7 +33,7 @@ impl RecordQuery {
 }
 
 /// A mobile ticket as it is stored in the box office.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MobileTicketView {
     /// The organizer.
     pub organizer: String,
@@ -41,6 +42,7 @@ pub struct MobileTicketView {
     /// Ticket number.
     pub tax_number: Option<String>,
     /// Mobile status.
+    #[schema(value_type = String)]
     pub status: &'static str,
     /// Instant of the status.
     pub status_date: String,
@@ -55,7 +57,7 @@ pub struct MobileTicketView {
 }
 
 /// A contact that was created or completed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ContactView {
     /// The platform.
     pub box_office: String,
@@ -74,7 +76,7 @@ pub struct ContactView {
 }
 
 /// A distribution row that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DistributionView {
     /// The organizer.
     pub organizer: String,

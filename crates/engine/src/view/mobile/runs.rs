@@ -5,6 +5,7 @@ use ticketbridge_core::mobile::{Counters, PaginationKey, RunError, RunResult, Wr
 use ticketbridge_core::ticket::PlatformName;
 use ticketbridge_core::time::Wall;
 use ticketbridge_store::{CallRecord, FeedbackPage, FeedbackRun, FeedbackStore, MAX_PAGE, RunId, StoreError, Trigger};
+use utoipa::ToSchema;
 
 use super::{Listing, MobileFault, Window};
 use crate::feedback::{FailedTicket, Feedback, Function, Preview, RunReport};
@@ -13,7 +14,7 @@ use crate::feedback::{FailedTicket, Feedback, Function, Preview, RunReport};
 const LOOKED_BACK: usize = 100;
 
 /// A function and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FunctionView {
     /// The organizer.
     pub organizer: String,
@@ -26,8 +27,10 @@ pub struct FunctionView {
     /// Whether it also starts by the clock.
     pub automatic: bool,
     /// The platform that is read from.
+    #[schema(value_type = String)]
     pub source: PlatformName,
     /// The platform that is written to.
+    #[schema(value_type = String)]
     pub box_office: PlatformName,
     /// The run that has the organizer's lease; null: none is in progress.
     pub lease: Option<LeaseHolder>,
@@ -44,7 +47,7 @@ pub struct FunctionView {
 }
 
 /// The run that has a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LeaseHolder {
     /// The run.
     pub run: RunId,
@@ -55,7 +58,7 @@ pub struct LeaseHolder {
 }
 
 /// One run, as it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RunView {
     /// Its number.
     pub run: RunId,
@@ -80,7 +83,7 @@ pub struct RunView {
 }
 
 /// What a run that has ended says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReportView {
     /// Its number.
     pub run: RunId,
