@@ -7,8 +7,8 @@
 #   ./test.sh --audit    the same, the dependencies, and the console in a real browser
 #
 # Tools: cargo-nextest goes where `cargo install` puts programs; cargo-deny and cargo-machete go into target/tools, the
-# clients into target/clients. python3 with venv, and for --audit chromium and chromium-driver, are installed with apt-get
-# if they are missing and this runs as root.
+# clients into target/clients and target/schemathesis. python3 with venv, and for --audit chromium and chromium-driver,
+# are installed with apt-get if they are missing and this runs as root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -119,3 +119,6 @@ if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
 fi
 say "Public clients: tests/clients/run.sh"
 tests/clients/run.sh "${CARGO_TARGET_DIR:-target}/debug/ticketbridge"
+
+say "Requests made from the API's description: tests/schemathesis/run.sh"
+tests/schemathesis/run.sh "${CARGO_TARGET_DIR:-target}/debug/ticketbridge"

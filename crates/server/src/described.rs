@@ -19,7 +19,7 @@ impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = serde_json::Number::deserialize(deserializer)?;
         let whole = number.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=MAX_WHOLE as f64).contains(number));
-        let whole = number.as_u64().or(whole.map(|number| number as u64)).filter(|number| *number <= MAX_WHOLE);
+        let whole = number.as_u64().or_else(|| whole.map(|number| number as u64)).filter(|number| *number <= MAX_WHOLE);
         whole.map(Self).ok_or_else(|| de::Error::custom(format!("{number} is no whole number from 0 to {MAX_WHOLE}")))
     }
 }

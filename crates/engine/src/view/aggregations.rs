@@ -479,7 +479,7 @@ mod tests {
     fn a_place_is_read_back_and_nothing_else_is_one() {
         let place = Place(Reverse(5), "USSG-Ñ 1".into());
         assert_eq!(Place::read(&place.write()), Some(place));
-        for text in ["", "g", "g5f", "gx00", "g5FF", "g5ff", "t0000000000000001", "gé"] {
+        for text in ["", "g", "g5f", "gx00", "g5FF", "g5f ", "t0000000000000001", "gé"] {
             assert_eq!(Place::read(text), None, "{text}");
         }
     }

@@ -98,7 +98,7 @@ struct RewindPreviewed {
 #[expect(dead_code, reason = "it is only described")]
 enum Rewound {
     Done(KeyMoveView),
-    Previewed(ReportView),
+    Previewed(Box<ReportView>),
 }
 
 /// Body of a change of the skip list.
