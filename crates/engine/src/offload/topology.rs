@@ -3,6 +3,8 @@
 //! Guarantee: the topology is swapped whole or not at all. All topology files of a scan are one load; a kind that is
 //! not among them is taken from the active topology.
 
+use std::io;
+
 use ticketbridge_core::network::load::{Counters, FileFault};
 use ticketbridge_core::network::topology::{Channels, ServiceGroups, Shrink, Topology};
 use ticketbridge_store::StoreError;
@@ -109,7 +111,7 @@ impl Loader<'_> {
             };
             return Ok(read.iter().map(|read| report(read.file, outcome(read))).collect());
         }
-        let body = serde_json::to_vec(topology)
+        let body = to_json_bytes(topology)
             .map_err(|error| StoreError::Refused(format!("the topology could not be written as JSON: {error}")))?;
         let written: Vec<_> = read.iter().map(|read| self.write_rejects(read.file, &read.rejects)).collect();
         let sources: Vec<_> = read
@@ -138,6 +140,27 @@ impl Loader<'_> {
         };
         Ok(read.iter().zip(written).map(|(read, written)| report(read.file, outcome(read, written))).collect())
     }
+}
+
+/// Written twice, the first time only to count: a buffer that grows would take twice the room beside the topology, and at
+/// the design limit that is the most that taking files in ever needs.
+fn to_json_bytes(topology: &Topology) -> serde_json::Result<Vec<u8>> {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Count(0);
+    serde_json::to_writer(&mut length, topology)?;
+    let mut body = Vec::with_capacity(length.0);
+    serde_json::to_writer(&mut body, topology)?;
+    Ok(body)
 }
 
 fn why_it_waits(shrink: Shrink) -> String {
