@@ -86,8 +86,15 @@ impl<S: Sync> FromRequestParts<S> for NoParams {
 
 /// A small JSON body of a known shape.
 pub(crate) async fn small_json<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
-    let bytes = json_bytes(request, MAX_SMALL_BODY).await?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::bad_request(format!("the body: {error}")))
+    object(&json_bytes(request, MAX_SMALL_BODY).await?)
+}
+
+/// What a body says; serde would read an object's members from a list, too.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::bad_request("the body is a list; it must be an object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| Problem::bad_request(format!("the body: {error}")))
 }
 
 /// The body of a form of a page, of at most [`MAX_SMALL_BODY`] bytes.
@@ -106,8 +113,7 @@ pub(crate) async fn optional_json<T: DeserializeOwned + Default>(request: Reques
     if bytes.is_empty() {
         return Ok(T::default());
     }
-    let read = serde_json::from_slice::<Option<T>>(&bytes).map(Option::unwrap_or_default);
-    read.map_err(|error| Problem::bad_request(format!("the body: {error}")))
+    object::<Option<T>>(&bytes).map(Option::unwrap_or_default)
 }
 
 /// No body may be there; `why` says what the call does instead of reading one.

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use ticketbridge_core::mobile::{MAX_PAGE_BYTES, Page};
 use ticketbridge_engine::feedback::{FeedbackError, MAX_PREVIEW_PAGES, RunRequest, USUAL_PREVIEW_PAGES};
@@ -113,9 +113,15 @@ struct Entries {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Retry {
+    #[serde(default, deserialize_with = "not_null")]
     items: Option<Vec<String>>,
     #[serde(default)]
     all: bool,
+}
+
+/// A member that may be missing, and is no `null` if it is there.
+fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(deserializer).map(Some)
 }
 
 /// How a [`Retry`] may look: `items`, or `all`.

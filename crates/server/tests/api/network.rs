@@ -210,6 +210,7 @@ async fn runs_are_started_and_listed() {
     let empty = place.get("/api/v1/aggregations/snr_upstream").await.ok();
     assert!(empty["problem"].as_str().unwrap().contains("no topology"), "{empty}");
     assert!(reply(place.request(Method::POST, "/api/v1/workflow/run")).await.problem(409).contains("no topology"));
+    assert!(place.post("/api/v1/workflow/run", &json!([])).await.problem(400).contains("must be an object"));
     drop(place);
 
     let place = filled().await;
