@@ -36,7 +36,7 @@ use sha2::{Digest, Sha256};
 use ticketbridge_config::Config;
 use ticketbridge_core::network::Timestamp;
 use ticketbridge_core::ticket::{BackendName, DedupeKey, OriginId, PlatformName};
-use ticketbridge_store::{Store, StoreError};
+use ticketbridge_store::{Store, StoreError, hexadecimal};
 
 use crate::clock::Clock;
 use crate::platforms::PlatformSet;
@@ -309,12 +309,7 @@ fn hash(tickets: &[PlannedTicket], digests: &BTreeMap<String, String>) -> String
         digest.update("\n");
     }
     digest.update(json!(digests).to_string());
-    hex(&digest.finalize()[..8])
-}
-
-/// Bytes as hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    hexadecimal(&digest.finalize()[..8])
 }
 
 /// What is to become of a ticket, as it is kept for `apply`.

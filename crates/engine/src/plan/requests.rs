@@ -8,8 +8,9 @@ use ticketbridge_core::delivery::Settings;
 use ticketbridge_core::effect::Operation;
 use ticketbridge_core::ticket::{BackendName, PlatformName, TicketId, TicketRow};
 use ticketbridge_platforms::{EncodeFault, HttpCall, Item};
+use ticketbridge_store::hexadecimal;
 
-use super::{PlannedRequest, hex};
+use super::PlannedRequest;
 use crate::delivery::item;
 use crate::platforms::{PlatformHandle, PlatformSet};
 
@@ -34,7 +35,7 @@ pub(super) fn hash_alone(
     outgoing: &Outgoing,
 ) -> Result<String, String> {
     let call = platform.platform.encode(outgoing.operation, &[outgoing.item(config)]).map_err(|fault| fault.why)?;
-    Ok(hex(&Sha256::digest(call.body.as_deref().unwrap_or_default())))
+    Ok(hexadecimal(&Sha256::digest(call.body.as_deref().unwrap_or_default())))
 }
 
 /// The requests of these rows, and which row is in which.
@@ -64,7 +65,7 @@ pub(super) fn requests(
                 tickets: items.into_iter().map(|item| item.key).collect(),
                 method: call.method.to_string(),
                 target: redactor.redact(&call.target),
-                body_hash: hex(&Sha256::digest(call.body.as_deref().unwrap_or_default())),
+                body_hash: hexadecimal(&Sha256::digest(call.body.as_deref().unwrap_or_default())),
                 body: redactor.redact(&String::from_utf8_lossy(call.body.as_deref().unwrap_or_default())),
             });
         }

@@ -10,7 +10,9 @@ use ticketbridge_core::delivery::Settings;
 use ticketbridge_core::ticket::BackendName;
 use ticketbridge_store::StoreError;
 
-use super::{PlanOptions, hex};
+use ticketbridge_store::hexadecimal;
+
+use super::PlanOptions;
 use crate::delivery::delivery_settings;
 use crate::platforms::connector_file;
 
@@ -56,6 +58,6 @@ pub(super) fn digests(
         let work_orders = (&backend.work_orders, platform(&backend.work_orders));
         json!([tickets, work_orders, backend.max_retries, backend.max_tickets_per_request, config.delivery])
     };
-    let digest = |value: Value| hex(&Sha256::digest(value.to_string()));
+    let digest = |value: Value| hexadecimal(&Sha256::digest(value.to_string()));
     backends.into_iter().map(|name| (digest_name(name), digest(of_backend(name)))).collect()
 }

@@ -4,12 +4,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::network::evaluation::{AggregationRow, RollUp, Severity};
 use ticketbridge_core::network::{Aggregation, Timestamp};
-use ticketbridge_store::MAX_PAGE;
+use ticketbridge_store::{MAX_PAGE, hexadecimal};
 use utoipa::{IntoParams, ToSchema};
 
 use super::PageFault;
@@ -406,15 +405,6 @@ fn write_channel(id: &str) -> String {
 
 fn read_channel(text: &str) -> Option<Vec<u8>> {
     from_hexadecimal(text.strip_prefix('c')?)
-}
-
-/// A text as something that goes through any address unchanged.
-fn hexadecimal(text: &[u8]) -> String {
-    text.iter().fold(String::with_capacity(text.len() * 2), |mut written, byte| {
-        // Writing to a text can't fail.
-        let _written = write!(written, "{byte:02x}");
-        written
-    })
 }
 
 /// Its bytes; they need not be a text: what stands behind them is asked for, not what they are.

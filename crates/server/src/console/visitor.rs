@@ -69,6 +69,10 @@ impl FromRequestParts<Office> for Visitor {
 /// A form whose hidden field `seal` is the visitor's. Another site can neither read nor guess it.
 pub(crate) struct Sealed<T>(pub(crate) T);
 
+/// A form without fields of its own.
+#[derive(Deserialize)]
+pub(crate) struct Nothing {}
+
 #[derive(Deserialize)]
 struct SealField {
     #[serde(default)]

@@ -145,8 +145,7 @@ pub(super) async fn confirm(
     _: NoParams,
     request: Request,
 ) -> Answer<TopologySettled> {
-    let Waiting { version: Whole(version) } = small_json(request).await?;
-    Ok(Json(view::settle_topology(&desk.app, version.cast_signed(), true, &caller.name).await?))
+    settle(&desk, &caller, request, true).await
 }
 
 /// `POST /api/v1/topology/refuse {"version"}`.
@@ -164,8 +163,12 @@ pub(super) async fn refuse(
     _: NoParams,
     request: Request,
 ) -> Answer<TopologySettled> {
+    settle(&desk, &caller, request, false).await
+}
+
+async fn settle(desk: &Desk, caller: &Caller, request: Request, confirm: bool) -> Answer<TopologySettled> {
     let Waiting { version: Whole(version) } = small_json(request).await?;
-    Ok(Json(view::settle_topology(&desk.app, version.cast_signed(), false, &caller.name).await?))
+    Ok(Json(view::settle_topology(&desk.app, version.cast_signed(), confirm, &caller.name).await?))
 }
 
 /// Works on its own, so that it ends even if the caller goes away; answers 202 when that lasts too long for a call.

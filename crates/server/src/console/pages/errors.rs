@@ -3,14 +3,13 @@
 use axum::extract::Path;
 use axum::response::{Redirect, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
 use ticketbridge_config::sections::Role;
 use ticketbridge_engine::view::{self, ErrorGroup, MAX_ERRORS, RedrivePreview};
 
 use crate::console::layout::{Page, Place};
 use crate::console::notice::Notice;
 use crate::console::parts::{self, Act};
-use crate::console::visitor::{Sealed, Visitor};
+use crate::console::visitor::{Nothing, Sealed, Visitor};
 use crate::problem::Problem;
 
 /// `GET /console/errors`.
@@ -124,9 +123,6 @@ fn first(visitor: &Visitor, preview: &RedrivePreview) -> Markup {
         @if let Some(why) = &preview.unknown { p lang="en" { (why) } }
     }
 }
-
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
 
 /// `POST /console/errors/{group}/redrive`.
 pub(super) async fn redrive(

@@ -17,7 +17,7 @@ use ticketbridge_store::AuditEntry;
 
 use crate::access::Access;
 use crate::console::language::Language;
-use crate::console::visitor::{Fields, Sealed, Visitor};
+use crate::console::visitor::{Fields, Nothing, Sealed, Visitor};
 use crate::console::{layout, local};
 use crate::extract::form_bytes;
 use crate::problem::Problem;
@@ -45,9 +45,6 @@ struct Login {
     #[serde(default)]
     to: String,
 }
-
-#[derive(Deserialize)]
-struct Nothing {}
 
 /// `GET /login?to=PAGE`.
 async fn show(

@@ -11,7 +11,7 @@ use ticketbridge_engine::view::{self, OffloadView, RunQuery, WorkflowRunView};
 use crate::console::layout::{Page, Place};
 use crate::console::notice::Notice;
 use crate::console::parts::{self, Act};
-use crate::console::visitor::{Sealed, Visitor};
+use crate::console::visitor::{Nothing, Sealed, Visitor};
 use crate::problem::Problem;
 use crate::routes::{file_kind, offload_now};
 
@@ -169,9 +169,6 @@ fn run_table(visitor: &Visitor, runs: &[WorkflowRunView]) -> Markup {
         },
     )
 }
-
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
 
 /// `POST /console/offloads/{kind}/now`.
 pub(super) async fn now(

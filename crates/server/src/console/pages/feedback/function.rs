@@ -8,12 +8,12 @@ use ticketbridge_engine::feedback::RunRequest;
 use ticketbridge_engine::view::mobile::{self, FunctionView, Window};
 use ticketbridge_store::Trigger;
 
+use super::facts;
 use super::words::{Tab, address, run_table, stands, tabs};
-use super::{Nothing, facts};
 use crate::console::layout::{Page, Place};
 use crate::console::notice::Notice;
 use crate::console::parts::{self, Act};
-use crate::console::visitor::{Sealed, Visitor};
+use crate::console::visitor::{Nothing, Sealed, Visitor};
 use crate::problem::Problem;
 use crate::routes::Desk;
 use crate::routes::feedback_acts::Acting;

@@ -48,10 +48,6 @@ pub(super) fn router() -> Router<Office> {
         .route("/{organizer}/skip/remove", post(waiting::remove_skip))
 }
 
-/// A form without fields of its own.
-#[derive(Deserialize)]
-struct Nothing {}
-
 /// Which part of a list is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use ticketbridge_config::sections::Role;
 use ticketbridge_engine::view::mobile::{self, FailedView, Listing, SkipEntry, SkipSource};
 
+use super::Part;
 use super::words::{RECORDS, Tab, address, pager, part, tabs};
-use super::{Nothing, Part};
 use crate::console::layout::{Page, Place};
 use crate::console::notice::Notice;
 use crate::console::parts::{self, Act};
-use crate::console::visitor::{Fields, Sealed, Visitor};
+use crate::console::visitor::{Fields, Nothing, Sealed, Visitor};
 use crate::problem::Problem;
 use crate::routes::Desk;
 use crate::routes::feedback_acts::Acting;

@@ -15,7 +15,7 @@ use ticketbridge_engine::view::{self, MAX_REASON};
 use crate::console::layout::{Page, Place};
 use crate::console::notice::Notice;
 use crate::console::parts::{self, Act};
-use crate::console::visitor::{Sealed, Visitor};
+use crate::console::visitor::{Nothing, Sealed, Visitor};
 use crate::problem::Problem;
 use crate::routes::ticket_id;
 
@@ -45,9 +45,6 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Res
 fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}")
 }
-
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
 
 #[derive(Deserialize)]
 pub(super) struct Dismissal {
